@@ -1,0 +1,3 @@
+//! The `guarda` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Blocking client for Guarda, Redis and Valkey: endpoints, timeouts, retries.

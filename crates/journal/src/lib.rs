@@ -1,0 +1,1 @@
+//! Append log and snapshots (AOF and RDB formats) over a Storage trait.

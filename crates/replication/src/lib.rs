@@ -1,0 +1,1 @@
+//! Replication. Holds its place in the architecture; it comes after the server is whole.

@@ -1,0 +1,1 @@
+//! Sockets, event loops, configuration, signals: the only home of the clock.

@@ -1,0 +1,1 @@
+//! The keyspace: sharded table, values, expiry, memory accounting. No I/O.

@@ -1,0 +1,1 @@
+//! Test tools: manual clock, real servers, RESP connection, differential runner.
