@@ -1,0 +1,26 @@
+//! The families of commands. To add a command, add its row and function to its family's file.
+
+use crate::context::{CommandResult, Context, Outcome};
+use crate::spec::CommandSpec;
+
+pub(crate) mod scripting;
+mod transactions;
+
+/// All families, in the order of the documentation.
+pub(crate) const FAMILIES: &[&[CommandSpec]] = &[transactions::FAMILY, scripting::FAMILY];
+
+/// The reply of a container's HELP, made from its rows.
+pub(crate) fn subcommand_help(
+    cx: &mut Context<'_, '_>,
+    container: &str,
+    subcommands: &[CommandSpec],
+) -> CommandResult {
+    cx.reply.array(1 + 2 * subcommands.len());
+    cx.reply
+        .simple(&format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+    for subcommand in subcommands {
+        cx.reply.simple(&subcommand.name.to_ascii_uppercase());
+        cx.reply.simple(&format!("    {}", subcommand.summary));
+    }
+    Ok(Outcome::Reply)
+}
