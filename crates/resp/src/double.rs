@@ -108,7 +108,7 @@ fn push_general(text: &mut DoubleText, value: f64) {
 
 fn push_fixed(text: &mut DoubleText, digits: &[u8; DIGITS], significant: usize, exponent: i64) {
     if exponent < 0 {
-        text.push(&b"0.000"[..1 + exponent.unsigned_abs() as usize]);
+        text.push(&b"0.000"[..=exponent.unsigned_abs() as usize]);
         text.push(&digits[..significant]);
     } else {
         // The digits before the point are kept even where they are zeros.

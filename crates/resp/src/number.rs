@@ -71,11 +71,7 @@ pub fn write_i64(buf: &mut Vec<u8>, value: i64) {
 /// assert_eq!(parse_f64(b"1e400"), None);
 /// ```
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
-    let (negative, magnitude) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        rest => (false, rest),
-    };
+    let (negative, magnitude) = split_sign(text);
     let value = match magnitude {
         // A second sign is nobody's number, though the decimal parser below would take it.
         [b'-' | b'+', ..] => None,
@@ -83,6 +79,14 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
         decimal => parse_decimal(decimal),
     }?;
     Some(if negative { -value } else { value })
+}
+
+/// Whether `text` is negative, and what follows its sign if it has one.
+fn split_sign(text: &[u8]) -> (bool, &[u8]) {
+    match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] | rest => (false, rest),
+    }
 }
 
 /// Parses an unsigned decimal or infinity.
@@ -131,11 +135,7 @@ fn parse_hex(text: &[u8]) -> Option<f64> {
 fn parse_exponent(text: &[u8]) -> Option<i64> {
     /// Beyond any exponent that a text shorter than an exbibyte could bring back into range.
     const EXPONENT_MAX: i64 = 1 << 62;
-    let (negative, digits) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        rest => (false, rest),
-    };
+    let (negative, digits) = split_sign(text);
     if digits.is_empty() {
         return None;
     }

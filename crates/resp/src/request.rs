@@ -189,6 +189,7 @@ impl RequestParser {
             Some(_) => self.parse_inline(buf, limits, args),
         };
         if parsed.is_err() {
+            args.clear();
             self.reset();
         }
         parsed
@@ -209,9 +210,9 @@ impl RequestParser {
         limits: &Limits,
         args: &mut ArgVec<'b>,
     ) -> Result<Parsed, ProtocolError> {
-        let (count, pos) = match read_array_header(buf, &mut self.progress.scanned, limits)? {
-            Some(header) => header,
-            None => return Ok(Parsed::Incomplete { need_hint: 0 }),
+        let header = read_array_header(buf, &mut self.progress.scanned, limits)?;
+        let Some((count, pos)) = header else {
+            return Ok(Parsed::Incomplete { need_hint: 0 });
         };
         let mut progress = Progress { pos, args_left: count, ..Progress::default() };
         if count == 0 {
@@ -316,16 +317,17 @@ fn read_array_header(
         let Some(line_len) = line_len.filter(|line_len| line_len + 1 < buf.len()) else {
             return Ok(None);
         };
-        let count =
-            parse_i64(&buf[1..line_len]).ok_or(ProtocolError::InvalidMultibulkLength)?.max(0);
-        let count = usize::try_from(count).map_err(|_| ProtocolError::InvalidMultibulkLength)?;
+        let count = parse_i64(&buf[1..line_len]).ok_or(ProtocolError::InvalidMultibulkLength)?;
+        // Redis's own ceiling, which it checks before any other.
+        let count = i32::try_from(count.max(0));
+        let count = count.map_err(|_| ProtocolError::InvalidMultibulkLength)? as usize;
         (count, line_len + 2)
     };
-    if count > limits.args_max {
-        return Err(ProtocolError::InvalidMultibulkLength);
-    }
     if !limits.authenticated && count > ARGS_MAX_UNAUTHENTICATED {
         return Err(ProtocolError::UnauthenticatedMultibulkLength);
+    }
+    if count > limits.args_max {
+        return Err(ProtocolError::InvalidMultibulkLength);
     }
     Ok(Some((count, next)))
 }
