@@ -53,6 +53,8 @@ impl fmt::Debug for DoubleText {
 
 /// Formats `value` as Redis 7.0 does in replies: `%.17g`, and `inf`, `-inf`, `nan`.
 ///
+/// Redis 7.0 prints the sign of a NaN that has one; later versions do not, and neither does this.
+///
 /// ```
 /// # use guarda_resp::format_double;
 /// assert_eq!(format_double(3.1).to_string(), "3.1000000000000001");

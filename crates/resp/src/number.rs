@@ -27,9 +27,8 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
 #[inline]
 pub fn parse_u64(text: &[u8]) -> Option<u64> {
     match text {
-        [] => None,
         [b'0'] => Some(0),
-        [b'0', ..] => None,
+        [] | [b'0', ..] => None,
         // 19 digits cannot overflow: 10^19 - 1 < 2^64.
         _ if text.len() <= 19 => {
             text.iter().try_fold(0u64, |value, &byte| Some(value * 10 + u64::from(digit(byte)?)))

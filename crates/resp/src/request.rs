@@ -19,8 +19,11 @@ const SPANS_KEPT_MAX: usize = 1024;
 
 /// What a client may send.
 ///
-/// Redis 7.0 refuses an array only beyond 2^31-1 arguments; `args_max` is 2^20 here, as it was in
-/// Redis 6, because the higher number was never reachable within its own query buffer limit.
+/// Redis 7.0 refuses an array only beyond 2^31-1 arguments. `args_max` is 2^20 here, as it was up to
+/// Redis 6: it bounds what a half-received command of many tiny arguments can hold.
+///
+/// Redis finds the line end of an inline command up to one read beyond 64 KiB, depending on how the
+/// bytes arrive; here the limit is exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Most arguments of one command.
