@@ -1,1 +1,66 @@
 //! Lua 5.1 scripts over the command table.
+//!
+//! [`LuaEngine`] implements [`Scripting`](guarda_commands::Scripting) with PUC Lua 5.1. One thread
+//! evaluates at a time, under the keyspace's exclusive lock; loading, asking, forgetting and killing
+//! wait for no running script.
+//!
+//! - `library`: the texts that EVALSHA may name, and which of them are forgotten first.
+//! - `shebang`: a script's first line and its flags.
+//! - `interpreter`: the Lua state, its sandbox (`prelude.lua`) and the compiled scripts.
+//! - `bridge`: `redis.call`: arguments, nested execution, replies as Lua values.
+//! - `api`: the other functions of the table `redis`.
+//! - `reply`: what a script returns, as a reply.
+//! - `failure`: errors on their way from where they were raised to the wire.
+//! - `control`: what other threads may do to a running script.
+//!
+//! A script cannot touch files, sockets, processes or the clock, because its world holds no function
+//! that does; it cannot load bytecode; and it leaves nothing behind in the interpreter, because all
+//! that scripts share is read-only.
+
+#![forbid(unsafe_code)]
+
+mod api;
+mod bridge;
+mod control;
+mod engine;
+mod failure;
+mod interpreter;
+mod library;
+mod reply;
+mod shebang;
+
+pub use engine::{LuaEngine, ScriptStatistics};
+pub use library::{EVALUATED_BYTES_MAX, EVALUATED_MAX};
+
+/// What scripts may use up, and what they are told of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptLimits {
+    /// Most bytes of the interpreter's memory, compiled scripts included. A script that needs more
+    /// ends in an error.
+    pub memory_max: usize,
+    /// Most virtual machine instructions of one script, counted in steps of
+    /// [`INSTRUCTIONS_PER_CHECK`]; 0: no limit. Once a script has written it is not ended, since
+    /// half of its writes would stay.
+    pub instructions_max: u64,
+    /// `redis.REDIS_VERSION`, three numbers.
+    pub redis_version: String,
+}
+
+impl Default for ScriptLimits {
+    fn default() -> Self {
+        ScriptLimits {
+            memory_max: 256 << 20,
+            instructions_max: 0,
+            redis_version: "7.2.0".to_owned(),
+        }
+    }
+}
+
+/// Instructions between two looks at whether a script was killed: some 100 µs.
+pub const INSTRUCTIONS_PER_CHECK: u32 = 10_000;
+
+/// Deepest nesting of what a script returns. Redis 7 goes to 7,993; clients do not.
+pub const REPLY_DEPTH_MAX: usize = 200;
+
+/// Longest reply of a script in bytes: tables can contain themselves.
+pub const REPLY_LEN_MAX: usize = 512 << 20;

@@ -186,7 +186,11 @@ fn eval(
         return Err(CommandError::text("ERR Number of keys can't be greater than number of args"));
     }
     let (keys, argv) = rest.split_at(count);
-    cx.host.scripting().eval(cx, &ScriptCall { script, keys, args: argv, read_only })
+    let result =
+        cx.host.scripting().eval(cx, &ScriptCall { script, keys, args: argv, read_only });
+    // The commands it called have counted and recorded their own changes.
+    cx.db.effects.changes = 0;
+    result
 }
 
 /// phpredis's unlock: delete the lock if it is the caller's.
