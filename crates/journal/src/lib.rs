@@ -16,8 +16,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod aof;
 mod input;
-#[allow(dead_code, reason = "used by `aof`, which follows")]
+pub mod log;
 pub mod rdb;
 pub mod snapshot;
 pub mod storage;

@@ -1,5 +1,7 @@
 //! RDB files, to and from the real redis-server.
 
+#![allow(clippy::unwrap_used, reason = "clippy exempts test functions and not their helpers")]
+
 mod common;
 
 use std::fs;

@@ -188,13 +188,13 @@ impl Redis {
                     b"string" => RdbValue::String(self.call(&[b"GET", &key]).bytes()),
                     b"list" => RdbValue::List(self.call(&[b"LRANGE", &key, b"0", b"-1"]).list()),
                     b"set" => RdbValue::Set(self.call(&[b"SMEMBERS", &key]).list()),
-                    b"hash" => RdbValue::Hash(pairs(self.call(&[b"HGETALL", &key]).list())),
+                    b"hash" => RdbValue::Hash(pairs(&self.call(&[b"HGETALL", &key]).list())),
                     b"zset" => {
                         let flat = self.call(&[b"ZRANGE", &key, b"0", b"-1", b"WITHSCORES"]).list();
                         let score = |text: Vec<u8>| -> f64 {
                             String::from_utf8(text).expect("text").parse().expect("a score")
                         };
-                        let members = pairs(flat).into_iter().map(|(m, s)| (m, score(s)));
+                        let members = pairs(&flat).into_iter().map(|(m, s)| (m, score(s)));
                         RdbValue::SortedSet(members.collect())
                     }
                     other => panic!("unexpected type {other:?}"),
@@ -221,7 +221,7 @@ impl Drop for Redis {
 /// Database and key to expiry and value; unordered collections are sorted.
 pub(crate) type Contents = BTreeMap<(u32, Vec<u8>), (Option<i64>, RdbValue)>;
 
-fn pairs(flat: Vec<Vec<u8>>) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn pairs(flat: &[Vec<u8>]) -> Vec<(Vec<u8>, Vec<u8>)> {
     flat.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
 }
 
