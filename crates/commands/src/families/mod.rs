@@ -3,11 +3,23 @@
 use crate::context::{CommandResult, Context, Outcome};
 use crate::spec::CommandSpec;
 
+mod key_expiry;
+mod keys;
+mod scan;
 pub(crate) mod scripting;
+mod string_expiry;
+mod strings;
 mod transactions;
 
 /// All families, in the order of the documentation.
-pub(crate) const FAMILIES: &[&[CommandSpec]] = &[transactions::FAMILY, scripting::FAMILY];
+pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
+    keys::FAMILY,
+    key_expiry::FAMILY,
+    scan::FAMILY,
+    strings::FAMILY,
+    transactions::FAMILY,
+    scripting::FAMILY,
+];
 
 /// The reply of a container's HELP, made from its rows.
 pub(crate) fn subcommand_help(
