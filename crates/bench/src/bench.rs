@@ -16,10 +16,11 @@ use crate::server::{Program, Server};
 
 /// Sessions made by PHP, each in several states.
 const SESSIONS_GENERATED: usize = 500;
-/// Memory that has not changed for this long is settled...
-const MEMORY_STILL: Duration = Duration::from_secs(3);
+/// Memory that has not changed for this long is settled (Redis looks at its clients' buffers when
+/// they have been idle for 2 and 5 s)...
+const MEMORY_STILL: Duration = Duration::from_secs(6);
 /// ...and after this long it is read in any case.
-const MEMORY_STILL_LIMIT: Duration = Duration::from_secs(20);
+const MEMORY_STILL_LIMIT: Duration = Duration::from_secs(30);
 
 /// What every figure needs.
 pub(crate) struct Bench<'a> {

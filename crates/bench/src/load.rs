@@ -74,6 +74,9 @@ pub(crate) fn closed_loop(
         elapsed: Duration::ZERO,
         latency: Histogram::default(),
     };
+    // On a machine busy with other things a phase may pass without a command: go on until there is
+    // something to divide by.
+    let commands_min = 4 * lanes.len() as u64;
     let start = clock::now();
     for (connection, lane) in connections.iter_mut().zip(&mut *lanes) {
         connection.start(start, |out, expects| lane.next(out, expects))?;
@@ -107,7 +110,9 @@ pub(crate) fn closed_loop(
                 let cpu = meter.read()?;
                 stage = Stage::Measure { begun: clock::now(), cpu };
             }
-            Stage::Measure { begun, cpu } if now - begun >= plan.measure => {
+            Stage::Measure { begun, cpu }
+                if now - begun >= plan.measure && phase.commands >= commands_min =>
+            {
                 phase.cpu = meter.read()?.since(&cpu);
                 phase.elapsed = now - begun;
                 stage = Stage::Drain;
@@ -116,7 +121,6 @@ pub(crate) fn closed_loop(
             _ => {}
         }
     }
-    ensure!(phase.commands > 0, "no command was answered in the measured time");
     Ok(phase)
 }
 

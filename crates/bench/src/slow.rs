@@ -69,10 +69,10 @@ fn quantities(figure: Figure) -> &'static [(&'static str, Option<f64>)] {
 /// Expected seconds of one server's turn at `figure`.
 fn turn_seconds(figure: Figure, options: &Options) -> f64 {
     match figure {
-        Figure::Idle => 8.0 + 2.0 * options.scale,
+        Figure::Idle => 2.0 + 20.0 * options.scale,
         Figure::Expire => 4.0 + 50.0 * options.scale,
         Figure::Grow => 1.0 + 20.0 * options.scale,
-        Figure::Memory => 7.0 + 10.0 * options.scale,
+        Figure::Memory => 2.0 + 25.0 * options.scale,
         _ => 0.0,
     }
 }
