@@ -10,7 +10,7 @@ use crate::stats::Estimate;
 pub enum Verdict {
     /// The whole interval is within the target.
     Met,
-    /// The median is within the target, the interval reaches over it.
+    /// The median is within the target, but the interval reaches over it or is of too few rounds.
     MetByMedian,
     /// The median is over the target.
     NotMet,
@@ -57,7 +57,7 @@ impl Row {
         let (target, ratio) = (self.target?, self.ratio(peer)?);
         Some(match ratio {
             _ if ratio.median > target => Verdict::NotMet,
-            _ if ratio.high > target => Verdict::MetByMedian,
+            _ if ratio.high > target || ratio.is_rough() => Verdict::MetByMedian,
             _ => Verdict::Met,
         })
     }
@@ -107,7 +107,7 @@ impl Report {
             match row.ratio(peer) {
                 Some(ratio) => {
                     line.push(format!("{:.2}", ratio.median));
-                    let short = if ratio.coverage < 0.9 {
+                    let short = if ratio.is_rough() {
                         format!(" (only {:.0} %)", 100.0 * ratio.coverage)
                     } else {
                         String::new()
@@ -215,6 +215,7 @@ mod tests {
 
     #[test]
     fn verdict_knows_the_interval() {
+        assert_eq!(row(&[0.5], &[1.0], Some(0.85)).verdict(1), Some(Verdict::MetByMedian));
         let theirs = [1.0; 5];
         let cases = [
             ([0.5, 0.6, 0.7, 0.8, 0.85], Verdict::Met),

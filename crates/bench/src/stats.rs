@@ -18,6 +18,11 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// Whether the rounds were too few for an interval of the confidence wanted.
+    pub fn is_rough(&self) -> bool {
+        self.coverage < CONFIDENCE
+    }
+
     /// Estimates from `samples`; `None` when there are none or one of them is no number.
     ///
     /// The interval makes no assumption about the distribution: the k-th smallest and k-th largest
