@@ -83,4 +83,3 @@ fn run(server: &Arc<Server>, worker: &mut Worker, job: ScriptJob) {
     server.mailbox(thread).send(Message::ScriptDone(Box::new(done)));
     server.retry_parked();
 }
-

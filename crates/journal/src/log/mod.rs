@@ -287,6 +287,31 @@ impl Journal {
         })
     }
 
+    /// Appends commands that take effect together, each with its database and already encoded as a
+    /// RESP array: as MULTI … EXEC when there are several. Call it under all their shard locks.
+    pub fn append_encoded<'r>(
+        &self,
+        len: usize,
+        commands: impl Iterator<Item = (u32, &'r [u8])>,
+    ) -> Seq {
+        let mut buffer = self.buffer.lock();
+        if len == 0 {
+            return Seq(buffer.total);
+        }
+        buffer.record(|bytes, selected| {
+            for (n, (db, command)) in commands.enumerate() {
+                select(bytes, selected, db);
+                if n == 0 && len > 1 {
+                    encode_multi(bytes);
+                }
+                bytes.extend_from_slice(command);
+            }
+            if len > 1 {
+                encode_exec(bytes);
+            }
+        })
+    }
+
     /// The position of the last record.
     pub fn tail(&self) -> Seq {
         Seq(self.buffer.lock().total)

@@ -169,8 +169,7 @@ impl IoThread {
         let slot = entry.key();
         let mut connection = Connection::new(stream, client);
         let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) =
-            connection.stream.register(self.poll.registry(), Token(slot), interest)
+        if let Err(error) = connection.stream.register(self.poll.registry(), Token(slot), interest)
         {
             tracing::warn!(%error, "a connection could not be watched");
             self.server.clients.remove(connection.id);
