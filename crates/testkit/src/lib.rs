@@ -13,6 +13,7 @@
 
 pub mod connection;
 pub mod deadline;
+pub mod diff;
 pub mod dump;
 pub mod prng;
 pub mod reply;
