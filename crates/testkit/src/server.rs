@@ -96,6 +96,7 @@ pub struct ServerSpec {
     config: Option<String>,
     files: Vec<(PathBuf, Vec<u8>)>,
     environment: Vec<(OsString, OsString)>,
+    password: Option<String>,
 }
 
 impl ServerSpec {
@@ -108,6 +109,7 @@ impl ServerSpec {
             config: None,
             files: Vec::new(),
             environment: Vec::new(),
+            password: None,
         }
     }
 
@@ -116,6 +118,19 @@ impl ServerSpec {
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.directives.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Starts the server with `requirepass`; [`Server::connect`] then says AUTH.
+    #[must_use]
+    pub fn with_password(mut self, password: &str) -> Self {
+        self.password = Some(password.to_owned());
+        self.with("requirepass", password)
+    }
+
+    /// The password of [`ServerSpec::with_password`].
+    #[must_use]
+    pub fn password(&self) -> Option<&str> {
+        self.password.as_deref()
     }
 
     /// Starts the server with a configuration file of this text; directives still follow it.
@@ -283,12 +298,6 @@ impl Server {
         self.spec.program.to_string()
     }
 
-    /// What was started.
-    #[must_use]
-    pub fn program(&self) -> &Program {
-        &self.spec.program
-    }
-
     /// The TCP endpoint.
     #[must_use]
     pub fn tcp(&self) -> Endpoint {
@@ -301,13 +310,27 @@ impl Server {
         Endpoint::Unix(self.socket_path())
     }
 
-    /// A new TCP connection.
+    /// A new TCP connection, authenticated if the server was given a password.
     ///
     /// # Errors
     ///
     /// If the server does not accept it.
     pub fn connect(&self) -> io::Result<Connection> {
-        Connection::open(&self.tcp())
+        let mut connection = Connection::open(&self.tcp())?;
+        if let Some(password) = self.spec.password() {
+            match connection.call(&["AUTH", password]) {
+                Ok(Frame::Simple(_)) => {}
+                Ok(other) => return Err(io::Error::other(format!("AUTH: {other}"))),
+                Err(error) => return Err(io::Error::other(error)),
+            }
+        }
+        Ok(connection)
+    }
+
+    /// What was started, with which directives.
+    #[must_use]
+    pub fn spec(&self) -> &ServerSpec {
+        &self.spec
     }
 
     /// Kills the process as a power cut would (SIGKILL) and waits for its end.
@@ -540,8 +563,10 @@ mod tests {
 
     #[test]
     fn a_password_does_not_keep_the_server_from_being_seen() {
-        let server = Server::start(redis().with_config("requirepass secret\n")).unwrap();
-        let reply = server.connect().unwrap().call(&["AUTH", "secret"]).unwrap();
-        assert_eq!(reply, Frame::Simple(b"OK".to_vec()));
+        let server = Server::start(redis().with_password("secret")).unwrap();
+        let pong = Frame::Simple(b"PONG".to_vec());
+        assert_eq!(server.connect().unwrap().call(&["PING"]).unwrap(), pong);
+        let reply = Connection::open(&server.tcp()).unwrap().call(&["PING"]).unwrap();
+        assert!(reply.is_error(), "{reply}");
     }
 }

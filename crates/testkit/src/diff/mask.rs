@@ -189,8 +189,9 @@ impl Mask {
             return true;
         }
         match self {
-            Self::Exact | Self::Since72(..) | Self::Since72Has(..) => false,
-            Self::Any(_) => true,
+            Self::Exact | Self::Since72(..) => false,
+            // What is said of 7.2 says nothing about two older servers.
+            Self::Any(_) | Self::Since72Has(..) => true,
             Self::Unordered(_) => sorted(left, 1) == sorted(right, 1),
             Self::UnorderedDeep(_) => sorted(left, usize::MAX) == sorted(right, usize::MAX),
             Self::UnorderedPairs(_) => match (left.pairs(), right.pairs()) {

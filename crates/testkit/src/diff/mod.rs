@@ -54,9 +54,16 @@ pub enum Protocol {
     Resp3,
 }
 
+/// How the servers of a run are started and spoken to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setup<'a> {
+    /// Directives for both servers, on top of the defaults of [`ServerSpec::new`].
+    pub directives: &'a [(&'a str, &'a str)],
+    /// The servers' password. Connections of the cases start without it, and say no HELLO.
+    pub password: Option<&'a str>,
+}
+
 /// Runs a family of cases against the reference and `subject`, and fails the test on a difference.
-///
-/// Both servers get `directives` on top of the defaults of [`ServerSpec::new`].
 ///
 /// # Panics
 ///
@@ -66,12 +73,17 @@ pub fn assert_same(
     cases: &[Case<'_>],
     protocol: Protocol,
     subject: Program,
-    directives: &[(&str, &str)],
+    setup: Setup<'_>,
 ) {
     let spec = |program| {
-        directives
+        let spec = setup
+            .directives
             .iter()
-            .fold(ServerSpec::new(program), |spec, (name, value)| spec.with(name, value))
+            .fold(ServerSpec::new(program), |spec, (name, value)| spec.with(name, value));
+        match setup.password {
+            Some(password) => spec.with_password(password),
+            None => spec,
+        }
     };
     match run(family, cases, protocol, spec(Program::reference()), spec(subject)) {
         Ok(report) => assert!(report.is_clean(), "{report}"),

@@ -241,7 +241,7 @@ impl Side {
         let endpoint = if lane.unix { self.server.unix() } else { self.server.tcp() };
         let mut connection = Connection::open(&endpoint).map_err(|error| error.to_string())?;
         connection.set_timeout(REPLY_LIMIT).map_err(|error| error.to_string())?;
-        if self.protocol == Protocol::Resp3 {
+        if self.protocol == Protocol::Resp3 && self.server.spec().password().is_none() {
             let reply = connection.call(&["HELLO", "3"]).map_err(|error| error.to_string())?;
             if !matches!(reply, Frame::Map(_)) {
                 return Err(format!("HELLO 3 was answered by {reply}"));
