@@ -78,7 +78,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
     ),
     Case::new(
         "reset_returns_to_the_start",
-        r#"
+        r"
         SELECT 3
         CLIENT SETNAME someone
         SET k v
@@ -101,7 +101,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         MULTI
         PING
         EXEC
-        "#,
+        ",
     ),
     Case::new(
         "hello_switches_the_protocol",
@@ -233,7 +233,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
     ),
     Case::new(
         "client_kill_by_address_and_by_filter",
-        r#"
+        r"
         2> PING
         3> PING
         4> PING
@@ -262,11 +262,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         CLIENT KILL ID 1 ADDR
         5> PING
         PING
-        "#,
+        ",
     ),
     Case::new(
         "client_kill_of_oneself_answers_first",
-        r#"
+        r"
         CLIENT KILL ${addr:1}
         !end
         2> !let id CLIENT ID
@@ -274,7 +274,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         2> !end
         3> CLIENT KILL ADDR ${addr:3}
         3> PING
-        "#,
+        ",
     ),
     Case::new(
         "client_reply_off_and_skip",

@@ -5,7 +5,7 @@ use guarda_testkit::diff::Case;
 pub(crate) const CASES: &[Case<'static>] = &[
     Case::new(
         "keys_and_arguments",
-        r##"
+        r#"
         EVAL "return 1" 0
         EVAL "return {KEYS[1], KEYS[2], ARGV[1], ARGV[2]}" 2 k1 k2 a1 a2
         EVAL "return #KEYS" 2 a b c
@@ -26,11 +26,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL "return 1" 9223372036854775808
         EVAL "return 1" 0 extra
         eval "return 1" 0
-        "##,
+        "#,
     ),
     Case::new(
         "lua_values_become_replies",
-        r##"
+        r#"
         EVAL "return 3.99" 0
         EVAL "return -3.99" 0
         EVAL "return 1e15" 0
@@ -73,11 +73,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL "return tostring(0.1)" 0
         EVAL "return 10/3 .. ''" 0
         EVAL "return 0/0" 0
-        "##,
+        "#,
     ),
     Case::new(
         "replies_become_lua_values",
-        r##"
+        r#"
         SET k v
         SET n 5
         HSET h f v
@@ -109,11 +109,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL "return redis.call('TYPE', 'k')" 0
         EVAL "return redis.call('TYPE', 'k').ok" 0
         EVAL "return redis.call('ping')" 0
-        "##,
+        "#,
     ),
     Case::new(
         "resp3_inside_scripts",
-        r##"
+        r#"
         HSET h f v
         SET k v
         EVAL "redis.setresp(3) return redis.call('HGETALL', 'h')" 0
@@ -131,11 +131,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL "redis.setresp()" 0
         EVAL "redis.setresp('x')" 0
         EVAL "return redis.call('HGETALL', 'h')" 0
-        "##,
+        "#,
     ),
     Case::new(
         "errors_of_commands",
-        r##"
+        r#"
         SET k v
         EVAL "return redis.call('INCR', 'k')" 0
         EVAL "return redis.call('HGET', 'k', 'f')" 0
@@ -161,11 +161,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EXISTS before after
         EVAL "return redis.pcall('GET', 'k')" 0
         EVAL "return redis.call('OBJECT', 'NONSENSE')" 0
-        "##,
+        "#,
     ),
     Case::new(
         "errors_of_scripts",
-        r##"
+        r#"
         EVAL "error('boom')" 0
         EVAL "error({err='CODE boom'})" 0
         EVAL "error({err='boom'})" 0
@@ -194,11 +194,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL "return tonumber('x')" 0
         EVAL "return string.rep('x', -1)" 0
         EVAL "return ('x'):nonsense()" 0
-        "##,
+        "#,
     ),
     Case::new(
         "the_sandbox",
-        r##"
+        r#"
         EVAL "return type(io)" 0
         EVAL "return type(os)" 0
         EVAL "return type(os.clock)" 0
@@ -246,11 +246,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL "return type(math.random)" 0
         EVAL "return type(cjson)" 0
         EVAL "return type(bit)" 0
-        "##,
+        "#,
     ),
     Case::new(
         "the_lua_library",
-        r##"
+        r#"
         EVAL "return string.format('%5.2f|%d|%s|%q', 3.14159, 42, 'x', 'a b')" 0
         EVAL "return string.rep('ab', 3)" 0
         EVAL "return {string.find('hello', 'l+')}" 0
@@ -295,11 +295,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL "return redis.REDIS_VERSION_NUM > 0x060000" 0
         EVAL "return redis.acl_check_cmd('GET', 'k')" 0
         EVAL "return redis.acl_check_cmd('NONSENSE')" 0
-        "##,
+        "#,
     ),
     Case::new(
         "evalsha_and_the_script_cache",
-        r##"
+        r#"
         EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0
         SCRIPT LOAD "return 1"
         EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0
@@ -332,11 +332,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db abc
         EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 1
         EVALSHA ffffffffffffffffffffffffffffffffffffffff -1
-        "##,
+        "#,
     ),
     Case::new(
         "phpredis_unlocks_a_session",
-        r##"
+        r#"
         SET sess_LOCK token NX PX 30000
         SET sess_LOCK other NX PX 30000
         EVALSHA b70c2384248f88e6b75b9f89241a180f856ad852 1 sess_LOCK token
@@ -371,11 +371,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EXEC
         SCRIPT FLUSH
         EVALSHA b70c2384248f88e6b75b9f89241a180f856ad852 1 a 1
-        "##,
+        "#,
     ),
     Case::new(
         "commands_that_scripts_may_not_call",
-        r##"
+        r#"
         EVAL "return redis.call('EVAL', 'return 1', 0)" 0
         EVAL "return redis.call('MULTI')" 0
         EVAL "return redis.call('EXEC')" 0
@@ -394,22 +394,22 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL "return redis.call('RESET')" 0
         EVAL "return redis.pcall('MULTI').err" 0
         EVAL "return redis.call('SELECT', '2')" 0
-        "##,
+        "#,
     ),
     Case::new(
         "select_inside_a_script_stays_inside",
-        r##"
+        r#"
         SET k zero
         EVAL "redis.call('SELECT', 3) redis.call('SET', 'k', 'three') return redis.call('GET', 'k')" 0
         GET k
         SELECT 3
         GET k
         EVAL "return redis.call('GET', 'k')" 0
-        "##,
+        "#,
     ),
     Case::new(
         "scripts_write_and_watchers_see_it",
-        r##"
+        r#"
         SET k 1
         WATCH k
         2> EVAL "return redis.call('SET', KEYS[1], '2')" 1 k
@@ -421,7 +421,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         DBSIZE
         EVAL "local s = 0 for i = 1, 1000 do s = s + redis.call('INCR', 'n') end return s" 0
         EVAL "redis.call('SET', KEYS[1], ARGV[1], 'PXAT', 33177117420000) return redis.call('PEXPIRETIME', KEYS[1])" 1 t v
-        "##,
+        "#,
     ),
     Case::new(
         "eval_ro_and_flags",
@@ -444,7 +444,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
     ),
     Case::new(
         "deep_and_large_replies",
-        r##"
+        r#"
         EVAL "local t = {} for i = 1, 1000 do t[i] = i end return t" 0
         EVAL "return string.rep('x', 100000)" 0
         EVAL "local t = 1 for i = 1, 50 do t = {t} end return t" 0
@@ -452,6 +452,6 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL "return redis.call('HSET', 'h', unpack({'a', 1, 'b', 2}))" 0
         EVAL "local t = {} for i = 1, 9000 do t[i] = i end return redis.call('DEL', unpack(t))" 0 //~ any -- how many values unpack may return is Lua's own limit
         PING
-        "##,
+        "#,
     ),
 ];
