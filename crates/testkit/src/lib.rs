@@ -16,5 +16,6 @@ pub mod deadline;
 pub mod diff;
 pub mod dump;
 pub mod prng;
+pub mod random;
 pub mod reply;
 pub mod server;

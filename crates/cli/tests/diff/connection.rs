@@ -402,6 +402,17 @@ pub(crate) const WITH_PASSWORD: &[Case<'static>] = &[
         ",
     ),
     Case::new(
+        "one_client_too_many_is_told_so",
+        r"
+        AUTH secret
+        CONFIG SET maxclients 1
+        2> !end
+        PING
+        CONFIG SET maxclients 1000
+        3> PING
+        ",
+    ),
+    Case::new(
         "a_large_request_before_auth_is_refused",
         r#"
         2> !end "*11\r\n"

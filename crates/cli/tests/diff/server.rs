@@ -63,6 +63,63 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ",
     ),
     Case::new(
+        "saving_in_the_background",
+        r#"
+        SET k v
+        BGSAVE
+        !await "$1\r\n0\r\n" EVAL "return redis.call('INFO', 'persistence'):match('rdb_bgsave_in_progress:(%d)')" 0
+        LASTSAVE //~ within 3 -- the servers save one after the other
+        BGSAVE SCHEDULE
+        !await "$1\r\n0\r\n" EVAL "return redis.call('INFO', 'persistence'):match('rdb_bgsave_in_progress:(%d)')" 0
+        BGREWRITEAOF
+        !await "$1\r\n0\r\n" EVAL "return redis.call('INFO', 'persistence'):match('aof_rewrite_in_progress:(%d)')" 0
+        EVAL "return redis.call('INFO', 'persistence'):match('rdb_last_bgsave_status:(%a+)')" 0
+        "#,
+    ),
+    Case::new(
+        "writes_beyond_maxmemory_are_refused",
+        r#"
+        MSET k 1 l 2
+        HSET h f v
+        CONFIG SET maxmemory 1
+        SET k w
+        SET
+        NONSENSE
+        GET k
+        APPEND k x
+        INCR k
+        SETRANGE k 0 x
+        HSET h g w
+        HINCRBY h n 1
+        HDEL h f
+        EXPIRE k 100
+        PERSIST k
+        RENAME k m
+        GETDEL m
+        GETEX l EX 100
+        COPY l n
+        MSET a 1
+        SETEX a 10 v
+        DEL missing
+        MULTI
+        GET l
+        SET l w
+        EXEC
+        MULTI
+        GET l
+        EXEC
+        EVAL "return redis.call('GET', 'l')" 0
+        EVAL "return redis.call('SET', 'l', 'w')" 0
+        EVAL "return redis.call('DEL', 'l')" 0
+        WATCH l
+        MULTI
+        FLUSHALL
+        EXEC
+        CONFIG SET maxmemory 0
+        SET k w
+        "#,
+    ),
+    Case::new(
         "shutdown_refuses_what_it_does_not_know",
         r"
         SHUTDOWN NONSENSE
