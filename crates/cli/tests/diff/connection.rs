@@ -195,7 +195,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         CLIENT SETINFO LIB-NAME phpredis //~ 7.2 "+OK\r\n" -- CLIENT SETINFO is new in 7.2
         CLIENT SETINFO lib-ver 6.0 //~ 7.2 "+OK\r\n" -- CLIENT SETINFO is new in 7.2
         CLIENT INFO //~ 7.2-has "lib-name=phpredis lib-ver=6.0" -- CLIENT SETINFO is new in 7.2
-        CLIENT SETINFO LIB-NAME "a b" //~ 7.2 "-ERR lib-name cannot contain spaces, newlines or special characters.\r\n" -- CLIENT SETINFO is new in 7.2
+        CLIENT SETINFO LIB-NAME "a b" //~ 7.2 "-ERR LIB-NAME cannot contain spaces, newlines or special characters.\r\n" -- CLIENT SETINFO is new in 7.2
         CLIENT SETINFO NONSENSE x //~ 7.2 "-ERR Unrecognized option 'NONSENSE'\r\n" -- CLIENT SETINFO is new in 7.2
         CLIENT SETINFO LIB-NAME //~ 7.2 "-ERR wrong number of arguments for 'client|setinfo' command\r\n" -- CLIENT SETINFO is new in 7.2
         "#,
@@ -352,11 +352,11 @@ pub(crate) const WITH_PASSWORD: &[Case<'static>] = &[
         2> SELECT 1
         2> CLIENT ID
         2> COMMAND COUNT
-        2> HELLO
-        2> HELLO 3
-        2> HELLO 2
+        2> HELLO //~ 7.2 "-NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time\r\n" -- 7.2 names the protocol version in the advice (redis pull request 11809)
+        2> HELLO 3 //~ 7.2 "-NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time\r\n" -- 7.2 names the protocol version in the advice (redis pull request 11809)
+        2> HELLO 2 //~ 7.2 "-NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time\r\n" -- 7.2 names the protocol version in the advice (redis pull request 11809)
         2> HELLO 9
-        2> HELLO 3 SETNAME x
+        2> HELLO 3 SETNAME x //~ 7.2 "-NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time\r\n" -- 7.2 names the protocol version in the advice (redis pull request 11809)
         2> RESET
         2> ECHO x
         2> CONFIG GET requirepass

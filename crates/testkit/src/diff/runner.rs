@@ -40,14 +40,6 @@ pub enum RunError {
         /// The line and what is wrong.
         fault: BadScript,
     },
-    /// A server cannot be brought back to an empty state, even by a restart.
-    #[error("{server} cannot be emptied between cases: {why}")]
-    Reset {
-        /// Name of the program.
-        server: String,
-        /// What happened.
-        why: String,
-    },
     /// No case is left to run.
     #[error("no case matches {ONLY_VARIABLE}")]
     NoCases,
@@ -57,7 +49,7 @@ pub enum RunError {
 ///
 /// # Errors
 ///
-/// If a server cannot be started or emptied, or a script is malformed.
+/// If a server cannot be started, or a script is malformed.
 pub fn run(
     family: &str,
     cases: &[Case<'_>],
@@ -88,8 +80,17 @@ pub fn run(
         differences: Vec::new(),
     };
     for (name, steps) in &scripts {
-        for side in &mut sides {
-            side.reset()?;
+        // What was found so far is worth more than the error alone.
+        if let Some(why) = sides.iter_mut().find_map(|side| side.reset().err()) {
+            report.differences.push(Difference {
+                case: (*name).to_owned(),
+                step: 0,
+                script: vec!["FLUSHALL and SCRIPT FLUSH before the case".to_owned()],
+                reference: String::new(),
+                subject: String::new(),
+                why,
+            });
+            break;
         }
         run_case(name, steps, protocol, versions, &mut sides, &mut report);
     }
@@ -199,15 +200,18 @@ impl Side {
     }
 
     /// Closes the connections of the last case and empties the server.
-    fn reset(&mut self) -> Result<(), RunError> {
+    fn reset(&mut self) -> Result<(), String> {
         self.lanes.clear();
         self.variables.clear();
         if self.empty().is_ok() {
             return Ok(());
         }
         self.server.kill9();
-        self.server.restart()?;
-        self.empty().map_err(|why| RunError::Reset { server: self.server.name(), why })
+        self.server
+            .restart()
+            .map_err(|error| error.to_string())
+            .and_then(|()| self.empty())
+            .map_err(|why| format!("{} cannot be emptied: {why}", self.server.name()))
     }
 
     fn empty(&self) -> Result<(), String> {
