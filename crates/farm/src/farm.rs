@@ -16,7 +16,7 @@ use crate::port::free_port;
 use crate::prerequisites::{Need, Tool, require};
 use crate::process::{Process, children_of, kill_one};
 use crate::scratch::{Scratch, Secret};
-use crate::store::{Store, StoreProgram, tail};
+use crate::store::{Store, StoreProgram, tail, with_log};
 use crate::wait::{Cancel, wait_until};
 
 /// The names of the two web servers.
@@ -353,7 +353,7 @@ fn ready(
         }
         Ok(answers().then_some(()))
     })
-    .with_context(|| format!("its log says:\n{}", tail(&log, password)))
+    .map_err(|error| with_log(&error, &log, password))
 }
 
 /// The user that php-fpm and nginx are told to run their workers as; they ask only when they are root.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 
 use crate::config::store_conf;
 use crate::port::free_port;
@@ -149,7 +149,7 @@ impl Store {
             }
             Ok(answers_ping(address, &self.password).then_some(()))
         });
-        ready.with_context(|| format!("its log says:\n{}", tail(&log, &self.password)))?;
+        ready.map_err(|error| with_log(&error, &log, &self.password))?;
         self.process = Some(process);
         Ok(())
     }
@@ -196,6 +196,11 @@ fn ping(address: SocketAddr, password: &Secret) -> std::io::Result<Vec<u8>> {
         Err(error) => Err(error),
         Ok(()) => Ok(answer),
     }
+}
+
+/// The error, followed by the end of the log of the program it is about.
+pub(crate) fn with_log(error: &Error, log: &Path, password: &Secret) -> Error {
+    anyhow!("{error:#}; its log says:\n{}", tail(log, password))
 }
 
 /// The last lines of a log, without the password.
