@@ -80,7 +80,6 @@ fn workers_killed_at_random_under_locked_traffic_lose_no_acknowledged_update() {
         }
         progress.wait_for_acknowledged(2);
     });
-    let mut whole = Ledger::default();
-    finished.into_iter().for_each(|(_, ledger)| whole.merge(ledger));
+    let whole = Ledger::merged(finished.into_iter().map(|(_, ledger)| ledger));
     whole.audit(&mut browser);
 }

@@ -1,6 +1,6 @@
 //! A farm leaves nothing behind.
 
-use guarda_farm::{Farm, FarmOptions, is_running};
+use guarda_farm::{Farm, is_running};
 
 use crate::{options, start};
 
@@ -36,8 +36,8 @@ fn a_farm_whose_crashed_store_was_not_noticed_leaves_nothing_either() {
 
 #[test]
 fn a_store_that_cannot_start_is_named_with_its_log() {
-    let directives = vec![("no-such-directive".to_owned(), "yes".to_owned())];
-    let options = FarmOptions { store_directives: directives, ..options() };
+    let mut options = options();
+    options.store_directives.push(("no-such-directive".to_owned(), "yes".to_owned()));
     let error = format!("{:#}", Farm::start(options).expect_err("the directive is unknown"));
     assert!(error.contains(" ended at its start: "), "{error}");
     assert!(error.contains("no-such-directive"), "{error}");

@@ -17,18 +17,19 @@ mod traffic;
 
 use guarda_farm::{Farm, FarmOptions, Locking, StoreProgram};
 
-/// The store under test.
-fn store_program() -> StoreProgram {
-    match std::env::var("GUARDA_FARM_SERVER").as_deref() {
-        Ok("redis-server") => StoreProgram::redis_server().expect("redis-server is installed"),
-        Ok(other) => panic!("GUARDA_FARM_SERVER is unset or redis-server, not `{other}`"),
-        Err(_) => StoreProgram::guarda(env!("CARGO_BIN_EXE_guarda")),
-    }
-}
-
-/// The tutorial's farm.
+/// The tutorial's farm, with the store under test.
 fn options() -> FarmOptions {
-    FarmOptions::new(store_program())
+    match std::env::var("GUARDA_FARM_SERVER").as_deref() {
+        Ok("redis-server") => {
+            let store = StoreProgram::redis_server().expect("redis-server is installed");
+            // Under `everysec` Redis answers before it writes for as long as an fsync is under way, and
+            // a crash then loses what was answered: the tests of crashes find it on a busy disk.
+            let directives = vec![("appendfsync".to_owned(), "always".to_owned())];
+            FarmOptions { store_directives: directives, ..FarmOptions::new(store) }
+        }
+        Ok(other) => panic!("GUARDA_FARM_SERVER is unset or redis-server, not `{other}`"),
+        Err(_) => FarmOptions::new(StoreProgram::guarda(env!("CARGO_BIN_EXE_guarda"))),
+    }
 }
 
 /// The tutorial's farm with phpredis's locking: a lock is tried every 2 ms for a minute, since fewer

@@ -48,7 +48,6 @@ fn locked_updates_of_one_session_are_exact() {
     let (threads, updates) = (12, by_length(10, 100));
     let farm = start(FarmOptions { workers: 6, ..locking_options(60) });
     let mut browser = with_session(farm.browser());
-    let mut whole = Ledger::default();
     let ledgers: Vec<Ledger> = thread::scope(|scope| {
         let running: Vec<_> = (0..threads)
             .map(|thread| {
@@ -64,7 +63,7 @@ fn locked_updates_of_one_session_are_exact() {
             .collect();
         running.into_iter().map(|thread| thread.join().expect("a thread")).collect()
     });
-    ledgers.into_iter().for_each(|ledger| whole.merge(ledger));
+    let whole = Ledger::merged(ledgers);
     whole.assert_nothing_failed();
     whole.audit(&mut browser);
     assert_eq!(stored_marks(&mut browser).len(), threads * updates);

@@ -45,8 +45,7 @@ fn locked_session_survives(outage: Outage, rounds: usize) {
     let finished = run(browsers, "&work=1", requests_max(rounds), |progress| {
         outages(&mut farm, outage, rounds, progress);
     });
-    let mut whole = Ledger::default();
-    finished.into_iter().for_each(|(_, ledger)| whole.merge(ledger));
+    let whole = Ledger::merged(finished.into_iter().map(|(_, ledger)| ledger));
     assert!(whole.acknowledged() > rounds * UPDATES_BETWEEN);
     whole.audit(&mut browser);
 }

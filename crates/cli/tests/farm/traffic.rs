@@ -49,10 +49,14 @@ impl Ledger {
         assert!(self.failed.is_empty(), "failed: {:#?}", self.failed);
     }
 
-    /// Joins the ledger of another browser of the same session.
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.acknowledged.extend(other.acknowledged);
-        self.failed.extend(other.failed);
+    /// One ledger from those of several browsers of the same session.
+    pub(crate) fn merged(ledgers: impl IntoIterator<Item = Self>) -> Self {
+        let mut whole = Self::default();
+        for ledger in ledgers {
+            whole.acknowledged.extend(ledger.acknowledged);
+            whole.failed.extend(ledger.failed);
+        }
+        whole
     }
 
     /// Compares the ledger with what the session holds now.
