@@ -14,7 +14,7 @@ use crate::config::{fpm_conf, nginx_conf, php_ini};
 use crate::http::Browser;
 use crate::port::free_port;
 use crate::prerequisites::{Need, Tool, require};
-use crate::process::{Process, children_of, kill_one};
+use crate::process::{Process, children_of, descendants, kill_one};
 use crate::scratch::{Scratch, Secret};
 use crate::store::{Store, StoreProgram, tail, with_log};
 use crate::wait::{Cancel, wait_until};
@@ -218,7 +218,7 @@ impl Farm {
         let mut all = Vec::new();
         for process in self.webs.iter().chain([&self.nginx]).chain(store) {
             all.push(process.id());
-            all.extend(children_of(process.id())?);
+            all.extend(descendants(process.id())?);
         }
         Ok(all)
     }

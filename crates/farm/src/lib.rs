@@ -41,7 +41,7 @@ pub use farm::{Farm, FarmOptions, Handler, Locking, WEBS};
 pub use http::{Browser, Response};
 pub use install::install;
 pub use prerequisites::{Need, Tool, missing, require};
-pub use process::{find_program, is_running};
+pub use process::{descendants, find_program, is_running};
 pub use scratch::Secret;
 pub use store::{Store, StoreProgram};
 pub use wait::{Cancel, Deadline, wait_until};

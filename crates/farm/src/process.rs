@@ -192,6 +192,22 @@ pub(crate) fn children_of(parent: u32) -> Result<Vec<u32>> {
     Ok(all.iter().filter(|process| process.parent == parent).map(|process| process.id).collect())
 }
 
+/// The running children of process `ancestor`, their children, and so on.
+///
+/// # Errors
+///
+/// When the kernel's process table cannot be read.
+pub fn descendants(ancestor: u32) -> Result<Vec<u32>> {
+    let all = processes()?;
+    let mut family = vec![ancestor];
+    let mut next = 0;
+    while let Some(parent) = family.get(next).copied() {
+        family.extend(all.iter().filter(|process| process.parent == parent).map(|child| child.id));
+        next += 1;
+    }
+    Ok(family.split_off(1))
+}
+
 /// Whether the process runs.
 pub fn is_running(id: u32) -> bool {
     fs::read_to_string(format!("/proc/{id}/stat"))
