@@ -60,9 +60,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         signal_hook::flag::register(signal, cancel.flag())
             .context("cannot take over Ctrl-C, without which the demo could not clean up")?;
     }
-    for need in [Need::Build, Need::Farm] {
-        install(need, &mut |line| eprintln!("{line}"))?;
-    }
+    let server = match options.server {
+        ServerName::Guarda => Need::Build,
+        ServerName::RedisServer => Need::Peer,
+    };
+    install(&[server, Need::Farm], &mut |line| eprintln!("{line}"))?;
     let store = match options.server {
         // A debug build: on the first run most of the time is the build's, and a demo's speed is PHP's.
         ServerName::Guarda => StoreProgram::guarda(build::guarda(options.release)?),

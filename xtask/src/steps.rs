@@ -190,11 +190,7 @@ fn tests(run: &mut Run, arguments: &[&str]) -> Result<()> {
 /// Installs what the steps run on.
 fn prepare(steps: &[Step]) -> Result<()> {
     let needs: Vec<Need> = steps.iter().filter_map(|step| step.need()).collect();
-    for need in [Need::Build, Need::Tests] {
-        if needs.contains(&need) {
-            install(need, &mut |line| eprintln!("{line}"))?;
-        }
-    }
+    install(&needs, &mut |line| eprintln!("{line}"))?;
     for (step, component) in [(Step::Fmt, "rustfmt"), (Step::Clippy, "clippy")] {
         if steps.contains(&step) {
             install_component(&step.name(), component)?;

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::config::{fpm_conf, nginx_conf, php_ini};
 use crate::http::Browser;
-use crate::port::free_port;
+use crate::port::{free_port, is_free};
 use crate::prerequisites::{Need, Tool, require};
 use crate::process::{Process, children_of, descendants, kill_one};
 use crate::scratch::{Scratch, Secret};
@@ -23,7 +23,7 @@ use crate::wait::{Cancel, wait_until};
 pub const WEBS: [&str; 2] = ["web1", "web2"];
 /// How long php-fpm or nginx may take until it answers.
 const READY_LIMIT: Duration = Duration::from_secs(30);
-/// A free port may be taken between the look and the start; then another one is drawn.
+/// A free port may be taken by others between the look and the start; then another one is drawn.
 const START_ATTEMPTS: u32 = 3;
 
 /// Who keeps the sessions.
@@ -100,7 +100,7 @@ impl Farm {
     ///
     /// When a program is missing, or does not start: the error says which and ends with its log.
     pub fn start(options: FarmOptions) -> Result<Self> {
-        require(Need::Farm)?;
+        require(&[Need::Farm])?;
         let scratch = Scratch::create()?;
         let password = Secret::generate()?;
         scratch.file("password", &format!("{}\n", password.reveal()))?;
@@ -332,8 +332,14 @@ fn start_nginx(
         let alive = || Browser::new(address).get("/alive").is_ok_and(|answer| answer.status == 204);
         match ready(&mut process, password, cancel, alive) {
             Ok(()) => return Ok((process, address)),
-            Err(error) if attempt == START_ATTEMPTS || cancel.is_cancelled() => return Err(error),
-            Err(_) => attempt += 1,
+            Err(error) if attempt == START_ATTEMPTS => return Err(error),
+            Err(error) => {
+                drop(process);
+                if is_free(port) {
+                    return Err(error);
+                }
+                attempt += 1;
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::prerequisites::{Need, Tool, missing};
+use crate::prerequisites::{Need, Tool, missing, require};
 use crate::process::find_program;
 
 /// A family of distributions.
@@ -30,22 +30,23 @@ impl System {
     }
 }
 
-/// Installs the tools of `need` that are missing; `say` receives one line for each thing it does.
+/// Installs the tools of `needs` that are missing; `say` receives one line for each thing it does.
 ///
 /// # Errors
 ///
 /// When something is missing and this process may not install it, or the package tool fails. The error
 /// holds the command to run.
-pub fn install(need: Need, say: &mut dyn FnMut(&str)) -> Result<()> {
-    let absent = missing(need);
+pub fn install(needs: &[Need], say: &mut dyn FnMut(&str)) -> Result<()> {
+    let absent = missing(needs);
     if absent.is_empty() {
         return Ok(());
     }
-    let Some(system) = System::detect() else { return crate::require(need) };
+    let Some(system) = System::detect() else { return require(needs) };
     if !rustix::process::geteuid().is_root() {
+        let command = install_command(system, &absent);
         bail!(
-            "these are missing, and only root may install them: {absent:?}. Run this, then try again:\n  sudo {}",
-            install_command(system, &absent)
+            "missing on this machine: {absent:?}. Only root may install them; run this, then try \
+             again:\n  sudo {command}"
         );
     }
     say("installing what is missing:");
@@ -57,7 +58,7 @@ pub fn install(need: Need, say: &mut dyn FnMut(&str)) -> Result<()> {
         System::El => run(system, &package_names(system, &absent))?,
     }
     disable_services(&absent);
-    crate::require(need).context("the packages are installed, but")
+    require(needs).context("the packages are installed, but")
 }
 
 /// The command that installs the packages of `tools`.

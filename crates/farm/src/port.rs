@@ -18,9 +18,27 @@ pub(crate) fn free_port() -> Result<u16> {
             .context("cannot choose a port")?;
         let width = u32::from(PORTS.end - PORTS.start);
         let port = PORTS.start + u16::try_from(draw % width).expect("a remainder of a u16 width");
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        if is_free(port) {
             return Ok(port);
         }
     }
     bail!("no free loopback port among {DRAWS_MAX} drawn from {PORTS:?}")
+}
+
+/// Whether nothing listens on the loopback port at this moment.
+pub(crate) fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_free_until_somebody_listens() {
+        let port = free_port().unwrap();
+        assert!(PORTS.contains(&port));
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        assert!(!is_free(taken.local_addr().unwrap().port()));
+    }
 }

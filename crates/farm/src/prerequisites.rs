@@ -13,6 +13,8 @@ use crate::process::find_program;
 pub enum Need {
     /// What a farm runs on.
     Farm,
+    /// The server that guarda is compared with.
+    Peer,
     /// What building guarda takes besides Rust and its linker.
     Build,
     /// What `cargo xtask test` takes: the farm, the build, and the peers that tests compare with.
@@ -26,6 +28,7 @@ impl Need {
             Self::Farm => {
                 &[Tool::PhpFpm, Tool::PhpCli, Tool::Phpredis, Tool::Nginx, Tool::RedisCli]
             }
+            Self::Peer => &[Tool::RedisServer],
             Self::Build => &[Tool::CCompiler, Tool::Make],
             Self::Tests => &[
                 Tool::CCompiler,
@@ -162,18 +165,24 @@ impl Tool {
     }
 }
 
-/// The tools of the set that this machine does not have.
-pub fn missing(need: Need) -> Vec<Tool> {
-    need.tools().iter().copied().filter(|tool| !tool.is_present()).collect()
+/// The tools of these sets that this machine does not have, each once.
+pub fn missing(needs: &[Need]) -> Vec<Tool> {
+    let mut absent = Vec::new();
+    for tool in needs.iter().flat_map(|need| need.tools()) {
+        if !absent.contains(tool) && !tool.is_present() {
+            absent.push(*tool);
+        }
+    }
+    absent
 }
 
-/// Checks that the set is there, and changes nothing.
+/// Checks that these sets are there, and changes nothing.
 ///
 /// # Errors
 ///
 /// Names each missing tool and the command that installs them.
-pub fn require(need: Need) -> Result<()> {
-    let missing = missing(need);
+pub fn require(needs: &[Need]) -> Result<()> {
+    let missing = missing(needs);
     if missing.is_empty() {
         return Ok(());
     }
@@ -191,9 +200,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tests_need_whatever_the_farm_and_the_build_need() {
-        for tool in Need::Farm.tools().iter().chain(Need::Build.tools()) {
-            assert!(Need::Tests.tools().contains(tool), "{tool:?}");
+    fn the_tests_need_whatever_anything_else_needs() {
+        for part in [Need::Farm, Need::Peer, Need::Build] {
+            for tool in part.tools() {
+                assert!(Need::Tests.tools().contains(tool), "{tool:?}");
+            }
         }
     }
 

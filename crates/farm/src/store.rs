@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result, anyhow, bail};
 
 use crate::config::store_conf;
-use crate::port::free_port;
+use crate::port::{free_port, is_free};
 use crate::process::{Process, find_program};
 use crate::scratch::{Scratch, Secret};
 use crate::wait::{Cancel, wait_until};
@@ -18,7 +18,7 @@ use crate::wait::{Cancel, wait_until};
 const READY_LIMIT: Duration = Duration::from_mins(1);
 /// How long one PING may take.
 const PING_LIMIT: Duration = Duration::from_secs(2);
-/// A free port may be taken between the look and the start; then another one is drawn.
+/// A free port may be taken by others between the look and the start; then another one is drawn.
 const START_ATTEMPTS: u32 = 3;
 
 /// A program that serves the Redis protocol when it is given the path of a redis.conf.
@@ -92,9 +92,7 @@ impl Store {
             };
             match store.start() {
                 Ok(()) => return Ok(store),
-                Err(error) if attempt == START_ATTEMPTS || cancel.is_cancelled() => {
-                    return Err(error);
-                }
+                Err(error) if attempt == START_ATTEMPTS || is_free(port) => return Err(error),
                 Err(_) => attempt += 1,
             }
         }
