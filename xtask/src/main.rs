@@ -7,6 +7,7 @@
     reason = "a command line program: results go to stdout, everything else to stderr"
 )]
 
+mod bench;
 mod build;
 mod demo;
 mod steps;
@@ -26,6 +27,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Compare guarda with the Redis-compatible servers on the machine
+    Bench(guarda_bench::Options),
     /// Show a PHP farm that keeps its sessions in guarda: two web servers, one balancer, one browser
     Demo(demo::Options),
     /// Run everything that CI runs, in CI's order
@@ -36,6 +39,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Bench(options) => bench::run(options),
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => steps::run(&options),
         Command::Tidy => tidy::run(),

@@ -1,1 +1,40 @@
 //! The command table: one row and one function per command, one file per family.
+//!
+//! A command is admitted by [`gates`], executed by [`execute`] under the locks its row asks for,
+//! and writes its reply as it goes. Nothing here does I/O or reads a clock: the server lends what a
+//! command needs through [`Host`].
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod client;
+mod context;
+mod db;
+mod effects;
+mod error;
+mod execute;
+mod gates;
+mod host;
+mod spec;
+mod table;
+#[cfg(test)]
+mod testing;
+
+mod families;
+
+pub use args::Args;
+pub use client::{AuthState, Client, ClientCard, QueuedCall, ReplyMode, Transaction};
+pub use context::{Caller, CommandResult, Context, Outcome};
+pub use db::Db;
+pub use effects::{Counters, Effects, Records};
+pub use error::CommandError;
+pub use execute::{
+    Busy, Call, Worker, execute, execute_nested, needs_script_thread, replay,
+};
+pub use families::scripting::{PHPREDIS_UNLOCK_SHA1, sha1_hex};
+pub use gates::{Admission, admit};
+pub use host::{ConfigSetRejected, Host, Log, ScriptCall, Scripting, Settings, ShutdownMode};
+pub use spec::{
+    Arity, Categories, CommandSpec, Flags, Group, KeyAccess, KeyPositions, Keys, Locks,
+};
+pub use table::{CommandTable, table};

@@ -1,1 +1,32 @@
-//! The keyspace: sharded table, values, expiry, memory accounting. No I/O.
+//! The keyspace: a sharded table of keys, their values and expiries. No RESP, no I/O, no clock.
+//!
+//! Time is an argument everywhere; nothing here can fail for I/O reasons, because it does none.
+//! [`Keyspace`] is what threads share, [`Locked`] the shards one command holds, [`Shard`] the
+//! operations under one lock.
+
+#![forbid(unsafe_code)]
+
+mod glob;
+mod hash;
+mod keyspace;
+mod locked;
+mod packed;
+mod record;
+mod shard;
+mod snapshot;
+mod table;
+mod time;
+mod value;
+
+pub use glob::glob_match;
+pub use hash::{HashedKey, SHARDS, field_hash, shard_stem};
+pub use keyspace::{Keyspace, ScanPage};
+pub use locked::{Locked, LockedBy};
+pub use record::Record;
+pub use shard::{SWEEP_MAX, Shard};
+pub use snapshot::{Captured, SnapshotSink};
+pub use table::{Hashed, Table};
+pub use time::UnixMillis;
+pub use value::{
+    HashValue, ListValue, PackedLimits, SetValue, SortedSetValue, Value, ValueKind, ValueRef,
+};

@@ -1,0 +1,194 @@
+//! What the server knows of one connected client.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use guarda_resp::Protocol;
+use guarda_store::{HashedKey, Keyspace, UnixMillis};
+use parking_lot::Mutex;
+
+use crate::error::CommandError;
+use crate::spec::CommandSpec;
+
+/// Whether the client may run commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthState {
+    /// A password is required and was not given.
+    Required,
+    /// Authenticated, or no password is required.
+    Granted,
+}
+
+/// `CLIENT REPLY`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// Replies are sent.
+    On,
+    /// No replies until ON.
+    Off,
+    /// The next command's reply is not sent: set by SKIP.
+    SkipNext,
+    /// This command's reply is not sent: the one after SKIP.
+    SkipThis,
+}
+
+/// A command queued by MULTI.
+pub struct QueuedCall {
+    /// Its row.
+    pub spec: &'static CommandSpec,
+    /// Its arguments, names included.
+    pub args: Vec<Vec<u8>>,
+}
+
+/// An open MULTI.
+#[derive(Default)]
+pub struct Transaction {
+    /// Commands to run at EXEC.
+    pub queued: Vec<QueuedCall>,
+    /// A command was refused while queueing: EXEC will answer EXECABORT.
+    pub refused: bool,
+}
+
+/// One client's state; owned by the thread that serves the connection.
+pub struct Client {
+    /// Selected database.
+    pub db: u32,
+    /// Protocol of the replies.
+    pub protocol: Protocol,
+    /// Whether commands are admitted.
+    pub auth: AuthState,
+    /// Open transaction.
+    pub transaction: Option<Transaction>,
+    /// Watched keys.
+    pub watched: Vec<(u32, Vec<u8>)>,
+    /// Set by shards when a watched key changes.
+    pub watch_dirty: Arc<AtomicBool>,
+    /// `CLIENT REPLY`.
+    pub reply_mode: ReplyMode,
+    /// What others may see of this client.
+    pub card: Arc<ClientCard>,
+}
+
+/// What CLIENT LIST shows of a client; shared with other threads.
+pub struct ClientCard {
+    /// Unique for the life of the server, rising.
+    pub id: u64,
+    /// Remote address, `ip:port` or the socket's path with `:0`.
+    pub addr: String,
+    /// Local address.
+    pub laddr: String,
+    /// File descriptor.
+    pub fd: i32,
+    /// When it connected.
+    pub created: UnixMillis,
+    /// When it last sent a command, in Unix milliseconds.
+    pub active: AtomicI64,
+    /// Asked to be closed by another client.
+    pub killed: AtomicBool,
+    /// The rest, which changes seldom.
+    pub details: Mutex<ClientDetails>,
+}
+
+/// The seldom-changing part of a [`ClientCard`].
+#[derive(Clone)]
+#[allow(missing_docs, reason = "named after CLIENT LIST's fields")]
+pub struct ClientDetails {
+    pub name: Vec<u8>,
+    pub lib_name: Vec<u8>,
+    pub lib_ver: Vec<u8>,
+    pub user: String,
+    pub db: u32,
+    pub resp: u8,
+    /// Queued commands, `None` outside MULTI.
+    pub multi: Option<usize>,
+    pub watch: usize,
+    pub no_evict: bool,
+    /// Full name of the last command, `client|list`.
+    pub cmd: Cow<'static, str>,
+    pub query_buffer: usize,
+    pub output_buffer: usize,
+}
+
+impl ClientCard {
+    /// The card of a client that just connected.
+    pub fn new(id: u64, addr: String, laddr: String, fd: i32, created: UnixMillis) -> ClientCard {
+        ClientCard {
+            id,
+            addr,
+            laddr,
+            fd,
+            created,
+            active: AtomicI64::new(created.0),
+            killed: AtomicBool::new(false),
+            details: Mutex::new(ClientDetails {
+                name: Vec::new(),
+                lib_name: Vec::new(),
+                lib_ver: Vec::new(),
+                user: "default".to_owned(),
+                db: 0,
+                resp: 2,
+                multi: None,
+                watch: 0,
+                no_evict: false,
+                cmd: Cow::Borrowed("NULL"),
+                query_buffer: 0,
+                output_buffer: 0,
+            }),
+        }
+    }
+}
+
+impl Client {
+    /// A client that just connected.
+    pub fn new(card: Arc<ClientCard>, auth: AuthState) -> Client {
+        Client {
+            db: 0,
+            protocol: Protocol::Resp2,
+            auth,
+            transaction: None,
+            watched: Vec::new(),
+            watch_dirty: Arc::new(AtomicBool::new(false)),
+            reply_mode: ReplyMode::On,
+            card,
+        }
+    }
+
+    /// Watches `key` in the selected database. The caller holds the key's shard.
+    pub(crate) fn note_watched(&mut self, db: u32, key: &[u8]) {
+        self.watched.push((db, key.to_vec()));
+    }
+
+    /// Whether `key` is watched already.
+    pub(crate) fn is_watching(&self, db: u32, key: &[u8]) -> bool {
+        self.watched.iter().any(|(d, k)| *d == db && k == key)
+    }
+
+    /// Ends all watches. Locks each shard for a moment; the caller holds none.
+    pub fn unwatch_all(&mut self, keyspace: &Keyspace) {
+        for (db, key) in std::mem::take(&mut self.watched) {
+            let shard = HashedKey::new(&key).shard();
+            keyspace.with_shard(shard, |shard| shard.unwatch(db, &key, &self.watch_dirty));
+        }
+        self.watch_dirty.store(false, Ordering::Relaxed);
+    }
+
+    /// Notes that a command was refused: an open transaction can no longer be executed.
+    pub(crate) fn note_refusal(&mut self) {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.refused = true;
+        }
+    }
+
+    /// Selects a database.
+    pub fn select(&mut self, db: u32, databases: u32) -> Result<(), CommandError> {
+        if db >= databases {
+            return Err(CommandError::DbOutOfRange);
+        }
+        if db != self.db {
+            self.db = db;
+            self.card.details.lock().db = db;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,49 @@
+//! What a running command sees.
+
+use guarda_resp::ReplyWriter;
+
+use crate::client::Client;
+use crate::db::Db;
+use crate::error::CommandError;
+use crate::host::Host;
+
+/// What becomes of the connection after a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The reply was written; go on.
+    Reply,
+    /// Send the reply, then close the connection.
+    Close,
+}
+
+/// A command either writes a whole reply and says how to go on, or fails and has written nothing
+/// that counts: what it wrote is replaced by the error.
+pub type CommandResult = Result<Outcome, CommandError>;
+
+/// On whose behalf a command runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A client, directly.
+    Client,
+    /// A client's EXEC.
+    Transaction,
+    /// A script's `redis.call`.
+    Script,
+    /// The append log at start.
+    Log,
+}
+
+/// The surroundings of one running command. Its fields are separate so that a value borrowed from
+/// `db` can be written to `reply`.
+pub struct Context<'a, 'k> {
+    /// The selected database, under the locks that the command's row asks for.
+    pub db: Db<'a, 'k>,
+    /// Where the reply goes.
+    pub reply: ReplyWriter<'a>,
+    /// Who asked.
+    pub client: &'a mut Client,
+    /// The server.
+    pub host: &'a dyn Host,
+    /// On whose behalf.
+    pub caller: Caller,
+}

@@ -1,0 +1,266 @@
+//! The selected database as commands use it.
+//!
+//! Every change goes through a method here or is announced by [`Db::changed`], so that watchers,
+//! the journal and the statistics always learn of it.
+
+use std::hash::{BuildHasher, RandomState};
+
+use guarda_store::{HashValue, HashedKey, Locked, Record, UnixMillis, Value, ValueKind, ValueRef};
+
+use crate::effects::Effects;
+use crate::error::CommandError;
+use crate::host::Settings;
+
+/// One numbered database under the running command's locks.
+pub struct Db<'a, 'k> {
+    /// The shards held.
+    pub locked: &'a mut Locked<'k>,
+    /// Number of the database.
+    pub index: u32,
+    /// The time of the command: all of it happens at one instant.
+    pub now: UnixMillis,
+    /// Limits that can be configured.
+    pub settings: &'a Settings,
+    pub(crate) effects: &'a mut Effects,
+}
+
+impl<'k> Db<'_, 'k> {
+    /// The key with its hash.
+    pub fn hashed<'b>(&mut self, key: &'b [u8]) -> HashedKey<'b> {
+        self.locked.hashed(key)
+    }
+
+    // Reading ----------------------------------------------------------------------------------
+
+    /// Looks a key up to read it: counts a hit or miss and notes the access.
+    pub fn read(&mut self, key: &[u8]) -> Option<&Record> {
+        let key = self.locked.hashed(key);
+        let found = self.locked.shard(key).access(self.index, key, self.now);
+        if found.is_some() {
+            self.effects.counters.keyspace_hits += 1;
+        } else {
+            self.effects.counters.keyspace_misses += 1;
+        }
+        found
+    }
+
+    /// Looks a key up to answer about it: counts a hit or miss, leaves the access time (TTL, TYPE).
+    pub fn look(&mut self, key: &[u8]) -> Option<&Record> {
+        if self.exists(key) {
+            self.effects.counters.keyspace_hits += 1;
+        } else {
+            self.effects.counters.keyspace_misses += 1;
+        }
+        self.peek(key)
+    }
+
+    /// Looks a key up without counting or noting the access (writes).
+    pub fn peek(&mut self, key: &[u8]) -> Option<&Record> {
+        let key = self.locked.hashed(key);
+        self.locked.shard(key).get(self.index, key, self.now)
+    }
+
+    /// Whether the key lives.
+    pub fn exists(&mut self, key: &[u8]) -> bool {
+        self.peek(key).is_some()
+    }
+
+    /// Whether the key lives in database `index` (COPY, MOVE).
+    pub fn exists_in(&mut self, index: u32, key: &[u8]) -> bool {
+        let key = self.locked.hashed(key);
+        self.locked.shard(key).get(index, key, self.now).is_some()
+    }
+
+    /// The key's expiry; `None` when it has none or is missing.
+    pub fn expiry(&mut self, key: &[u8]) -> Option<UnixMillis> {
+        self.peek(key).and_then(Record::expiry)
+    }
+
+    /// The string at `key`, for reading.
+    pub fn string(&mut self, key: &[u8]) -> Result<Option<&[u8]>, CommandError> {
+        string_of(self.read(key))
+    }
+
+    /// As [`Db::string`], uncounted: for commands that write.
+    pub fn peek_string(&mut self, key: &[u8]) -> Result<Option<&[u8]>, CommandError> {
+        string_of(self.peek(key))
+    }
+
+    /// The hash at `key`, for reading.
+    pub fn hash(&mut self, key: &[u8]) -> Result<Option<&HashValue>, CommandError> {
+        match self.read(key).map(Record::value) {
+            None => Ok(None),
+            Some(ValueRef::Hash(hash)) => Ok(Some(hash)),
+            Some(_) => Err(CommandError::WrongType),
+        }
+    }
+
+    // Changing ---------------------------------------------------------------------------------
+
+    /// Announces a change of `key`: watchers are told, the command counts as having changed data.
+    ///
+    /// Called by the commands that change a value in place through the `…_mut` methods; the other
+    /// methods below call it themselves. A command that announced no change is not journalled.
+    pub fn changed(&mut self, key: &[u8]) {
+        self.effects.changes += 1;
+        let key = self.locked.hashed(key);
+        self.locked.shard(key).signal_change(self.index, key.bytes);
+    }
+
+    /// Adds `n` to the changes counted, beyond those announced (several fields of one hash).
+    pub fn count_changes(&mut self, n: u64) {
+        self.effects.changes += n;
+    }
+
+    /// Stores a string with this expiry, whatever was there.
+    pub fn set_string(&mut self, key: &[u8], value: &[u8], expiry: Option<UnixMillis>) {
+        let hashed = self.locked.hashed(key);
+        self.locked.shard(hashed).set_string(self.index, hashed, value, expiry, self.now);
+        self.changed(key);
+    }
+
+    /// Stores a value of any type with this expiry, whatever was there.
+    pub fn set_value(&mut self, key: &[u8], value: Value, expiry: Option<UnixMillis>) {
+        let hashed = self.locked.hashed(key);
+        self.locked.shard(hashed).set_copy(self.index, hashed, value, expiry, self.now);
+        self.changed(key);
+    }
+
+    /// The string at `key`, to be changed in place (APPEND, SETRANGE); created empty if missing.
+    /// Call [`Db::changed`] when it was changed.
+    pub fn string_mut(&mut self, key: &[u8]) -> Result<&mut Vec<u8>, CommandError> {
+        let (index, now) = (self.index, self.now);
+        let missing = self.peek_string(key)?.is_none();
+        let key = self.locked.hashed(key);
+        let shard = self.locked.shard(key);
+        if missing {
+            shard.set_string(index, key, b"", None, now);
+        }
+        Ok(shard.string_mut(index, key, now).expect("a string is there: checked or made above"))
+    }
+
+    /// The hash at `key`, to be changed in place; `None` if missing. Call [`Db::changed`] when it
+    /// was changed, and [`Db::remove_if_empty`] when fields were removed.
+    pub fn hash_mut(&mut self, key: &[u8]) -> Result<Option<&mut HashValue>, CommandError> {
+        match self.peek(key).map(|record| record.value().kind()) {
+            None => return Ok(None),
+            Some(ValueKind::Hash) => {}
+            Some(_) => return Err(CommandError::WrongType),
+        }
+        let (index, now) = (self.index, self.now);
+        let key = self.locked.hashed(key);
+        match self.locked.shard(key).value_mut(index, key, now) {
+            Some(Value::Hash(hash)) => Ok(Some(hash)),
+            _ => unreachable!("the type was checked above"),
+        }
+    }
+
+    /// As [`Db::hash_mut`], created empty if missing.
+    pub fn hash_or_new(&mut self, key: &[u8]) -> Result<&mut HashValue, CommandError> {
+        if self.hash_mut(key)?.is_none() {
+            let (index, now) = (self.index, self.now);
+            let hashed = self.locked.hashed(key);
+            let empty = Value::Hash(HashValue::default());
+            self.locked.shard(hashed).set_value(index, hashed, empty, None, now);
+        }
+        Ok(self.hash_mut(key)?.expect("made above"))
+    }
+
+    /// Removes the key if its hash is empty (Redis keeps no empty collections); says whether.
+    pub fn remove_if_empty(&mut self, key: &[u8]) -> bool {
+        let empty = match self.peek(key).map(Record::value) {
+            Some(ValueRef::Hash(hash)) => hash.is_empty(),
+            _ => false,
+        };
+        if empty {
+            let key = self.locked.hashed(key);
+            self.locked.shard(key).remove(self.index, key);
+        }
+        empty
+    }
+
+    /// Removes a living key; returns whether it was there.
+    pub fn delete(&mut self, key: &[u8]) -> bool {
+        self.take(key).is_some()
+    }
+
+    /// Removes a living key and returns its record (RENAME).
+    pub fn take(&mut self, key: &[u8]) -> Option<Record> {
+        self.peek(key)?;
+        let hashed = self.locked.hashed(key);
+        let record = self.locked.shard(hashed).remove(self.index, hashed);
+        self.changed(key);
+        record
+    }
+
+    /// Stores a record under `key` of database `index` with the expiry it has, whatever was there
+    /// (RENAME, COPY, MOVE). Not counted as a change: taking it from elsewhere was one.
+    pub fn put(&mut self, index: u32, key: &[u8], record: Record) {
+        let key = self.locked.hashed(key);
+        let shard = self.locked.shard(key);
+        shard.set_record(index, key, record, self.now);
+        shard.signal_change(index, key.bytes);
+    }
+
+    /// Sets or clears the expiry of a living key; returns whether it is there.
+    pub fn set_expiry(&mut self, key: &[u8], expiry: Option<UnixMillis>) -> bool {
+        let hashed = self.locked.hashed(key);
+        let done = self.locked.shard(hashed).set_expiry(self.index, hashed, expiry, self.now);
+        if done {
+            self.changed(key);
+        }
+        done
+    }
+
+    // Journal ----------------------------------------------------------------------------------
+
+    /// Journals `args` in place of the command's own words. Commands whose words depend on the
+    /// time, on chance or on rounding must use this; it may be called several times.
+    pub fn record(&mut self, args: &[&[u8]]) {
+        self.record_expired();
+        self.effects.explicit = true;
+        self.effects.records.push(self.index, args);
+    }
+
+    /// The change needs no record (it was the loss of keys that are recorded as expired).
+    pub fn record_nothing(&mut self) {
+        self.effects.explicit = true;
+    }
+
+    /// Records as DEL what lookups removed because it was due. Such records precede those of the
+    /// command that met the expired key: replaying them later would delete what it stored.
+    pub(crate) fn record_expired(&mut self) {
+        for shard in self.locked.held() {
+            if shard.has_expired() {
+                for (db, key) in shard.take_expired() {
+                    self.effects.counters.expired_keys += 1;
+                    self.effects.records.push(db, &[b"DEL", &key]);
+                }
+            }
+        }
+    }
+
+    /// A uniform random number; not for secrets.
+    pub fn random() -> u64 {
+        use std::cell::Cell;
+        thread_local! {
+            static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(0) | 1);
+        }
+        STATE.with(|state| {
+            let mut x = state.get();
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            state.set(x);
+            x.wrapping_mul(0x2545_F491_4F6C_DD1D)
+        })
+    }
+}
+
+fn string_of(record: Option<&Record>) -> Result<Option<&[u8]>, CommandError> {
+    match record.map(Record::value) {
+        None => Ok(None),
+        Some(ValueRef::String(bytes)) => Ok(Some(bytes)),
+        Some(_) => Err(CommandError::WrongType),
+    }
+}

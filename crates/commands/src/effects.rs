@@ -1,0 +1,80 @@
+//! What commands leave behind: journal records and counters.
+
+use guarda_resp::encode_command;
+use smallvec::SmallVec;
+
+/// Journal records of one command, transaction or script, encoded, in order.
+#[derive(Default)]
+pub struct Records {
+    bytes: Vec<u8>,
+    /// Database of each record and where it ends in `bytes`.
+    ends: SmallVec<[(u32, usize); 4]>,
+}
+
+impl Records {
+    /// Adds a record for database `db`.
+    pub fn push(&mut self, db: u32, args: &[&[u8]]) {
+        encode_command(&mut self.bytes, args);
+        self.ends.push((db, self.bytes.len()));
+    }
+
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Each record's database and RESP bytes.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        let mut start = 0;
+        self.ends.iter().map(move |&(db, end)| {
+            let record = &self.bytes[start..end];
+            start = end;
+            (db, record)
+        })
+    }
+
+    /// Total length of the records' bytes.
+    pub fn bytes_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Forgets all records; keeps a modest buffer.
+    pub fn clear(&mut self) {
+        self.ends.clear();
+        self.bytes.clear();
+        if self.bytes.capacity() > 1 << 20 {
+            self.bytes = Vec::new();
+        }
+    }
+}
+
+/// Counters of one thread since they were last collected.
+#[derive(Default, Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "named after INFO's fields")]
+pub struct Counters {
+    pub keyspace_hits: u64,
+    pub keyspace_misses: u64,
+    pub expired_keys: u64,
+    /// Changes since the last save, as `rdb_changes_since_last_save` counts them.
+    pub dirty: u64,
+    pub error_replies: u64,
+    pub commands_processed: u64,
+}
+
+/// A thread's scratch for the effects of the command it runs.
+#[derive(Default)]
+pub struct Effects {
+    /// Journal records so far.
+    pub records: Records,
+    /// Counters, to be collected by the thread's owner.
+    pub counters: Counters,
+    /// Changes that the running command made.
+    pub(crate) changes: u64,
+    /// Whether the running command wrote its own records, so that it is not recorded verbatim.
+    pub(crate) explicit: bool,
+}

@@ -1,0 +1,283 @@
+//! Running an admitted call: locks, context, reply, journal.
+
+use std::time::Duration;
+
+use guarda_resp::{Protocol, ReplyWriter};
+use guarda_store::{HashedKey, Keyspace, Locked, UnixMillis};
+use smallvec::SmallVec;
+
+use crate::args::Args;
+use crate::client::Client;
+use crate::context::{Caller, CommandResult, Context, Outcome};
+use crate::db::Db;
+use crate::effects::Effects;
+use crate::error::CommandError;
+use crate::families::scripting;
+use crate::host::Host;
+use crate::spec::{CommandSpec, Flags, Locks};
+
+/// A call whose row is known and whose arity fits.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// The row, of the subcommand where there is one.
+    pub spec: &'static CommandSpec,
+    /// Arguments that are names: 1, or 2 with a subcommand.
+    pub names: usize,
+    /// All arguments, names included.
+    pub args: &'a [&'a [u8]],
+}
+
+/// The shards a call needs were held by others for longer than the caller's patience. Nothing was
+/// done; call again later.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Busy;
+
+/// What one thread keeps between commands.
+#[derive(Default)]
+pub struct Worker {
+    /// Scratch for the running command's effects, and the thread's counters.
+    pub effects: Effects,
+    /// Highest journal sequence number that a reply of this batch depends on: replies leave only
+    /// after the log has reached it.
+    pub seen_seq: u64,
+}
+
+/// Whether a call needs the Lua interpreter, and so must run on the thread that has it.
+pub fn needs_script_thread(call: &Call<'_>, client: &Client, host: &dyn Host) -> bool {
+    let is_lua = |spec: &CommandSpec, args: &[&[u8]]| {
+        spec.flags.contains(Flags::SCRIPT) && !scripting::is_native(args, host)
+    };
+    if call.spec.locks != Locks::Transaction {
+        return is_lua(call.spec, call.args);
+    }
+    let queued = client.transaction.iter().flat_map(|t| &t.queued);
+    queued
+        .into_iter()
+        .any(|q| q.spec.flags.contains(Flags::SCRIPT) && is_lua(q.spec, &as_slices(&q.args)))
+}
+
+pub(crate) fn as_slices(args: &[Vec<u8>]) -> SmallVec<[&[u8]; 8]> {
+    args.iter().map(|arg| &arg[..]).collect()
+}
+
+/// Runs an admitted call and writes its reply to `out`.
+///
+/// # Errors
+/// [`Busy`] when locks could not be had within about `patience`.
+pub fn execute(
+    call: &Call<'_>,
+    client: &mut Client,
+    host: &dyn Host,
+    worker: &mut Worker,
+    now: UnixMillis,
+    patience: Duration,
+    out: &mut Vec<u8>,
+) -> Result<Outcome, Busy> {
+    let keyspace = host.keyspace();
+    let mut locked = lock(call, client, host, keyspace, patience).ok_or(Busy)?;
+    let mut cx = Context {
+        db: Db {
+            locked: &mut locked,
+            index: client.db,
+            now,
+            settings: host.settings(),
+            effects: &mut worker.effects,
+        },
+        reply: ReplyWriter::new(out, client.protocol),
+        client,
+        host,
+        caller: Caller::Client,
+    };
+    let outcome = run(call, &mut cx);
+    worker.seen_seq = worker.seen_seq.max(settle(&mut locked, host, &mut worker.effects));
+    Ok(outcome)
+}
+
+/// The shards that a call needs.
+fn lock<'k>(
+    call: &Call<'_>,
+    client: &Client,
+    host: &dyn Host,
+    keyspace: &'k Keyspace,
+    patience: Duration,
+) -> Option<Locked<'k>> {
+    let spec = call.spec;
+    if spec.flags.contains(Flags::SCRIPT) && !scripting::is_native(call.args, host) {
+        return keyspace.lock_growing(patience);
+    }
+    match spec.locks {
+        Locks::Walk => Some(keyspace.lock_none()),
+        Locks::All => keyspace.lock_all(patience),
+        Locks::Keys => {
+            let keys = spec.keys.of(call.args);
+            if let [key] = keys[..] {
+                let key = HashedKey::new(key);
+                let mut locked = keyspace.lock_one(key.shard(), patience)?;
+                locked.remember_hash(key);
+                return Some(locked);
+            }
+            let shards: SmallVec<[usize; 16]> =
+                keys.iter().map(|key| HashedKey::new(key).shard()).collect();
+            keyspace.lock_many(&shards, patience)
+        }
+        Locks::Transaction => lock_transaction(client, host, keyspace, patience),
+    }
+}
+
+fn lock_transaction<'k>(
+    client: &Client,
+    host: &dyn Host,
+    keyspace: &'k Keyspace,
+    patience: Duration,
+) -> Option<Locked<'k>> {
+    let mut shards: SmallVec<[usize; 16]> =
+        client.watched.iter().map(|(_, key)| HashedKey::new(key).shard()).collect();
+    for queued in client.transaction.iter().flat_map(|t| &t.queued) {
+        let args = as_slices(&queued.args);
+        let script = queued.spec.flags.contains(Flags::SCRIPT);
+        if script && !scripting::is_native(&args, host) || queued.spec.locks == Locks::All {
+            return keyspace.lock_growing(patience);
+        }
+        // A walk inside a transaction holds every shard: all of it is one moment.
+        if queued.spec.locks == Locks::Walk {
+            return keyspace.lock_all(patience);
+        }
+        let keys = queued.spec.keys.of(&args);
+        shards.extend(keys.iter().map(|key| HashedKey::new(key).shard()));
+    }
+    keyspace.lock_many(&shards, patience)
+}
+
+/// Runs a call in `cx`; an error replaces whatever it had written. Its journal records are in the
+/// effects afterwards.
+pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
+    let start = cx.reply.buf.len();
+    cx.db.effects.changes = 0;
+    cx.db.effects.explicit = false;
+    let mut args = Args::new(call.args, call.names);
+    let result: CommandResult = (call.spec.run)(cx, &mut args);
+    let effects = &mut cx.db.effects;
+    if effects.changes > 0 {
+        effects.counters.dirty += effects.changes;
+        let recorded = effects.explicit || call.spec.flags.contains(Flags::NOT_JOURNALLED);
+        if !recorded && call.spec.flags.contains(Flags::WRITE) {
+            cx.db.record(call.args);
+        }
+    }
+    cx.db.record_expired();
+    result.unwrap_or_else(|error| {
+        cx.db.effects.counters.error_replies += 1;
+        cx.reply.buf.truncate(start);
+        cx.reply.error(&error.to_string());
+        Outcome::Reply
+    })
+}
+
+/// Hands the records to the log, still under the locks; returns the sequence number that replies
+/// to this call depend on.
+fn settle(locked: &mut Locked<'_>, host: &dyn Host, effects: &mut Effects) -> u64 {
+    if !effects.records.is_empty() {
+        if let Some(log) = host.log() {
+            let seq = log.append(&effects.records);
+            locked.set_last_seq(seq);
+        }
+        effects.records.clear();
+    }
+    locked.last_seq()
+}
+
+/// Runs a command of the append log, as it was journalled: no gates, nothing expires, nothing is
+/// journalled again.
+///
+/// # Errors
+/// Why it could not be replayed: an unknown command, or the error it answered.
+pub fn replay(
+    args: &[&[u8]],
+    client: &mut Client,
+    host: &dyn Host,
+    worker: &mut Worker,
+    scratch: &mut Vec<u8>,
+) -> Result<(), String> {
+    let call = crate::gates::resolve(args).map_err(|error| error.to_string())?;
+    scratch.clear();
+    // As in Redis, nothing is due while the log is read: a key that expires is deleted by a record
+    // of its own, and what a record does to it before must still happen.
+    let outside_time = UnixMillis(0);
+    let patience = Duration::from_secs(3600);
+    execute(&call, client, host, worker, outside_time, patience, scratch)
+        .map_err(|Busy| "the keyspace is locked".to_owned())?;
+    worker.effects.records.clear();
+    match scratch.strip_prefix(b"-") {
+        Some(error) => Err(String::from_utf8_lossy(error.trim_ascii_end()).into_owned()),
+        None => Ok(()),
+    }
+}
+
+/// Runs a call inside another one, for scripts: under the caller's locks and in its journal group.
+///
+/// The reply goes to `out` in `protocol`. Gates that depend on the caller (authentication,
+/// transactions) were passed by the script itself; those of the command are passed here.
+///
+/// # Errors
+/// The error that a gate or the command answered.
+pub fn execute_nested(
+    cx: &mut Context<'_, '_>,
+    args: &[&[u8]],
+    protocol: Protocol,
+    read_only: bool,
+    out: &mut Vec<u8>,
+) -> Result<(), CommandError> {
+    if args.is_empty() {
+        return Err(CommandError::text(
+            "ERR Please specify at least one argument for this redis.call() call",
+        ));
+    }
+    let call = crate::gates::resolve(args).map_err(script_error)?;
+    let flags = call.spec.flags;
+    if flags.contains(Flags::NOSCRIPT) {
+        return Err(CommandError::text("ERR This Redis command is not allowed from script"));
+    }
+    if read_only && flags.contains(Flags::WRITE) {
+        return Err(CommandError::text(
+            "ERR Write commands are not allowed from read-only scripts.",
+        ));
+    }
+    if flags.contains(Flags::WRITE)
+        && let Some(refusal) = cx.host.refuses_writes()
+    {
+        return Err(refusal);
+    }
+    if flags.contains(Flags::DENYOOM) && cx.host.is_over_memory() {
+        return Err(CommandError::OutOfMemory);
+    }
+    let mut nested = Context {
+        db: Db {
+            locked: &mut *cx.db.locked,
+            index: cx.db.index,
+            now: cx.db.now,
+            settings: cx.db.settings,
+            effects: &mut *cx.db.effects,
+        },
+        reply: ReplyWriter::new(out, protocol),
+        client: &mut *cx.client,
+        host: cx.host,
+        caller: Caller::Script,
+    };
+    run(&call, &mut nested);
+    // A SELECT inside the script holds until its end.
+    cx.db.index = cx.client.db;
+    Ok(())
+}
+
+/// Scripts word two of the gates' errors in their own way.
+fn script_error(error: CommandError) -> CommandError {
+    match error {
+        CommandError::WrongArity(_) => {
+            CommandError::text("ERR Wrong number of args calling Redis command from script")
+        }
+        other if other.to_string().starts_with("ERR unknown command") => {
+            CommandError::text("ERR Unknown Redis command called from script")
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,38 @@
+//! The families of commands. To add a command, add its row and function to its family's file.
+
+use crate::context::{CommandResult, Context, Outcome};
+use crate::spec::CommandSpec;
+
+mod key_expiry;
+mod keys;
+mod scan;
+pub(crate) mod scripting;
+mod string_expiry;
+mod strings;
+mod transactions;
+
+/// All families, in the order of the documentation.
+pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
+    keys::FAMILY,
+    key_expiry::FAMILY,
+    scan::FAMILY,
+    strings::FAMILY,
+    transactions::FAMILY,
+    scripting::FAMILY,
+];
+
+/// The reply of a container's HELP, made from its rows.
+pub(crate) fn subcommand_help(
+    cx: &mut Context<'_, '_>,
+    container: &str,
+    subcommands: &[CommandSpec],
+) -> CommandResult {
+    cx.reply.array(1 + 2 * subcommands.len());
+    cx.reply
+        .simple(&format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+    for subcommand in subcommands {
+        cx.reply.simple(&subcommand.name.to_ascii_uppercase());
+        cx.reply.simple(&format!("    {}", subcommand.summary));
+    }
+    Ok(Outcome::Reply)
+}

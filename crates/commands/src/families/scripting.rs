@@ -1,0 +1,252 @@
+//! EVAL, EVALSHA, SCRIPT; and phpredis's unlock script without an interpreter.
+
+use std::fmt::Write as _;
+
+use sha1::{Digest, Sha1};
+
+use crate::args::Args;
+use crate::context::{CommandResult, Context, Outcome};
+use crate::error::CommandError;
+use crate::families::subcommand_help;
+use crate::host::{Host, ScriptCall, ScriptRef};
+use crate::spec::{Arity, Categories, CommandSpec, Flags, Group, KeyAccess, Keys, Locks};
+
+/// SHA-1 of the script with which phpredis releases a session lock: one key, one argument; deletes
+/// the key if its value is the argument, and returns the number of keys deleted.
+pub const PHPREDIS_UNLOCK_SHA1: &str = "b70c2384248f88e6b75b9f89241a180f856ad852";
+
+const NEW: CommandSpec =
+    CommandSpec { group: Group::Scripting, categories: Categories::SCRIPTING, ..CommandSpec::NEW };
+
+const EVAL: CommandSpec = CommandSpec {
+    since: "2.6.0",
+    complexity: "Depends on the script that is executed.",
+    arity: Arity::at_least(3),
+    flags: Flags::NOSCRIPT
+        .union(Flags::SKIP_MONITOR)
+        .union(Flags::MAY_REPLICATE)
+        .union(Flags::STALE)
+        .union(Flags::NO_MANDATORY_KEYS)
+        .union(Flags::MOVABLEKEYS)
+        .union(Flags::SCRIPT),
+    keys: Keys::counted(2, KeyAccess::UPDATE),
+    ..NEW
+};
+
+const EVAL_RO: CommandSpec = CommandSpec {
+    since: "7.0.0",
+    flags: Flags::NOSCRIPT
+        .union(Flags::READONLY)
+        .union(Flags::SKIP_MONITOR)
+        .union(Flags::STALE)
+        .union(Flags::NO_MANDATORY_KEYS)
+        .union(Flags::MOVABLEKEYS)
+        .union(Flags::SCRIPT),
+    keys: Keys::counted(2, KeyAccess::READ),
+    ..EVAL
+};
+
+pub(crate) const FAMILY: &[CommandSpec] = &[
+    CommandSpec {
+        name: "eval",
+        summary: "Executes a server-side Lua script.",
+        run: |cx, args| eval(cx, args, false, false),
+        ..EVAL
+    },
+    CommandSpec {
+        name: "evalsha",
+        summary: "Executes a server-side Lua script by SHA1 digest.",
+        run: |cx, args| eval(cx, args, true, false),
+        ..EVAL
+    },
+    CommandSpec {
+        name: "eval_ro",
+        summary: "Executes a read-only server-side Lua script.",
+        run: |cx, args| eval(cx, args, false, true),
+        ..EVAL_RO
+    },
+    CommandSpec {
+        name: "evalsha_ro",
+        summary: "Executes a read-only server-side Lua script by SHA1 digest.",
+        run: |cx, args| eval(cx, args, true, true),
+        ..EVAL_RO
+    },
+    CommandSpec {
+        name: "script",
+        summary: "A container for Lua scripts management commands.",
+        since: "2.6.0",
+        complexity: "Depends on subcommand.",
+        arity: Arity::at_least(2),
+        subcommands: SUBCOMMANDS,
+        ..NEW
+    },
+];
+
+const SUBCOMMANDS: &[CommandSpec] = &[
+    CommandSpec {
+        name: "exists",
+        summary: "Determines whether server-side Lua scripts exist in the script cache.",
+        since: "2.6.0",
+        complexity: "O(N) with N being the number of scripts to check.",
+        arity: Arity::at_least(3),
+        flags: Flags::NOSCRIPT,
+        locks: Locks::Walk,
+        tips: &["request_policy:all_shards", "response_policy:agg_logical_and"],
+        run: exists,
+        ..NEW
+    },
+    CommandSpec {
+        name: "flush",
+        summary: "Removes all server-side Lua scripts from the script cache.",
+        since: "2.6.0",
+        complexity: "O(N) with N being the number of scripts in cache",
+        arity: Arity::at_least(2),
+        flags: Flags::NOSCRIPT,
+        locks: Locks::Walk,
+        tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+        run: flush,
+        ..NEW
+    },
+    CommandSpec {
+        name: "help",
+        summary: "Returns helpful text about the different subcommands.",
+        since: "5.0.0",
+        arity: Arity::exactly(2),
+        flags: Flags::LOADING.union(Flags::STALE),
+        locks: Locks::Walk,
+        run: help,
+        ..NEW
+    },
+    CommandSpec {
+        name: "kill",
+        summary: "Terminates a server-side Lua script during execution.",
+        since: "2.6.0",
+        arity: Arity::exactly(2),
+        flags: Flags::NOSCRIPT.union(Flags::ALLOW_BUSY),
+        locks: Locks::Walk,
+        tips: &["request_policy:all_shards", "response_policy:one_succeeded"],
+        run: kill,
+        ..NEW
+    },
+    CommandSpec {
+        name: "load",
+        summary: "Loads a server-side Lua script to the script cache.",
+        since: "2.6.0",
+        complexity: "O(N) with N being the length in bytes of the script body.",
+        arity: Arity::exactly(3),
+        flags: Flags::NOSCRIPT.union(Flags::STALE),
+        locks: Locks::Walk,
+        tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+        run: load,
+        ..NEW
+    },
+];
+
+/// SHA-1 of a script's text as 40 lower-case hexadecimal digits.
+pub fn sha1_hex(text: &[u8]) -> String {
+    let mut hex = String::with_capacity(40);
+    for byte in Sha1::digest(text) {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
+/// Whether this EVAL or EVALSHA is phpredis's unlock, well formed, and known or sent whole: it then
+/// runs natively under its key's lock.
+pub(crate) fn is_native(args: &[&[u8]], host: &dyn Host) -> bool {
+    let [command, script, b"1", _, _] = args else { return false };
+    if command.len() == b"evalsha".len() {
+        script.eq_ignore_ascii_case(PHPREDIS_UNLOCK_SHA1.as_bytes())
+            && host.scripting().is_known(PHPREDIS_UNLOCK_SHA1.as_bytes())
+    } else {
+        command.eq_ignore_ascii_case(b"eval")
+            && script.len() == 95
+            && sha1_hex(script) == PHPREDIS_UNLOCK_SHA1
+    }
+}
+
+fn eval(
+    cx: &mut Context<'_, '_>,
+    args: &mut Args<'_>,
+    by_sha1: bool,
+    read_only: bool,
+) -> CommandResult {
+    if is_native(args.all(), cx.host) {
+        return unlock(cx, args);
+    }
+    let script = args.bytes()?;
+    let script = if by_sha1 { ScriptRef::Sha1(script) } else { ScriptRef::Text(script) };
+    let count = args.integer()?;
+    let rest = args.take_rest();
+    if count < 0 {
+        return Err(CommandError::text("ERR Number of keys can't be negative"));
+    }
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    if count > rest.len() {
+        return Err(CommandError::text("ERR Number of keys can't be greater than number of args"));
+    }
+    let (keys, argv) = rest.split_at(count);
+    cx.host.scripting().eval(cx, &ScriptCall { script, keys, args: argv, read_only })
+}
+
+/// phpredis's unlock: delete the lock if it is the caller's.
+fn unlock(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let [_, script, _, key, token] = args.all() else { unreachable!("checked by is_native") };
+    if script.len() != PHPREDIS_UNLOCK_SHA1.len() {
+        // Sent whole: known from now on, as after any EVAL.
+        cx.host.scripting().load(script)?;
+    }
+    let owned = match cx.db.string(key) {
+        Ok(value) => value == Some(*token),
+        Err(_) => {
+            return Err(CommandError::owned(format!(
+                "WRONGTYPE Operation against a key holding the wrong kind of value script: \
+                 {PHPREDIS_UNLOCK_SHA1}, on @user_script:1."
+            )));
+        }
+    };
+    if owned {
+        if let Some(refusal) = cx.host.refuses_writes() {
+            return Err(refusal);
+        }
+        cx.db.delete(key);
+        cx.db.record(&[b"DEL", key]);
+    }
+    cx.reply.integer(i64::from(owned));
+    Ok(Outcome::Reply)
+}
+
+fn load(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let sha1 = cx.host.scripting().load(args.bytes()?)?;
+    cx.reply.bulk(sha1.as_bytes());
+    Ok(Outcome::Reply)
+}
+
+fn exists(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let digests = args.take_rest();
+    cx.reply.array(digests.len());
+    for sha1 in digests {
+        cx.reply.integer(i64::from(cx.host.scripting().is_known(sha1)));
+    }
+    Ok(Outcome::Reply)
+}
+
+fn flush(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let known = args.is_empty() || args.take_word("ASYNC") || args.take_word("SYNC");
+    if !known || !args.is_empty() {
+        return Err(CommandError::text("ERR SCRIPT FLUSH only support SYNC|ASYNC option"));
+    }
+    cx.host.scripting().flush();
+    cx.reply.ok();
+    Ok(Outcome::Reply)
+}
+
+fn kill(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    cx.host.scripting().kill()?;
+    cx.reply.ok();
+    Ok(Outcome::Reply)
+}
+
+fn help(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    subcommand_help(cx, "SCRIPT", SUBCOMMANDS)
+}

@@ -1,0 +1,165 @@
+//! What the server lends to commands.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use guarda_store::{Keyspace, PackedLimits, UnixMillis};
+
+use crate::client::ClientCard;
+use crate::context::{CommandResult, Context};
+use crate::effects::Records;
+use crate::error::CommandError;
+
+/// The append log as commands see it.
+pub trait Log: Sync {
+    /// Takes the records of one command, transaction or script (several are one MULTI…EXEC) and
+    /// returns the sequence number that stands for them. Called under the shard locks.
+    fn append(&self, records: &Records) -> u64;
+}
+
+/// Limits that commands consult and CONFIG SET changes.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "named after the directives")]
+pub struct Settings {
+    pub hash_max_listpack_entries: AtomicUsize,
+    pub hash_max_listpack_value: AtomicUsize,
+    pub list_max_listpack_size: std::sync::atomic::AtomicI64,
+    pub set_max_intset_entries: AtomicUsize,
+    pub set_max_listpack_entries: AtomicUsize,
+    pub set_max_listpack_value: AtomicUsize,
+    pub zset_max_listpack_entries: AtomicUsize,
+    pub zset_max_listpack_value: AtomicUsize,
+    pub proto_max_bulk_len: AtomicUsize,
+    /// Whether a password is required.
+    pub auth_required: AtomicBool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            hash_max_listpack_entries: AtomicUsize::new(512),
+            hash_max_listpack_value: AtomicUsize::new(64),
+            list_max_listpack_size: std::sync::atomic::AtomicI64::new(-2),
+            set_max_intset_entries: AtomicUsize::new(512),
+            set_max_listpack_entries: AtomicUsize::new(128),
+            set_max_listpack_value: AtomicUsize::new(64),
+            zset_max_listpack_entries: AtomicUsize::new(128),
+            zset_max_listpack_value: AtomicUsize::new(64),
+            proto_max_bulk_len: AtomicUsize::new(512 << 20),
+            auth_required: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Settings {
+    /// When a hash leaves its small form.
+    pub fn hash_limits(&self) -> PackedLimits {
+        PackedLimits {
+            entries_max: self.hash_max_listpack_entries.load(Ordering::Relaxed),
+            item_len_max: self.hash_max_listpack_value.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Longest string a command may make.
+    pub fn string_len_max(&self) -> usize {
+        self.proto_max_bulk_len.load(Ordering::Relaxed)
+    }
+}
+
+/// Why CONFIG SET changed nothing: the wire text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigSetRejected(pub String);
+
+/// How SHUTDOWN was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct ShutdownMode {
+    /// SAVE or NOSAVE; `None`: as the configuration says.
+    pub save: Option<bool>,
+    /// NOW.
+    pub now: bool,
+    /// FORCE.
+    pub force: bool,
+}
+
+/// One EVAL or EVALSHA.
+pub struct ScriptCall<'a> {
+    /// The script's text, or its SHA-1 in hexadecimal.
+    pub script: ScriptRef<'a>,
+    /// KEYS.
+    pub keys: &'a [&'a [u8]],
+    /// ARGV.
+    pub args: &'a [&'a [u8]],
+    /// The `_RO` variants.
+    pub read_only: bool,
+}
+
+/// How a script is named.
+#[derive(Clone, Copy)]
+pub enum ScriptRef<'a> {
+    /// By its text.
+    Text(&'a [u8]),
+    /// By the SHA-1 of its text, 40 hexadecimal digits in any case.
+    Sha1(&'a [u8]),
+}
+
+/// The script engine.
+pub trait Scripting: Sync {
+    /// Compiles and keeps a script; returns its SHA-1.
+    fn load(&self, text: &[u8]) -> Result<String, CommandError>;
+    /// Whether a script with this SHA-1 (any case) is kept.
+    fn is_known(&self, sha1: &[u8]) -> bool;
+    /// Forgets all scripts.
+    fn flush(&self);
+    /// Runs a script and writes its reply. The caller holds the exclusive lock.
+    fn eval(&self, cx: &mut Context<'_, '_>, call: &ScriptCall<'_>) -> CommandResult;
+    /// Asks the running script to end (SCRIPT KILL).
+    fn kill(&self) -> Result<(), CommandError>;
+}
+
+/// The server, as far as commands need it.
+pub trait Host: Sync {
+    /// The data.
+    fn keyspace(&self) -> &Keyspace;
+    /// The append log, if one is kept.
+    fn log(&self) -> Option<&dyn Log>;
+    /// Configurable limits.
+    fn settings(&self) -> &Settings;
+    /// The script engine.
+    fn scripting(&self) -> &dyn Scripting;
+    /// Checks a user's password in constant time.
+    fn authenticate(&self, user: &[u8], password: &[u8]) -> bool;
+    /// Whether memory has reached `maxmemory`.
+    fn is_over_memory(&self) -> bool;
+    /// Why writes are refused at the moment (MISCONF…), if they are.
+    fn refuses_writes(&self) -> Option<CommandError>;
+    /// Whether data is still being loaded.
+    fn is_loading(&self) -> bool;
+    /// CONFIG GET: names and values that match any of the patterns.
+    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)>;
+    /// CONFIG SET: all of the pairs or none.
+    fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected>;
+    /// CONFIG RESETSTAT.
+    fn config_reset_statistics(&self);
+    /// INFO's text for these sections (lower case; empty: the default ones).
+    fn info(&self, sections: &[String]) -> String;
+    /// All clients, by rising id.
+    fn clients(&self) -> Vec<Arc<ClientCard>>;
+    /// Has a client's connection closed.
+    fn kill_client(&self, id: u64);
+    /// SAVE: writes the RDB file and returns when it is durable.
+    fn save(&self) -> Result<(), CommandError>;
+    /// BGSAVE; `schedule` waits for a rewrite in progress. Returns the status text.
+    fn background_save(&self, schedule: bool) -> Result<&'static str, CommandError>;
+    /// BGREWRITEAOF. Returns the status text.
+    fn background_rewrite(&self) -> Result<&'static str, CommandError>;
+    /// LASTSAVE, in Unix seconds.
+    fn last_save(&self) -> i64;
+    /// SHUTDOWN: returns only if it could not be begun.
+    fn shutdown(&self, mode: ShutdownMode) -> Result<(), CommandError>;
+    /// SHUTDOWN ABORT.
+    fn abort_shutdown(&self) -> Result<(), CommandError>;
+    /// Wall clock in microseconds (TIME).
+    fn now_micros(&self) -> i64;
+    /// The time a command starts at.
+    fn now(&self) -> UnixMillis;
+}

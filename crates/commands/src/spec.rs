@@ -1,0 +1,394 @@
+//! One command's row: everything that the rest of the server derives from it.
+
+use smallvec::SmallVec;
+
+use crate::args::Args;
+use crate::context::{CommandResult, Context};
+use crate::error::CommandError;
+
+/// A command or subcommand. Write rows with `..CommandSpec::NEW` for what is at its default.
+pub struct CommandSpec {
+    /// Lower-case name; for a subcommand the word after the container's name.
+    pub name: &'static str,
+    /// One sentence, ending in a full stop.
+    pub summary: &'static str,
+    /// Version of Redis that introduced it.
+    pub since: &'static str,
+    /// Where the documentation files it.
+    pub group: Group,
+    /// Time complexity as documented.
+    pub complexity: &'static str,
+    /// How many arguments it takes, the name(s) included.
+    pub arity: Arity,
+    /// What it does, for gates, ACL categories and `COMMAND INFO`.
+    pub flags: Flags,
+    /// ACL categories beside those that follow from the group and flags.
+    pub categories: Categories,
+    /// Which arguments are keys.
+    pub keys: Keys,
+    /// Which shards it needs while it runs.
+    pub locks: Locks,
+    /// Command tips as `COMMAND INFO` lists them.
+    pub tips: &'static [&'static str],
+    /// Subcommands; the container's own `run` is never called then.
+    pub subcommands: &'static [CommandSpec],
+    /// The behaviour.
+    pub run: fn(&mut Context<'_, '_>, &mut Args<'_>) -> CommandResult,
+}
+
+impl CommandSpec {
+    /// The defaults: a command without keys, flags or subcommands. It must be given a `run`.
+    pub const NEW: CommandSpec = CommandSpec {
+        name: "",
+        summary: "",
+        since: "1.0.0",
+        group: Group::Generic,
+        complexity: "O(1)",
+        arity: Arity::exactly(1),
+        flags: Flags::NONE,
+        categories: Categories::NONE,
+        keys: Keys::NONE,
+        locks: Locks::Keys,
+        tips: &[],
+        subcommands: &[],
+        run: |cx, _| {
+            let _ = cx;
+            Err(CommandError::UnknownSubcommandOfContainer)
+        },
+    };
+
+    /// Documentation page of the command, the source of its semantics.
+    pub fn documentation(&self) -> String {
+        format!("https://redis.io/docs/latest/commands/{}/", self.name)
+    }
+
+    /// The ACL categories, derived from the group, the flags and the row's own.
+    pub fn categories(&self) -> Categories {
+        let mut all = self.categories;
+        let by_flag = [
+            (Flags::WRITE, Categories::WRITE),
+            (Flags::ADMIN, Categories::ADMIN.union(Categories::DANGEROUS)),
+            (Flags::PUBSUB, Categories::PUBSUB),
+            (Flags::FAST, Categories::FAST),
+            (Flags::BLOCKING, Categories::BLOCKING),
+        ];
+        for (flag, category) in by_flag {
+            if self.flags.contains(flag) {
+                all = all.union(category);
+            }
+        }
+        if self.flags.contains(Flags::READONLY) && !all.contains(Categories::SCRIPTING) {
+            all = all.union(Categories::READ);
+        }
+        if !self.flags.contains(Flags::FAST) {
+            all = all.union(Categories::SLOW);
+        }
+        all
+    }
+}
+
+/// How many arguments a command takes, its name included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arity {
+    min: usize,
+    max: usize,
+}
+
+impl Arity {
+    /// Exactly `n`.
+    pub const fn exactly(n: usize) -> Arity {
+        Arity { min: n, max: n }
+    }
+
+    /// `n` or more.
+    pub const fn at_least(n: usize) -> Arity {
+        Arity { min: n, max: usize::MAX }
+    }
+
+    /// Whether `n` arguments fit.
+    pub fn accepts(self, n: usize) -> bool {
+        (self.min..=self.max).contains(&n)
+    }
+
+    /// As the protocol has it: negative for "at least".
+    pub fn wire(self) -> i64 {
+        if self.min == self.max { self.min as i64 } else { -(self.min as i64) }
+    }
+}
+
+macro_rules! bit_set {
+    ($(#[$doc:meta])* $name:ident { $($(#[$flag_doc:meta])* $flag:ident = $bit:literal $wire:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name(u64);
+
+        impl $name {
+            /// The empty set.
+            pub const NONE: $name = $name(0);
+            $($(#[$flag_doc])* pub const $flag: $name = $name(1 << $bit);)*
+
+            /// Both sets' members.
+            pub const fn union(self, other: $name) -> $name {
+                $name(self.0 | other.0)
+            }
+
+            /// Whether all members of `other` are in this set.
+            pub const fn contains(self, other: $name) -> bool {
+                self.0 & other.0 == other.0
+            }
+
+            /// The members' names on the wire, in the protocol's order; internal ones are left out.
+            pub fn names(self) -> impl Iterator<Item = &'static str> {
+                [$(($name::$flag, $wire)),*]
+                    .into_iter()
+                    .filter(move |(flag, wire)| self.contains(*flag) && !wire.is_empty())
+                    .map(|(_, wire)| wire)
+            }
+
+            /// The member with this name on the wire.
+            pub fn named(name: &str) -> Option<$name> {
+                [$(($name::$flag, $wire)),*]
+                    .into_iter()
+                    .find(|(_, wire)| !wire.is_empty() && *wire == name)
+                    .map(|(flag, _)| flag)
+            }
+        }
+    };
+}
+
+bit_set! {
+    /// What a command does (`COMMAND INFO`'s flags). An empty wire name marks an internal flag.
+    Flags {
+        /// May change data.
+        WRITE = 0 "write",
+        /// Reads data and never changes it.
+        READONLY = 1 "readonly",
+        /// Refused when `maxmemory` is reached.
+        DENYOOM = 2 "denyoom",
+        /// An operator's command.
+        ADMIN = 3 "admin",
+        /// Publish and subscribe.
+        PUBSUB = 4 "pubsub",
+        /// Not from scripts.
+        NOSCRIPT = 5 "noscript",
+        /// May park the client.
+        BLOCKING = 6 "blocking",
+        /// Allowed while data is loaded.
+        LOADING = 7 "loading",
+        /// Allowed on a stale replica.
+        STALE = 8 "stale",
+        /// Not shown in MONITOR.
+        SKIP_MONITOR = 9 "skip_monitor",
+        /// Not put into the slow log.
+        SKIP_SLOWLOG = 10 "skip_slowlog",
+        /// O(1) or O(log n).
+        FAST = 11 "fast",
+        /// Allowed before authentication.
+        NO_AUTH = 12 "no_auth",
+        /// May be replicated though it is no write (EVAL).
+        MAY_REPLICATE = 13 "may_replicate",
+        /// Allowed while a script exceeds its time.
+        ALLOW_BUSY = 14 "allow_busy",
+        /// Not inside MULTI.
+        NO_MULTI = 15 "no_multi",
+        /// Its keys cannot be told by first, last and step.
+        MOVABLEKEYS = 16 "movablekeys",
+        /// Not while data is loaded in the background.
+        NO_ASYNC_LOADING = 17 "no_async_loading",
+        /// No key is named though it may touch some.
+        NO_MANDATORY_KEYS = 18 "no_mandatory_keys",
+        /// Needs the Lua interpreter (internal).
+        SCRIPT = 40 "",
+        /// Runs at once inside MULTI instead of being queued (internal).
+        NOT_QUEUED = 41 "",
+        /// Changes no data set although it may take long (internal): not journalled.
+        NOT_JOURNALLED = 42 "",
+    }
+}
+
+bit_set! {
+    /// ACL categories, without the leading `@`.
+    Categories {
+        /// Keyspace commands that are not tied to a type.
+        KEYSPACE = 0 "keyspace",
+        /// Reads.
+        READ = 1 "read",
+        /// Writes.
+        WRITE = 2 "write",
+        /// Sets.
+        SET = 3 "set",
+        /// Sorted sets.
+        SORTEDSET = 4 "sortedset",
+        /// Lists.
+        LIST = 5 "list",
+        /// Hashes.
+        HASH = 6 "hash",
+        /// Strings.
+        STRING = 7 "string",
+        /// Bitmaps.
+        BITMAP = 8 "bitmap",
+        /// HyperLogLog.
+        HYPERLOGLOG = 9 "hyperloglog",
+        /// Geo.
+        GEO = 10 "geo",
+        /// Streams.
+        STREAM = 11 "stream",
+        /// Publish and subscribe.
+        PUBSUB = 12 "pubsub",
+        /// Operators' commands.
+        ADMIN = 13 "admin",
+        /// O(1) and O(log n).
+        FAST = 14 "fast",
+        /// All others.
+        SLOW = 15 "slow",
+        /// May park the client.
+        BLOCKING = 16 "blocking",
+        /// Best kept from applications.
+        DANGEROUS = 17 "dangerous",
+        /// Connections.
+        CONNECTION = 18 "connection",
+        /// Transactions.
+        TRANSACTION = 19 "transaction",
+        /// Scripts.
+        SCRIPTING = 20 "scripting",
+        /// PHP sessions (Guarda's own).
+        SESSION = 21 "session",
+    }
+}
+
+/// The documentation's groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the variants are the documentation's own group names")]
+pub enum Group {
+    Generic,
+    String,
+    Hash,
+    Connection,
+    Server,
+    Transactions,
+    Scripting,
+}
+
+impl Group {
+    /// The name in `COMMAND DOCS`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Group::Generic => "generic",
+            Group::String => "string",
+            Group::Hash => "hash",
+            Group::Connection => "connection",
+            Group::Server => "server",
+            Group::Transactions => "transactions",
+            Group::Scripting => "scripting",
+        }
+    }
+}
+
+/// Which arguments are keys, and what happens to them.
+#[derive(Clone, Copy, Debug)]
+pub struct Keys {
+    /// Where they are.
+    pub positions: KeyPositions,
+    /// What the command does with them (`COMMAND INFO`'s key specification flags).
+    pub access: KeyAccess,
+}
+
+/// Where a command's keys are among its arguments (the name is argument 0).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyPositions {
+    /// There are none.
+    None,
+    /// From `first` to `last` (negative: from the end) by `step`.
+    Range {
+        /// First key.
+        first: usize,
+        /// Last key; -1 is the last argument.
+        last: isize,
+        /// Distance.
+        step: usize,
+    },
+    /// Argument `at` says how many follow it.
+    Counted {
+        /// Where the count is.
+        at: usize,
+    },
+}
+
+/// What a command does with its keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyAccess(pub &'static [&'static str]);
+
+impl KeyAccess {
+    /// Reads the value.
+    pub const READ: KeyAccess = KeyAccess(&["RO", "access"]);
+    /// Looks at the key, not its value.
+    pub const PEEK: KeyAccess = KeyAccess(&["RO"]);
+    /// Reads and changes the value.
+    pub const UPDATE: KeyAccess = KeyAccess(&["RW", "access", "update"]);
+    /// Changes the value without returning it.
+    pub const CHANGE: KeyAccess = KeyAccess(&["RW", "update"]);
+    /// Adds to the value.
+    pub const INSERT: KeyAccess = KeyAccess(&["RW", "insert"]);
+    /// Removes from the value.
+    pub const DELETE: KeyAccess = KeyAccess(&["RW", "delete"]);
+    /// Replaces the value.
+    pub const OVERWRITE: KeyAccess = KeyAccess(&["OW", "update"]);
+    /// Removes the key.
+    pub const REMOVE: KeyAccess = KeyAccess(&["RM", "delete"]);
+}
+
+impl Keys {
+    /// No keys.
+    pub const NONE: Keys = Keys { positions: KeyPositions::None, access: KeyAccess(&[]) };
+
+    /// One key at argument `position`.
+    pub const fn at(position: usize, access: KeyAccess) -> Keys {
+        Keys::range(position, position as isize, 1, access)
+    }
+
+    /// Keys from `first` to `last` by `step`.
+    pub const fn range(first: usize, last: isize, step: usize, access: KeyAccess) -> Keys {
+        Keys { positions: KeyPositions::Range { first, last, step }, access }
+    }
+
+    /// As many keys as argument `at` says, right after it.
+    pub const fn counted(at: usize, access: KeyAccess) -> Keys {
+        Keys { positions: KeyPositions::Counted { at }, access }
+    }
+
+    /// The keys among `args`, as far as they are there: malformed calls give fewer, and the
+    /// command itself then finds the error.
+    pub fn of<'a>(&self, args: &[&'a [u8]]) -> SmallVec<[&'a [u8]; 4]> {
+        match self.positions {
+            KeyPositions::None => SmallVec::new(),
+            KeyPositions::Range { first, last, step } => {
+                let end = if last < 0 {
+                    args.len().saturating_sub(last.unsigned_abs() - 1)
+                } else {
+                    args.len().min(last as usize + 1)
+                };
+                args.get(first..end).unwrap_or(&[]).iter().step_by(step).copied().collect()
+            }
+            KeyPositions::Counted { at } => {
+                let count =
+                    args.get(at).and_then(|n| guarda_resp::number::parse_i64(n)).unwrap_or(0);
+                let count = usize::try_from(count).unwrap_or(0);
+                let end = (at + 1).saturating_add(count).min(args.len());
+                args.get(at + 1..end).unwrap_or(&[]).iter().copied().collect()
+            }
+        }
+    }
+}
+
+/// Which shards a command needs while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locks {
+    /// Those of its keys.
+    Keys,
+    /// None; it may walk shard by shard (SCAN, KEYS, DBSIZE).
+    Walk,
+    /// All (FLUSHALL).
+    All,
+    /// Those of the queued commands and watched keys (EXEC).
+    Transaction,
+}

@@ -1,0 +1,124 @@
+//! All commands, found by name.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::LazyLock;
+
+use smallvec::SmallVec;
+
+use crate::families::FAMILIES;
+use crate::spec::CommandSpec;
+
+/// Longest command name looked up; longer ones are unknown without a look.
+const NAME_LEN_MAX: usize = 32;
+
+/// FNV-1a: the table is fixed and small, so its hash need not resist an attacker.
+#[derive(Default)]
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+}
+
+/// The command table.
+pub struct CommandTable {
+    by_name: HashMap<&'static [u8], &'static CommandSpec, BuildHasherDefault<Fnv>>,
+}
+
+/// The table of all families; built once.
+pub fn table() -> &'static CommandTable {
+    static TABLE: LazyLock<CommandTable> = LazyLock::new(|| CommandTable {
+        by_name: FAMILIES
+            .iter()
+            .flat_map(|family| family.iter())
+            .map(|spec| (spec.name.as_bytes(), spec))
+            .collect(),
+    });
+    &TABLE
+}
+
+impl CommandTable {
+    /// The row of the command with this name, in any case of letters.
+    pub fn find(&self, name: &[u8]) -> Option<&'static CommandSpec> {
+        if name.len() > NAME_LEN_MAX {
+            return None;
+        }
+        let lower: SmallVec<[u8; NAME_LEN_MAX]> = name.iter().map(u8::to_ascii_lowercase).collect();
+        self.by_name.get(&lower[..]).copied()
+    }
+
+    /// All rows, in family order.
+    pub fn iter(&self) -> impl Iterator<Item = &'static CommandSpec> {
+        FAMILIES.iter().flat_map(|family| family.iter())
+    }
+
+    /// Number of commands; subcommands are not counted.
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// Whether there is no command; never.
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+}
+
+impl CommandSpec {
+    /// The subcommand with this name, in any case of letters.
+    pub fn subcommand(&self, name: &[u8]) -> Option<&'static CommandSpec>
+    where
+        Self: 'static,
+    {
+        self.subcommands.iter().find(|s| s.name.as_bytes().eq_ignore_ascii_case(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::spec::{Flags, KeyPositions};
+
+    #[test]
+    fn names_are_unique_lower_case_and_short() {
+        let mut names = BTreeSet::new();
+        for spec in table().iter() {
+            assert!(names.insert(spec.name), "{} twice", spec.name);
+            assert_eq!(spec.name, spec.name.to_ascii_lowercase());
+            assert!(spec.name.len() <= NAME_LEN_MAX);
+            assert_eq!(
+                table().find(spec.name.to_ascii_uppercase().as_bytes()).map(|s| s.name),
+                Some(spec.name)
+            );
+        }
+        assert_eq!(names.len(), table().len());
+    }
+
+    #[test]
+    fn key_positions_lie_inside_the_arity() {
+        for spec in table().iter() {
+            if let KeyPositions::Range { first, .. } = spec.keys.positions {
+                assert!(spec.arity.accepts(first + 1) || spec.arity.wire() < 0, "{}", spec.name);
+                assert!(first > 0, "{}", spec.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_row_is_complete() {
+        for spec in table().iter().flat_map(|s| std::iter::once(s).chain(s.subcommands)) {
+            assert!(spec.summary.ends_with('.'), "{}: {:?}", spec.name, spec.summary);
+            let both = Flags::WRITE.union(Flags::READONLY);
+            assert!(!spec.flags.contains(both), "{} reads only and writes", spec.name);
+        }
+    }
+}

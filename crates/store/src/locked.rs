@@ -1,0 +1,134 @@
+//! The shards that one command (or transaction, or script) holds.
+
+use parking_lot::MutexGuard;
+use smallvec::SmallVec;
+
+use crate::hash::HashedKey;
+use crate::keyspace::Keyspace;
+use crate::shard::Shard;
+
+/// How the shards of a [`Locked`] were taken.
+pub enum LockedBy<'k> {
+    /// Those that the command's keys name; no other may be touched while they are held.
+    Keys,
+    /// Under the exclusive mutex: others are locked at first touch and kept.
+    Exclusive(#[allow(dead_code, reason = "held, never read")] MutexGuard<'k, ()>),
+}
+
+/// Locked shards. Dropping it releases them.
+pub struct Locked<'k> {
+    keyspace: &'k Keyspace,
+    held: SmallVec<[(u16, MutexGuard<'k, Shard>); 2]>,
+    by: LockedBy<'k>,
+    /// The last key hashed, told by its place in memory: dispatch hashes a command's key to find
+    /// the shard, and the command then asks for the same slice again.
+    last_hashed: Option<(*const u8, usize, u64)>,
+    /// Highest journal sequence number of the shards that a walk visited and left.
+    walked_seq: u64,
+}
+
+impl<'k> Locked<'k> {
+    pub(crate) fn new(keyspace: &'k Keyspace, by: LockedBy<'k>) -> Locked<'k> {
+        Locked { keyspace, held: SmallVec::new(), by, last_hashed: None, walked_seq: 0 }
+    }
+
+    pub(crate) fn push(&mut self, index: usize, guard: MutexGuard<'k, Shard>) {
+        self.held.push((index as u16, guard));
+    }
+
+    /// Locks a shard beside those held; only under the exclusive mutex.
+    pub(crate) fn grow(&mut self, index: usize) {
+        assert!(
+            matches!(self.by, LockedBy::Exclusive(_)),
+            "only the holder of the exclusive mutex may wait for a further shard"
+        );
+        if self.find(index).is_none() {
+            let guard = self.keyspace.shards[index].lock();
+            self.push(index, guard);
+        }
+    }
+
+    fn find(&self, index: usize) -> Option<usize> {
+        // When all shards were locked in order, each is at its own index.
+        if self.held.get(index).is_some_and(|(held, _)| usize::from(*held) == index) {
+            return Some(index);
+        }
+        self.held.iter().position(|(held, _)| usize::from(*held) == index)
+    }
+
+    /// The keyspace that the shards are of.
+    pub fn keyspace(&self) -> &'k Keyspace {
+        self.keyspace
+    }
+
+    /// Remembers a hash that dispatch computed, for [`Locked::hashed`].
+    pub fn remember_hash(&mut self, key: HashedKey<'_>) {
+        self.last_hashed = Some((key.bytes.as_ptr(), key.bytes.len(), key.hash));
+    }
+
+    /// The key with its hash. The slice that was hashed last is recognised by its address, which
+    /// is sound because the command's arguments outlive the lock and do not change meanwhile.
+    pub fn hashed<'b>(&mut self, bytes: &'b [u8]) -> HashedKey<'b> {
+        if let Some((start, len, hash)) = self.last_hashed
+            && start == bytes.as_ptr()
+            && len == bytes.len()
+        {
+            return HashedKey { bytes, hash };
+        }
+        HashedKey::new(bytes)
+    }
+
+    /// The shard of `key`.
+    ///
+    /// # Panics
+    /// If the shard is not held and may not be locked: a command touched a key that its row in the
+    /// command table does not name.
+    pub fn shard(&mut self, key: HashedKey<'_>) -> &mut Shard {
+        let index = key.shard();
+        let at = match self.find(index) {
+            Some(at) => at,
+            None => {
+                self.grow(index);
+                self.held.len() - 1
+            }
+        };
+        &mut self.held[at].1
+    }
+
+    /// Runs `visit` on shard `index`: the held one, or locked for the moment (under the exclusive
+    /// mutex: locked and kept).
+    ///
+    /// # Panics
+    /// If other shards are held without the exclusive mutex: that could deadlock.
+    pub fn visit_shard<R>(&mut self, index: usize, visit: impl FnOnce(&mut Shard) -> R) -> R {
+        if let Some(at) = self.find(index) {
+            return visit(&mut self.held[at].1);
+        }
+        if matches!(self.by, LockedBy::Exclusive(_)) {
+            self.grow(index);
+            let at = self.held.len() - 1;
+            return visit(&mut self.held[at].1);
+        }
+        assert!(self.held.is_empty(), "a walk must not wait for a shard while holding others");
+        let mut shard = self.keyspace.shards[index].lock();
+        self.walked_seq = self.walked_seq.max(shard.last_seq());
+        visit(&mut shard)
+    }
+
+    /// The shards held.
+    pub fn held(&mut self) -> impl Iterator<Item = &mut Shard> {
+        self.held.iter_mut().map(|(_, guard)| &mut **guard)
+    }
+
+    /// The highest journal sequence number that the shards held or visited depend on.
+    pub fn last_seq(&self) -> u64 {
+        self.held.iter().map(|(_, shard)| shard.last_seq()).fold(self.walked_seq, u64::max)
+    }
+
+    /// Notes on every shard held that it depends on journal record `seq`.
+    ///
+    /// For several shards this waits for more than it must, never for less.
+    pub fn set_last_seq(&mut self, seq: u64) {
+        self.held().for_each(|shard| shard.set_last_seq(seq));
+    }
+}
