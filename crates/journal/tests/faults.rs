@@ -201,6 +201,9 @@ impl Life {
         self.survived(&state, self.acknowledged, "restart");
         self.states.truncate(self.states.iter().rposition(|known| *known == state).unwrap() + 1);
         self.journal = journal;
+        if self.journal.needs_rewrite() && self.rewrite(0).is_err() {
+            return false;
+        }
         self.acknowledge(true);
         true
     }
@@ -273,6 +276,7 @@ impl Life {
             // Life goes on from there.
             let mut second = Self::new(&storage, self.policy);
             (second.states, second.journal) = (vec![state], journal);
+            second.recover();
             second.write();
             second.rewrite(1).unwrap();
             second.write();
