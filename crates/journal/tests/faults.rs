@@ -149,7 +149,6 @@ impl Life {
     }
 
     fn base(
-        &self,
         rewrite: &Rewrite,
         state: &State,
     ) -> Result<guarda_journal::snapshot::SnapshotFile, RewriteError> {
@@ -179,7 +178,7 @@ impl Life {
         self.states.push(state.clone());
         self.journal.rotate(&mut rewrite);
         (0..writes).for_each(|_| self.write());
-        let base = match self.base(&rewrite, &state) {
+        let base = match Self::base(&rewrite, &state) {
             Ok(base) => base,
             Err(error) => {
                 self.journal.abort_rewrite(rewrite);
