@@ -266,6 +266,24 @@ fn after_a_failed_sync_only_a_new_base_helps() {
 }
 
 #[test]
+fn until_the_new_base_is_in_place_nothing_is_acknowledged() {
+    let storage = MemoryStorage::new();
+    let journal = on(&storage, SyncPolicy::EverySec);
+    journal.append(0, &[b"SET", b"key", b"1"]);
+    storage.fail_at(storage.calls() + 1, Fault::Error); // the write, then the sync
+    assert!(journal.sync_tick(NOW).is_err());
+    let mut rewrite = journal.prepare_rewrite().unwrap();
+    journal.rotate(&mut rewrite);
+    let seq = journal.append(0, &[b"SET", b"key", b"2"]);
+    for wait in [Wait::Policy, Wait::Written] {
+        assert!(journal.commit(seq, wait, NOW).is_err());
+    }
+    assert!(!journal.is_committed(seq));
+    journal.abort_rewrite(rewrite);
+    assert!(journal.commit(seq, Wait::Policy, NOW).is_err() && journal.needs_rewrite());
+}
+
+#[test]
 fn a_lock_waits_for_the_write_and_not_for_the_sync() {
     let storage = MemoryStorage::new();
     let journal = on(&storage, SyncPolicy::Always);
