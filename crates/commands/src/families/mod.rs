@@ -5,9 +5,14 @@ use crate::spec::CommandSpec;
 
 mod key_expiry;
 mod keys;
+mod object;
 mod scan;
 pub(crate) mod scripting;
+mod string_counters;
+mod string_edit;
 mod string_expiry;
+pub(crate) mod string_float;
+mod string_lcs;
 mod strings;
 mod transactions;
 
@@ -16,7 +21,11 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     keys::FAMILY,
     key_expiry::FAMILY,
     scan::FAMILY,
+    object::FAMILY,
     strings::FAMILY,
+    string_edit::FAMILY,
+    string_counters::FAMILY,
+    string_lcs::FAMILY,
     transactions::FAMILY,
     scripting::FAMILY,
 ];
