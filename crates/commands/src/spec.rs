@@ -185,18 +185,18 @@ bit_set! {
         FAST = 11 "fast",
         /// Allowed before authentication.
         NO_AUTH = 12 "no_auth",
-        /// May be replicated though it is no write (EVAL).
-        MAY_REPLICATE = 13 "may_replicate",
-        /// Allowed while a script exceeds its time.
-        ALLOW_BUSY = 14 "allow_busy",
+        /// No key is named though it may touch some.
+        NO_MANDATORY_KEYS = 18 "no_mandatory_keys",
+        /// Not while data is loaded in the background.
+        NO_ASYNC_LOADING = 17 "no_async_loading",
         /// Not inside MULTI.
         NO_MULTI = 15 "no_multi",
         /// Its keys cannot be told by first, last and step.
         MOVABLEKEYS = 16 "movablekeys",
-        /// Not while data is loaded in the background.
-        NO_ASYNC_LOADING = 17 "no_async_loading",
-        /// No key is named though it may touch some.
-        NO_MANDATORY_KEYS = 18 "no_mandatory_keys",
+        /// Allowed while a script exceeds its time.
+        ALLOW_BUSY = 14 "allow_busy",
+        /// May be replicated though it is no write (EVAL); Redis does not show it.
+        MAY_REPLICATE = 13 "",
         /// Needs the Lua interpreter (internal).
         SCRIPT = 40 "",
         /// Runs at once inside MULTI instead of being queued (internal).

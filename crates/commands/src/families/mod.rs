@@ -3,11 +3,22 @@
 use crate::context::{CommandResult, Context, Outcome};
 use crate::spec::CommandSpec;
 
+mod client;
+mod command_info;
+pub(crate) mod connection;
 pub(crate) mod scripting;
+mod server;
 mod transactions;
 
 /// All families, in the order of the documentation.
-pub(crate) const FAMILIES: &[&[CommandSpec]] = &[transactions::FAMILY, scripting::FAMILY];
+pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
+    connection::FAMILY,
+    client::FAMILY,
+    transactions::FAMILY,
+    scripting::FAMILY,
+    server::FAMILY,
+    command_info::FAMILY,
+];
 
 /// The reply of a container's HELP, made from its rows.
 pub(crate) fn subcommand_help(
