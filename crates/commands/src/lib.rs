@@ -17,6 +17,8 @@ mod gates;
 mod host;
 mod spec;
 mod table;
+#[cfg(test)]
+mod testing;
 
 mod families;
 

@@ -6,14 +6,23 @@ use crate::spec::CommandSpec;
 mod client;
 mod command_info;
 pub(crate) mod connection;
+mod key_expiry;
+mod keys;
+mod scan;
 pub(crate) mod scripting;
 mod server;
+mod string_expiry;
+mod strings;
 mod transactions;
 
 /// All families, in the order of the documentation.
 pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     connection::FAMILY,
     client::FAMILY,
+    keys::FAMILY,
+    key_expiry::FAMILY,
+    scan::FAMILY,
+    strings::FAMILY,
     transactions::FAMILY,
     scripting::FAMILY,
     server::FAMILY,
