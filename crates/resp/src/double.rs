@@ -53,6 +53,8 @@ impl fmt::Debug for DoubleText {
 
 /// Formats `value` as Redis 7.0 does in replies: `%.17g`, and `inf`, `-inf`, `nan`.
 ///
+/// Redis 7.0 prints the sign of a NaN that has one; later versions do not, and neither does this.
+///
 /// ```
 /// # use guarda_resp::format_double;
 /// assert_eq!(format_double(3.1).to_string(), "3.1000000000000001");
@@ -108,7 +110,7 @@ fn push_general(text: &mut DoubleText, value: f64) {
 
 fn push_fixed(text: &mut DoubleText, digits: &[u8; DIGITS], significant: usize, exponent: i64) {
     if exponent < 0 {
-        text.push(&b"0.000"[..1 + exponent.unsigned_abs() as usize]);
+        text.push(&b"0.000"[..=exponent.unsigned_abs() as usize]);
         text.push(&digits[..significant]);
     } else {
         // The digits before the point are kept even where they are zeros.

@@ -27,9 +27,8 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
 #[inline]
 pub fn parse_u64(text: &[u8]) -> Option<u64> {
     match text {
-        [] => None,
         [b'0'] => Some(0),
-        [b'0', ..] => None,
+        [] | [b'0', ..] => None,
         // 19 digits cannot overflow: 10^19 - 1 < 2^64.
         _ if text.len() <= 19 => {
             text.iter().try_fold(0u64, |value, &byte| Some(value * 10 + u64::from(digit(byte)?)))
@@ -71,11 +70,7 @@ pub fn write_i64(buf: &mut Vec<u8>, value: i64) {
 /// assert_eq!(parse_f64(b"1e400"), None);
 /// ```
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
-    let (negative, magnitude) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        rest => (false, rest),
-    };
+    let (negative, magnitude) = split_sign(text);
     let value = match magnitude {
         // A second sign is nobody's number, though the decimal parser below would take it.
         [b'-' | b'+', ..] => None,
@@ -83,6 +78,14 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
         decimal => parse_decimal(decimal),
     }?;
     Some(if negative { -value } else { value })
+}
+
+/// Whether `text` is negative, and what follows its sign if it has one.
+fn split_sign(text: &[u8]) -> (bool, &[u8]) {
+    match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] | rest => (false, rest),
+    }
 }
 
 /// Parses an unsigned decimal or infinity.
@@ -131,11 +134,7 @@ fn parse_hex(text: &[u8]) -> Option<f64> {
 fn parse_exponent(text: &[u8]) -> Option<i64> {
     /// Beyond any exponent that a text shorter than an exbibyte could bring back into range.
     const EXPONENT_MAX: i64 = 1 << 62;
-    let (negative, digits) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        rest => (false, rest),
-    };
+    let (negative, digits) = split_sign(text);
     if digits.is_empty() {
         return None;
     }

@@ -203,7 +203,10 @@ impl<'a> ReplyWriter<'a> {
     /// An integer of any size, in decimal; line ends become spaces. RESP2: a bulk string.
     pub fn bignumber(&mut self, digits: &str) {
         match self.protocol {
-            Protocol::Resp2 => push_bulk(self.buf, digits.as_bytes()),
+            Protocol::Resp2 => {
+                push_bulk(self.buf, digits.as_bytes());
+                self.sanitise(digits.as_bytes());
+            }
             Protocol::Resp3 => self.sanitised_line(b'(', digits.as_bytes()),
         }
     }
@@ -280,10 +283,16 @@ impl<'a> ReplyWriter<'a> {
     /// Appends a line; what would end it early becomes a space, byte by byte.
     #[inline]
     fn sanitised_line(&mut self, marker: u8, text: &[u8]) {
-        let start = self.buf.len() + 1;
         push_line(self.buf, marker, text);
+        self.sanitise(text);
+    }
+
+    /// Replaces line ends in `text`, which was just written, with a line end behind it.
+    #[inline]
+    fn sanitise(&mut self, text: &[u8]) {
         if memchr2(b'\r', b'\n', text).is_some() {
-            for byte in &mut self.buf[start..start + text.len()] {
+            let end = self.buf.len() - 2;
+            for byte in &mut self.buf[end - text.len()..end] {
                 if matches!(byte, b'\r' | b'\n') {
                     *byte = b' ';
                 }

@@ -117,7 +117,7 @@ impl Frame {
             Self::NullArray => reply.null_array(),
             Self::Array(items) => {
                 reply.array(items.len());
-                items.iter().for_each(|item| item.write_to(reply));
+                write_all(items, reply);
             }
             Self::Map(pairs) => {
                 reply.map(pairs.len());
@@ -128,11 +128,11 @@ impl Frame {
             }
             Self::Set(items) => {
                 reply.set(items.len());
-                items.iter().for_each(|item| item.write_to(reply));
+                write_all(items, reply);
             }
             Self::Push(items) => {
                 reply.push(items.len());
-                items.iter().for_each(|item| item.write_to(reply));
+                write_all(items, reply);
             }
             Self::Boolean(value) => reply.boolean(*value),
             Self::Double { text, .. } => match reply.protocol {
@@ -145,6 +145,12 @@ impl Frame {
             },
             Self::Verbatim { format, text } => reply.verbatim(format, text),
         }
+    }
+}
+
+fn write_all(items: &[Frame], reply: &mut ReplyWriter<'_>) {
+    for item in items {
+        item.write_to(reply);
     }
 }
 

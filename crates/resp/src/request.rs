@@ -19,8 +19,11 @@ const SPANS_KEPT_MAX: usize = 1024;
 
 /// What a client may send.
 ///
-/// Redis 7.0 refuses an array only beyond 2^31-1 arguments; `args_max` is 2^20 here, as it was in
-/// Redis 6, because the higher number was never reachable within its own query buffer limit.
+/// Redis 7.0 refuses an array only beyond 2^31-1 arguments. `args_max` is 2^20 here, as it was up to
+/// Redis 6: it bounds what a half-received command of many tiny arguments can hold.
+///
+/// Redis finds the line end of an inline command up to one read beyond 64 KiB, depending on how the
+/// bytes arrive; here the limit is exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Most arguments of one command.
@@ -189,6 +192,7 @@ impl RequestParser {
             Some(_) => self.parse_inline(buf, limits, args),
         };
         if parsed.is_err() {
+            args.clear();
             self.reset();
         }
         parsed
@@ -209,9 +213,9 @@ impl RequestParser {
         limits: &Limits,
         args: &mut ArgVec<'b>,
     ) -> Result<Parsed, ProtocolError> {
-        let (count, pos) = match read_array_header(buf, &mut self.progress.scanned, limits)? {
-            Some(header) => header,
-            None => return Ok(Parsed::Incomplete { need_hint: 0 }),
+        let header = read_array_header(buf, &mut self.progress.scanned, limits)?;
+        let Some((count, pos)) = header else {
+            return Ok(Parsed::Incomplete { need_hint: 0 });
         };
         let mut progress = Progress { pos, args_left: count, ..Progress::default() };
         if count == 0 {
@@ -316,16 +320,17 @@ fn read_array_header(
         let Some(line_len) = line_len.filter(|line_len| line_len + 1 < buf.len()) else {
             return Ok(None);
         };
-        let count =
-            parse_i64(&buf[1..line_len]).ok_or(ProtocolError::InvalidMultibulkLength)?.max(0);
-        let count = usize::try_from(count).map_err(|_| ProtocolError::InvalidMultibulkLength)?;
+        let count = parse_i64(&buf[1..line_len]).ok_or(ProtocolError::InvalidMultibulkLength)?;
+        // Redis's own ceiling, which it checks before any other.
+        let count = i32::try_from(count.max(0));
+        let count = count.map_err(|_| ProtocolError::InvalidMultibulkLength)? as usize;
         (count, line_len + 2)
     };
-    if count > limits.args_max {
-        return Err(ProtocolError::InvalidMultibulkLength);
-    }
     if !limits.authenticated && count > ARGS_MAX_UNAUTHENTICATED {
         return Err(ProtocolError::UnauthenticatedMultibulkLength);
+    }
+    if count > limits.args_max {
+        return Err(ProtocolError::InvalidMultibulkLength);
     }
     Ok(Some((count, next)))
 }

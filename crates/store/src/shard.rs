@@ -618,6 +618,10 @@ mod tests {
         fn pending_len(&self) -> usize {
             self.1
         }
+
+        fn take(&mut self) -> Vec<(u32, Vec<u8>)> {
+            Vec::new()
+        }
     }
 
     #[test]

@@ -205,18 +205,10 @@ fn reply(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 // Seeing ---------------------------------------------------------------------------------------
 
 fn info(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
-    note_command(cx, "client|info");
     let mut line = Vec::new();
     describe(&mut line, &cx.client.card, cx.db.now);
     cx.reply.verbatim(b"txt", &line);
     Ok(Outcome::Reply)
-}
-
-/// The running command is this connection's last one already.
-fn note_command(cx: &mut Context<'_, '_>, name: &str) {
-    let card = &cx.client.card;
-    card.active.store(cx.db.now.0, Ordering::Relaxed);
-    name.clone_into(&mut card.details.lock().cmd);
 }
 
 fn list(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
@@ -228,20 +220,20 @@ fn list(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         ids = Some(client_ids(args.take_rest())?);
     }
     args.finish()?;
-    note_command(cx, "client|list");
     let cards = living(cx.host);
     let mut text = Vec::new();
-    let mut push = |card: &ClientCard| describe(&mut text, card, cx.db.now);
     match ids {
         // In the order asked for, and as often.
-        Some(ids) => ids
-            .iter()
-            .filter_map(|id| cards.iter().find(|card| card.id == *id))
-            .for_each(|card| push(card)),
-        None => cards
-            .iter()
-            .filter(|card| kind.is_none_or(|kind| kind == ClientKind::of(card)))
-            .for_each(|card| push(card)),
+        Some(ids) => {
+            for card in ids.iter().filter_map(|id| cards.iter().find(|card| card.id == *id)) {
+                describe(&mut text, card, cx.db.now);
+            }
+        }
+        None => {
+            for card in cards.iter().filter(|c| kind.is_none_or(|k| k == ClientKind::of(c))) {
+                describe(&mut text, card, cx.db.now);
+            }
+        }
     }
     cx.reply.verbatim(b"txt", &text);
     Ok(Outcome::Reply)

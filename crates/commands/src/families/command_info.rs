@@ -144,7 +144,9 @@ fn info(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let names = args.take_rest();
     if names.is_empty() {
         cx.reply.array(table().len());
-        table().iter().for_each(|spec| describe(cx, &Named::command(spec)));
+        for spec in table().iter() {
+            describe(cx, &Named::command(spec));
+        }
         return Ok(Outcome::Reply);
     }
     cx.reply.array(names.len());
@@ -168,20 +170,28 @@ fn describe(cx: &mut Context<'_, '_>, command: &Named) {
         KeyPositions::Range { first, last, step } => (first as i64, last as i64, step as i64),
         KeyPositions::None | KeyPositions::Counted { .. } => (0, 0, 0),
     };
-    [first, last, step].into_iter().for_each(|position| cx.reply.integer(position));
+    for position in [first, last, step] {
+        cx.reply.integer(position);
+    }
     status_set(cx, "@", spec.categories().names());
     cx.reply.set(spec.tips.len());
-    spec.tips.iter().for_each(|tip| cx.reply.bulk_str(tip));
+    for tip in spec.tips {
+        cx.reply.bulk_str(tip);
+    }
     key_specification(cx, spec);
     cx.reply.set(spec.subcommands.len());
-    command.subcommands().for_each(|subcommand| describe(cx, &subcommand));
+    for subcommand in command.subcommands() {
+        describe(cx, &subcommand);
+    }
 }
 
 /// A set of simple strings, each with `prefix`.
 fn status_set(cx: &mut Context<'_, '_>, prefix: &str, names: impl Iterator<Item = &'static str>) {
     let names: Vec<_> = names.collect();
     cx.reply.set(names.len());
-    names.iter().for_each(|name| cx.reply.simple(&format!("{prefix}{name}")));
+    for name in names {
+        cx.reply.simple(&format!("{prefix}{name}"));
+    }
 }
 
 fn access_flags(cx: &mut Context<'_, '_>, access: KeyAccess) {
@@ -236,7 +246,9 @@ fn docs(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         names.iter().filter_map(|name| Named::find(name)).collect()
     };
     cx.reply.map(commands.len());
-    commands.iter().for_each(|command| document(cx, command));
+    for command in &commands {
+        document(cx, command);
+    }
     Ok(Outcome::Reply)
 }
 
@@ -258,7 +270,9 @@ fn document(cx: &mut Context<'_, '_>, command: &Named) {
     if has_subcommands {
         cx.reply.bulk_str("subcommands");
         cx.reply.map(spec.subcommands.len());
-        command.subcommands().for_each(|subcommand| document(cx, &subcommand));
+        for subcommand in command.subcommands() {
+            document(cx, &subcommand);
+        }
     }
 }
 
@@ -344,6 +358,8 @@ fn list(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         names.extend(all.filter(selects).map(|command| command.name));
     }
     cx.reply.array(names.len());
-    names.iter().for_each(|name| cx.reply.bulk_str(name));
+    for name in &names {
+        cx.reply.bulk_str(name);
+    }
     Ok(Outcome::Reply)
 }

@@ -11,7 +11,7 @@ use crate::error::CommandError;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group};
 
 /// The version of Redis that HELLO and INFO name: the one whose behaviour is followed.
-pub const REDIS_VERSION: &str = "7.2.4";
+pub const REDIS_VERSION: &str = "7.2.5";
 
 /// The user of connections that name none.
 pub(crate) const DEFAULT_USER: &str = "default";
