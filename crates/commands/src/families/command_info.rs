@@ -178,7 +178,7 @@ fn describe(cx: &mut Context<'_, '_>, command: &Named) {
     for tip in spec.tips {
         cx.reply.bulk_str(tip);
     }
-    key_specification(cx, spec);
+    key_specifications(cx, spec);
     cx.reply.set(spec.subcommands.len());
     for subcommand in command.subcommands() {
         describe(cx, &subcommand);
@@ -198,28 +198,47 @@ fn access_flags(cx: &mut Context<'_, '_>, access: KeyAccess) {
     status_set(cx, "", access.0.iter().copied());
 }
 
-/// The key specifications: one, or none.
-fn key_specification(cx: &mut Context<'_, '_>, spec: &CommandSpec) {
-    let (begin, kind, fields) = match spec.keys.positions {
-        KeyPositions::None => {
-            cx.reply.set(0);
-            return;
+/// The key specifications: one for each way in which keys are treated.
+fn key_specifications(cx: &mut Context<'_, '_>, spec: &CommandSpec) {
+    let keys = &spec.keys;
+    match (keys.positions, keys.then) {
+        (KeyPositions::None, _) => cx.reply.set(0),
+        (KeyPositions::Range { first, last, step }, None) => {
+            cx.reply.set(1);
+            key_range(cx, keys.access, first, last, step);
         }
-        KeyPositions::Range { first, last, step } => {
-            // The last key is told from the end, or from the first key on.
-            let last = if last < 0 { last as i64 } else { last as i64 - first as i64 };
-            (first, "range", [("lastkey", last), ("keystep", step as i64), ("limit", 0)])
+        (KeyPositions::Range { first, last, step }, Some((at, access))) => {
+            cx.reply.set(2);
+            key_range(cx, keys.access, first, at as isize - step as isize, step);
+            key_range(cx, access, at, last, step);
         }
-        KeyPositions::Counted { at } => {
-            (at, "keynum", [("keynumidx", 0), ("firstkey", 1), ("keystep", 1)])
+        (KeyPositions::Counted { at }, _) => {
+            cx.reply.set(1);
+            let fields = [("keynumidx", 0), ("firstkey", 1), ("keystep", 1)];
+            key_specification(cx, keys.access, at, "keynum", &fields);
         }
-    };
-    cx.reply.set(1);
+    }
+}
+
+fn key_range(cx: &mut Context<'_, '_>, access: KeyAccess, first: usize, last: isize, step: usize) {
+    // The last key is told from the end, or from the first key on.
+    let last = if last < 0 { last as i64 } else { last as i64 - first as i64 };
+    let fields = [("lastkey", last), ("keystep", step as i64), ("limit", 0)];
+    key_specification(cx, access, first, "range", &fields);
+}
+
+fn key_specification(
+    cx: &mut Context<'_, '_>,
+    access: KeyAccess,
+    begin: usize,
+    kind: &str,
+    fields: &[(&str, i64)],
+) {
     cx.reply.map(3);
     cx.reply.bulk_str("flags");
-    access_flags(cx, spec.keys.access);
+    access_flags(cx, access);
     search_step(cx, "begin_search", "index", &[("index", begin as i64)]);
-    search_step(cx, "find_keys", kind, &fields);
+    search_step(cx, "find_keys", kind, fields);
 }
 
 fn search_step(cx: &mut Context<'_, '_>, step: &str, kind: &str, fields: &[(&str, i64)]) {
@@ -294,13 +313,13 @@ fn get_keys(cx: &mut Context<'_, '_>, args: &mut Args<'_>, with_flags: bool) -> 
         return Err(CommandError::text("ERR Invalid arguments specified for command"));
     }
     cx.reply.array(keys.len());
-    for key in keys {
+    for (index, key) in keys.into_iter().enumerate() {
         if with_flags {
             cx.reply.array(2);
         }
         cx.reply.bulk(key);
         if with_flags {
-            access_flags(cx, spec.keys.access);
+            access_flags(cx, spec.keys.access_of(index));
         }
     }
     Ok(Outcome::Reply)

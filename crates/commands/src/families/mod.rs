@@ -8,12 +8,19 @@ use crate::spec::CommandSpec;
 mod client;
 mod command_info;
 pub(crate) mod connection;
+mod hash_walks;
+mod hashes;
 mod key_expiry;
 mod keys;
+mod object;
 mod scan;
 pub(crate) mod scripting;
 mod server;
+mod string_counters;
+mod string_edit;
 mod string_expiry;
+pub(crate) mod string_float;
+mod string_lcs;
 mod strings;
 mod transactions;
 
@@ -24,7 +31,13 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     keys::FAMILY,
     key_expiry::FAMILY,
     scan::FAMILY,
+    object::FAMILY,
     strings::FAMILY,
+    string_edit::FAMILY,
+    string_counters::FAMILY,
+    string_lcs::FAMILY,
+    hashes::FAMILY,
+    hash_walks::FAMILY,
     transactions::FAMILY,
     scripting::FAMILY,
     server::FAMILY,
