@@ -75,7 +75,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         summary: "Renames a key, whatever the new name held.",
         arity: Arity::exactly(3),
         flags: Flags::WRITE,
-        keys: Keys::range(1, 2, 1, RENAME_ACCESS),
+        keys: Keys::range(1, 2, 1, RENAME_ACCESS).then(2, KeyAccess::OVERWRITE),
         run: |cx, args| rename(cx, args, false),
         ..NEW
     },
@@ -84,7 +84,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         summary: "Renames a key if the new name is free.",
         arity: Arity::exactly(3),
         flags: Flags::WRITE.union(Flags::FAST),
-        keys: Keys::range(1, 2, 1, RENAME_ACCESS),
+        keys: Keys::range(1, 2, 1, RENAME_ACCESS).then(2, KeyAccess::NEW),
         run: |cx, args| rename(cx, args, true),
         ..NEW
     },
@@ -95,7 +95,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         complexity: "O(N) for collections of N elements, O(1) for strings.",
         arity: Arity::at_least(3),
         flags: Flags::WRITE.union(Flags::DENYOOM),
-        keys: Keys::range(1, 2, 1, KeyAccess::READ),
+        keys: Keys::range(1, 2, 1, KeyAccess::READ).then(2, KeyAccess::OVERWRITE),
         run: copy,
         ..NEW
     },
