@@ -29,6 +29,7 @@ pub use db::Db;
 pub use effects::{Counters, Effects, Records};
 pub use error::CommandError;
 pub use execute::{Busy, Call, Worker, execute, execute_nested, needs_script_thread, replay};
+pub use families::connection::REDIS_VERSION;
 pub use families::scripting::{PHPREDIS_UNLOCK_SHA1, sha1_hex};
 pub use gates::{Admission, admit};
 pub use host::{ConfigSetRejected, Host, Log, ScriptCall, Scripting, Settings, ShutdownMode};

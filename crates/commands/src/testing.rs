@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use guarda_resp::{Frame, ReplyWriter, decode};
-use guarda_store::{Keyspace, UnixMillis};
+use guarda_store::{HashValue, HashedKey, Keyspace, UnixMillis, Value};
 use parking_lot::Mutex;
 
 use crate::client::{AuthState, Client, ClientCard};
@@ -54,6 +54,16 @@ impl Bench {
     /// Lets `millis` pass.
     pub(crate) fn advance(&mut self, millis: i64) {
         self.now.0 += millis;
+    }
+
+    /// Puts a hash `{f: v}` at `key` behind the commands' back, for tests of other types.
+    pub(crate) fn make_hash(&mut self, key: &str) {
+        let mut hash = HashValue::default();
+        hash.set(b"f", b"v", self.host.settings.hash_limits());
+        let key = HashedKey::new(key.as_bytes());
+        self.host.keyspace.with_shard(key.shard(), |shard| {
+            shard.set_value(self.client.db, key, Value::Hash(hash), None, self.now);
+        });
     }
 
     /// Makes another client the one that speaks; returns the one that spoke.
@@ -159,6 +169,7 @@ pub(crate) fn nil() -> Vec<u8> {
 }
 
 /// An array of replies.
+#[allow(clippy::needless_pass_by_value, reason = "a list of expected replies is written in place")]
 pub(crate) fn array<const N: usize>(items: [Vec<u8>; N]) -> Vec<u8> {
     [format!("*{N}\r\n").into_bytes(), items.concat()].concat()
 }

@@ -7,7 +7,7 @@ use crate::state::Server;
 use crate::stats::read;
 
 /// The version of Redis whose behaviour this server has.
-pub(crate) const REDIS_VERSION: &str = "7.2.5";
+pub(crate) use guarda_commands::REDIS_VERSION;
 
 type Section = fn(&Server, &mut Text);
 

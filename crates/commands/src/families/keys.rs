@@ -1,6 +1,6 @@
 //! Keys whatever they hold: DEL, EXISTS, TYPE, RENAME and their relatives.
 
-use guarda_store::Record;
+use guarda_store::ValueKind;
 
 use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
@@ -75,7 +75,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         summary: "Renames a key, whatever the new name held.",
         arity: Arity::exactly(3),
         flags: Flags::WRITE,
-        keys: Keys::range(1, 2, 1, RENAME_ACCESS),
+        keys: Keys::range(1, 2, 1, RENAME_ACCESS).then(2, KeyAccess::OVERWRITE),
         run: |cx, args| rename(cx, args, false),
         ..NEW
     },
@@ -84,7 +84,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         summary: "Renames a key if the new name is free.",
         arity: Arity::exactly(3),
         flags: Flags::WRITE.union(Flags::FAST),
-        keys: Keys::range(1, 2, 1, RENAME_ACCESS),
+        keys: Keys::range(1, 2, 1, RENAME_ACCESS).then(2, KeyAccess::NEW),
         run: |cx, args| rename(cx, args, true),
         ..NEW
     },
@@ -95,7 +95,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         complexity: "O(N) for collections of N elements, O(1) for strings.",
         arity: Arity::at_least(3),
         flags: Flags::WRITE.union(Flags::DENYOOM),
-        keys: Keys::range(1, 2, 1, KeyAccess::READ),
+        keys: Keys::range(1, 2, 1, KeyAccess::READ).then(2, KeyAccess::OVERWRITE),
         run: copy,
         ..NEW
     },
@@ -130,7 +130,7 @@ fn del(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 
 fn type_of(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let kind = cx.db.look(args.key()?).map(|record| record.value().kind());
-    cx.reply.simple(kind.map_or("none", guarda_store::ValueKind::name));
+    cx.reply.simple(kind.map_or("none", ValueKind::name));
     Ok(Outcome::Reply)
 }
 
@@ -178,7 +178,7 @@ fn copy(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     if target == cx.db.index && from == to {
         return Err(SAME_OBJECT);
     }
-    let copied = match cx.db.read(from).map(Record::clone) {
+    let copied = match cx.db.read(from).cloned() {
         Some(record) if replace || !cx.db.exists_in(target, to) => {
             cx.db.put(target, to, record);
             cx.db.count_changes(1);
@@ -203,4 +203,136 @@ fn move_key(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     }
     cx.reply.integer(moves.into());
     Ok(Outcome::Reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::*;
+
+    #[test]
+    fn keys_are_counted_as_often_as_they_are_named() {
+        let mut bench = Bench::new();
+        bench.check("MSET a 1 b 2", ok());
+        bench.check("EXISTS a b a missing", int(3));
+        bench.check("TOUCH a missing a", int(2));
+        bench.check_journal("DEL a a missing", &["DEL a a missing"]);
+        bench.check_journal("DEL a", &[]);
+        bench.check("UNLINK b b", int(1));
+        bench.check("DEL b", int(0));
+    }
+
+    #[test]
+    fn a_key_that_is_due_counts_for_nothing() {
+        let mut bench = Bench::new();
+        bench.check("PSETEX k 5 v", ok());
+        bench.advance(5);
+        bench.journal();
+        bench.check("DEL k", int(0));
+        assert_eq!(bench.journal(), ["DEL k"], "as expired, once");
+        bench.check("EXISTS k", int(0));
+        assert_eq!(bench.worker.effects.counters.expired_keys, 1);
+    }
+
+    #[test]
+    fn types_are_named() {
+        let mut bench = Bench::new();
+        bench.check("TYPE k", simple("none"));
+        bench.check("SET k v", ok());
+        bench.check("TYPE k", simple("string"));
+        bench.make_hash("h");
+        bench.check("TYPE h", simple("hash"));
+    }
+
+    #[test]
+    fn rename_moves_value_and_expiry_of_any_type() {
+        let mut bench = Bench::new();
+        bench.check("RENAME a b", err("ERR no such key"));
+        bench.check("RENAME a a", err("ERR no such key"));
+        bench.check("SETEX a 10 v", ok());
+        bench.make_hash("b");
+        bench.check_journal("RENAME a b", &["RENAME a b"]);
+        bench.check("EXISTS a", int(0));
+        bench.check("GET b", bulk("v"));
+        bench.check("PTTL b", int(10_000));
+        bench.check_journal("RENAME b b", &[]);
+        bench.check("GET b", bulk("v"));
+        bench.make_hash("h");
+        bench.check("RENAME h g", ok());
+        bench.check("TYPE g", simple("hash"));
+        bench.check("APPEND b !", int(2));
+        bench.check("RENAME b \"a much longer name\"", ok());
+        bench.check("GET \"a much longer name\"", bulk("v!"));
+        bench.advance(10_000);
+        bench.check("EXISTS \"a much longer name\"", int(0));
+    }
+
+    #[test]
+    fn renamenx_leaves_a_name_that_is_taken() {
+        let mut bench = Bench::new();
+        bench.check("RENAMENX a b", err("ERR no such key"));
+        bench.check("MSET a 1 b 2", ok());
+        bench.check_journal("RENAMENX a b", &[]);
+        bench.check("RENAMENX a b", int(0));
+        bench.check("RENAMENX a a", int(0));
+        bench.check("RENAMENX a c", int(1));
+        bench.check("MGET a b c", array([nil(), bulk("2"), bulk("1")]));
+        bench.check("PSETEX d 5 v", ok());
+        bench.advance(5);
+        bench.check_journal("RENAMENX c d", &["DEL d", "RENAMENX c d"]);
+    }
+
+    #[test]
+    fn copy_makes_an_independent_value() {
+        let mut bench = Bench::new();
+        let same = "ERR source and destination objects are the same";
+        bench.check("COPY a a", err(same));
+        bench.check("COPY a b", int(0));
+        bench.check("SETEX a 10 v", ok());
+        bench.check_journal("COPY a b", &["COPY a b"]);
+        bench.check("APPEND a !", int(2));
+        bench.check("GET b", bulk("v"));
+        bench.check("PTTL b", int(10_000));
+        bench.check_journal("COPY a b", &[]);
+        bench.check("COPY a b", int(0));
+        bench.check("COPY a b REPLACE", int(1));
+        bench.check("GET b", bulk("v!"));
+        bench.check("COPY a a DB 3", int(1));
+        bench.check("COPY a b DB 16", err("ERR DB index is out of range"));
+        bench.check("COPY a b DB x", err("ERR value is not an integer or out of range"));
+        bench.check("COPY a b DB", err("ERR syntax error"));
+        bench.check("COPY a b NOSUCH", err("ERR syntax error"));
+        bench.client.db = 3;
+        bench.check("GET a", bulk("v!"));
+    }
+
+    #[test]
+    fn move_takes_a_key_to_another_database_if_it_is_free_there() {
+        let mut bench = Bench::new();
+        bench.check("MOVE k 0", err("ERR source and destination objects are the same"));
+        bench.check("MOVE k 16", err("ERR DB index is out of range"));
+        bench.check("MOVE k -1", err("ERR DB index is out of range"));
+        bench.check("MOVE k x", err("ERR value is not an integer or out of range"));
+        bench.check("MOVE k 1", int(0));
+        bench.check("SETEX k 10 v", ok());
+        bench.check_journal("MOVE k 1", &["MOVE k 1"]);
+        bench.check("EXISTS k", int(0));
+        bench.check("SET k w", ok());
+        bench.check("MOVE k 1", int(0));
+        bench.client.db = 1;
+        bench.check("GET k", bulk("v"));
+        bench.check("PTTL k", int(10_000));
+        bench.check_journal("DEL k", &["1:DEL k"]);
+    }
+
+    #[test]
+    fn both_names_of_a_rename_end_a_watch() {
+        let mut bench = Bench::new();
+        for watched in ["a", "b"] {
+            bench.check("SET a v", ok());
+            bench.check(&format!("WATCH {watched}"), ok());
+            bench.check("RENAME a b", ok());
+            bench.check("MULTI", ok());
+            bench.check("EXEC", b"*-1\r\n");
+        }
+    }
 }

@@ -74,8 +74,7 @@ fn keys(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 /// A cursor as Redis reads it (C's `strtoul`): an optional sign and digits; nothing at all is 0.
 pub(crate) fn parse_cursor(text: &[u8]) -> Result<u64, CommandError> {
     let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
+        [sign @ (b'-' | b'+'), digits @ ..] => (*sign == b'-', digits),
         digits => (false, digits),
     };
     if digits.is_empty() && !text.is_empty() {
@@ -174,4 +173,136 @@ fn random_key(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
         cx.reply.null();
     }
     Ok(Outcome::Reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use guarda_resp::Frame;
+
+    use crate::testing::*;
+
+    fn filled(keys: usize) -> Bench {
+        let mut bench = Bench::new();
+        for n in 0..keys {
+            bench.check(&format!("SET key:{n} v"), ok());
+        }
+        bench
+    }
+
+    fn names(frame: Frame) -> Vec<Vec<u8>> {
+        let Frame::Array(items) = frame else { panic!("not an array") };
+        let name = |item| match item {
+            Frame::Bulk(name) => name,
+            other => panic!("not a key: {other:?}"),
+        };
+        items.into_iter().map(name).collect()
+    }
+
+    /// Keys of all pages of a scan with these options, and the number of pages.
+    fn scan_all(bench: &mut Bench, options: &str) -> (Vec<Vec<u8>>, usize) {
+        let (mut cursor, mut found, mut pages) = ("0".to_owned(), Vec::new(), 0);
+        loop {
+            let Frame::Array(page) = bench.frame(&format!("SCAN {cursor} {options}")) else {
+                panic!("not an array")
+            };
+            let [Frame::Bulk(next), keys] = &page[..] else { panic!("not a page") };
+            cursor = String::from_utf8(next.clone()).expect("digits");
+            found.extend(names(keys.clone()));
+            pages += 1;
+            if cursor == "0" {
+                return (found, pages);
+            }
+        }
+    }
+
+    #[test]
+    fn a_scan_finds_every_key_once_in_pages() {
+        let mut bench = filled(1_000);
+        for (options, pages_min) in [("", 90), ("COUNT 1", 500), ("COUNT 100000", 1)] {
+            let (found, pages) = scan_all(&mut bench, options);
+            assert_eq!(found.len(), 1_000, "{options}");
+            assert_eq!(found.into_iter().collect::<BTreeSet<_>>().len(), 1_000, "{options}");
+            assert!(pages >= pages_min, "{options}: {pages} pages");
+        }
+    }
+
+    #[test]
+    fn a_scan_filters_by_pattern_type_and_life() {
+        let mut bench = filled(100);
+        bench.make_hash("h");
+        bench.check("PSETEX key:due 5 v", ok());
+        bench.advance(5);
+        assert_eq!(scan_all(&mut bench, "MATCH key:1*").0.len(), 11);
+        assert_eq!(scan_all(&mut bench, "TYPE HASH").0, [b"h"]);
+        assert_eq!(scan_all(&mut bench, "TYPE string").0.len(), 100);
+        assert_eq!(scan_all(&mut bench, "TYPE nosuch COUNT 5").0.len(), 0);
+        assert_eq!(scan_all(&mut bench, "match key:due").0.len(), 0);
+        bench.client.db = 1;
+        assert_eq!(scan_all(&mut bench, "").0.len(), 0);
+    }
+
+    #[test]
+    fn cursors_are_read_leniently_and_options_strictly() {
+        let mut bench = Bench::new();
+        for cursor in ["0", "\"\"", "+0", "00", "-1", "18446744073709551615"] {
+            bench.check(&format!("SCAN {cursor}"), array([bulk("0"), array([])]));
+        }
+        for cursor in ["x", "1x", "\" 1\"", "18446744073709551616", "-", "1.0"] {
+            bench.check(&format!("SCAN {cursor} NOSUCH"), err("ERR invalid cursor"));
+        }
+        for options in ["COUNT", "COUNT 0", "COUNT -1", "MATCH", "TYPE", "NOSUCH 1"] {
+            bench.check(&format!("SCAN 0 {options}"), err("ERR syntax error"));
+        }
+        bench.check("SCAN 0 COUNT x", err("ERR value is not an integer or out of range"));
+    }
+
+    #[test]
+    fn keys_lists_what_matches_and_lives() {
+        let mut bench = filled(20);
+        bench.check("PSETEX due 5 v", ok());
+        bench.advance(5);
+        assert_eq!(names(bench.frame("KEYS *")).len(), 20);
+        assert_eq!(names(bench.frame("KEYS key:1?")).len(), 10);
+        bench.check("KEYS due", array([]));
+        bench.check("KEYS key:7", bulks(["key:7"]));
+    }
+
+    #[test]
+    fn every_key_has_its_chance_to_be_the_random_one() {
+        let mut bench = filled(3);
+        bench.check("PSETEX due 5 v", ok());
+        bench.advance(5);
+        let mut drawn = std::collections::BTreeMap::<_, usize>::new();
+        for _ in 0..3_000 {
+            *drawn.entry(bench.run("RANDOMKEY")).or_default() += 1;
+        }
+        assert_eq!(drawn.len(), 3, "a key that is due is not drawn");
+        assert!(drawn.values().all(|&times| times > 700), "{:?}", drawn.values());
+    }
+
+    #[test]
+    fn a_random_key_is_found_among_many_that_are_due() {
+        let mut bench = Bench::new();
+        for n in 0..500 {
+            bench.check(&format!("PSETEX due:{n} 5 v"), ok());
+        }
+        bench.advance(5);
+        bench.check("RANDOMKEY", nil());
+        bench.check("SET alive v", ok());
+        bench.check("RANDOMKEY", bulk("alive"));
+    }
+
+    #[test]
+    fn a_walk_depends_on_the_journal_position_of_what_it_saw() {
+        let mut bench = filled(5);
+        let written = bench.worker.seen_seq;
+        assert_eq!(written, 5);
+        for walk in ["KEYS *", "SCAN 0 COUNT 100", "RANDOMKEY"] {
+            bench.worker.seen_seq = 0;
+            bench.run(walk);
+            assert_eq!(bench.worker.seen_seq, written, "{walk}");
+        }
+    }
 }

@@ -361,3 +361,240 @@ fn msetnx(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     cx.reply.integer(free.into());
     Ok(Outcome::Reply)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::*;
+
+    const SYNTAX: &str = "ERR syntax error";
+    const NOT_INTEGER: &str = "ERR value is not an integer or out of range";
+
+    /// The bench's present plus `millis`, as the journal shows it.
+    fn at(millis: i64) -> i64 {
+        START.0 + millis
+    }
+
+    #[test]
+    fn set_refuses_options_that_contradict_each_other() {
+        let mut bench = Bench::new();
+        let refused = [
+            "NX XX",
+            "XX NX",
+            "EX 10 PX 10",
+            "EX 10 KEEPTTL",
+            "KEEPTTL EX 10",
+            "EXAT 10 PXAT 10",
+            "EX",
+            "PX",
+            "PERSIST",
+            "NOSUCH",
+            "EX 10 20",
+            "NX XX EX abc",
+        ];
+        for options in refused {
+            bench.check(&format!("SET k v {options}"), err(SYNTAX));
+        }
+        assert!(bench.journal().is_empty());
+        for options in ["NX NX", "xx XX", "EX 10 EX 20", "KEEPTTL KEEPTTL", "get GET nx"] {
+            bench.check("SET k v", ok());
+            let reply = bench.run(&format!("SET k v {options}"));
+            assert_ne!(reply, err(SYNTAX), "{options}");
+        }
+    }
+
+    #[test]
+    fn set_with_an_expiry_is_journalled_with_the_instant() {
+        let mut bench = Bench::new();
+        let cases = [
+            ("SET k v EX 10", 10_000),
+            ("SET k v px 10", 10),
+            ("SET k v XX PX 11", 11),
+            ("SETEX k 10 v", 10_000),
+            ("PSETEX k 10 v", 10),
+        ];
+        for (line, millis) in cases {
+            bench.check_journal(line, &[&format!("SET k v PXAT {}", at(millis))]);
+            bench.check("PTTL k", int(millis));
+        }
+        bench.check_journal("SET k v EXAT 1800000000", &["SET k v PXAT 1800000000000"]);
+        bench.check_journal("SET k v PXAT 1800000000001", &["SET k v PXAT 1800000000001"]);
+        bench.check_journal("SET k w KEEPTTL", &["SET k w KEEPTTL"]);
+        bench.check("PEXPIRETIME k", int(1_800_000_000_001));
+        bench.check_journal("SET k w", &["SET k w"]);
+        bench.check("PTTL k", int(-1));
+    }
+
+    #[test]
+    fn times_must_be_positive_and_representable() {
+        let mut bench = Bench::new();
+        for word in ["EX", "PX", "EXAT", "PXAT"] {
+            for (time, text) in [
+                ("0", "ERR invalid expire time in 'set' command"),
+                ("-1", "ERR invalid expire time in 'set' command"),
+                ("abc", NOT_INTEGER),
+                ("9223372036854775808", NOT_INTEGER),
+            ] {
+                bench.check(&format!("SET k v {word} {time}"), err(text));
+            }
+        }
+        let most = i64::MAX;
+        bench.check(&format!("SET k v EX {most}"), err("ERR invalid expire time in 'set' command"));
+        bench
+            .check(&format!("SETEX k {most} v"), err("ERR invalid expire time in 'setex' command"));
+        bench.check("PSETEX k 0 v", err("ERR invalid expire time in 'psetex' command"));
+        bench.check("SETEX k x v", err(NOT_INTEGER));
+        bench.check("EXISTS k", int(0));
+        bench.check(&format!("SET k v PXAT {most}"), ok());
+        bench.check("PEXPIRETIME k", int(most - 1));
+    }
+
+    #[test]
+    fn set_conditions_look_at_living_keys_only() {
+        let mut bench = Bench::new();
+        bench.check_journal("SET k v XX", &[]);
+        bench.check("SET k v XX", nil());
+        bench.check_journal("SET k v NX", &["SET k v NX"]);
+        bench.check("SET k w NX", nil());
+        bench.check("SET k w XX PX 100", ok());
+        bench.advance(100);
+        bench.journal();
+        bench.check("SET k x XX", nil());
+        assert_eq!(bench.journal(), ["DEL k"]);
+        bench.check("SET k x PX 100", ok());
+        bench.advance(100);
+        bench.check_journal("SET k y NX", &["DEL k", "SET k y NX"]);
+        bench.check("PTTL k", int(-1));
+    }
+
+    #[test]
+    fn set_get_answers_the_old_value_whether_it_stores_or_not() {
+        let mut bench = Bench::new();
+        bench.check("SET k a GET", nil());
+        bench.check("SET k b GET", bulk("a"));
+        bench.check("SET k c NX GET", bulk("b"));
+        bench.check("GET k", bulk("b"));
+        bench.check("SET new d NX GET", nil());
+        bench.check("GET new", bulk("d"));
+        bench.check("SET missing d XX GET", nil());
+        bench.check("EXISTS missing", int(0));
+        bench.check_journal("SET k e GET XX", &["SET k e"]);
+        bench.check_journal("SET k f GET KEEPTTL", &["SET k f KEEPTTL"]);
+        bench.make_hash("h");
+        bench.check("SET h v GET", wrong_type());
+        bench.check("SET h v NX GET", wrong_type());
+        bench.check("SET h v", ok());
+        bench.check("GET h", bulk("v"));
+    }
+
+    #[test]
+    fn get_answers_strings_and_refuses_other_types() {
+        let mut bench = Bench::new();
+        bench.check("GET k", nil());
+        bench.check(r#"SET k "\x00\r\n\xff""#, ok());
+        bench.check("GET k", bulk(b"\0\r\n\xff"));
+        bench.make_hash("h");
+        bench.check("GET h", wrong_type());
+        bench.check("GETSET h v", wrong_type());
+        bench.check("GETEX h", wrong_type());
+        bench.check("GETDEL h", wrong_type());
+        bench.check("EXISTS h", int(1));
+        assert_eq!(bench.worker.effects.counters.keyspace_misses, 1);
+    }
+
+    #[test]
+    fn getset_and_getdel_are_journalled_as_what_they_do() {
+        let mut bench = Bench::new();
+        bench.check_journal("GETSET k a", &["SET k a"]);
+        bench.check("PEXPIRE k 100", int(1));
+        bench.check("GETSET k b", bulk("a"));
+        bench.check("PTTL k", int(-1));
+        bench.check_journal("GETDEL k", &["DEL k"]);
+        bench.check("GETDEL k", nil());
+        bench.check_journal("GETDEL k", &[]);
+    }
+
+    #[test]
+    fn getex_changes_the_expiry_and_nothing_else() {
+        let mut bench = Bench::new();
+        bench.check("GETEX k EX abc", nil());
+        bench.check("SET k v", ok());
+        bench.check_journal("GETEX k", &[]);
+        bench.check_journal("GETEX k PERSIST", &[]);
+        bench.check_journal("GETEX k PX 100", &[&format!("PEXPIREAT k {}", at(100))]);
+        bench.check_journal("GETEX k EX 10", &[&format!("PEXPIREAT k {}", at(10_000))]);
+        bench.check("GETEX k", bulk("v"));
+        bench.check("PTTL k", int(10_000));
+        bench.check_journal("GETEX k PERSIST", &["PERSIST k"]);
+        bench.check("PTTL k", int(-1));
+        bench.check("GETEX k EX 0", err("ERR invalid expire time in 'getex' command"));
+        bench.check("GETEX k EX abc", err(NOT_INTEGER));
+        for options in ["KEEPTTL", "EX 1 PX 1", "PERSIST EX 1", "EX", "NX"] {
+            bench.check(&format!("GETEX k {options}"), err(SYNTAX));
+        }
+        bench.journal();
+        bench.check("GETEX k PXAT 1", bulk("v"));
+        assert_eq!(bench.journal(), ["DEL k"]);
+        bench.check("EXISTS k", int(0));
+    }
+
+    #[test]
+    fn several_keys_are_read_and_written_at_once() {
+        let mut bench = Bench::new();
+        bench.check_journal("MSET a 1 b 2 a 3", &["MSET a 1 b 2 a 3"]);
+        bench.make_hash("h");
+        bench.check("MGET a h missing b", array([bulk("3"), nil(), nil(), bulk("2")]));
+        let arity = |name| err(&format!("ERR wrong number of arguments for '{name}' command"));
+        bench.check("MSET a 1 b", arity("mset"));
+        bench.check("MSETNX a 1 b", arity("msetnx"));
+        bench.check_journal("MSETNX x 1 b 2", &[]);
+        bench.check("MSETNX x 1 b 2", int(0));
+        bench.check("EXISTS x", int(0));
+        bench.check("MSETNX x 1 y 2 x 3", int(1));
+        bench.check("GET x", bulk("3"));
+        bench.check("SETNX x 4", int(0));
+        bench.check_journal("SETNX z 4", &["SETNX z 4"]);
+    }
+
+    #[test]
+    fn a_string_expires_at_its_instant_and_its_loss_is_journalled_once() {
+        let mut bench = Bench::new();
+        bench.check("SETEX k 10 v", ok());
+        bench.advance(9_999);
+        bench.check("GET k", bulk("v"));
+        bench.advance(1);
+        bench.journal();
+        bench.check("GET k", nil());
+        bench.check("GET k", nil());
+        assert_eq!(bench.journal(), ["DEL k"]);
+    }
+
+    #[test]
+    fn watchers_are_told_of_stores_and_not_of_refusals() {
+        let mut bench = Bench::new();
+        bench.check("SET k v", ok());
+        for (line, changes) in [
+            ("SET k w", true),
+            ("MSET x 1 k w", true),
+            ("SETEX k 10 w", true),
+            ("GETEX k PERSIST", true),
+            ("GETDEL k", true),
+            ("SETNX k w", true),
+            ("APPEND k w", true),
+            ("SET k w NX", false),
+            ("SET k w EX 0", false),
+            ("GETEX k", false),
+            ("GET k", false),
+            ("SETRANGE k 0 \"\"", false),
+            ("MSETNX x 1 k 2", false),
+        ] {
+            bench.check("WATCH k", ok());
+            let watcher = bench.swap_client(new_client(2));
+            bench.run(line);
+            bench.swap_client(watcher);
+            bench.check("MULTI", ok());
+            bench.check("STRLEN nosuch", simple("QUEUED"));
+            let expected = if changes { b"*-1\r\n".to_vec() } else { array([int(0)]) };
+            bench.check("EXEC", expected);
+        }
+    }
+}
