@@ -1,5 +1,6 @@
 //! What the server knows of one connected client.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -104,7 +105,7 @@ pub struct ClientDetails {
     pub watch: usize,
     pub no_evict: bool,
     /// Full name of the last command, `client|list`.
-    pub cmd: String,
+    pub cmd: Cow<'static, str>,
     pub query_buffer: usize,
     pub output_buffer: usize,
 }
@@ -130,7 +131,7 @@ impl ClientCard {
                 multi: None,
                 watch: 0,
                 no_evict: false,
-                cmd: "NULL".to_owned(),
+                cmd: Cow::Borrowed("NULL"),
                 query_buffer: 0,
                 output_buffer: 0,
             }),

@@ -44,7 +44,17 @@ impl<'k> Db<'_, 'k> {
         found
     }
 
-    /// Looks a key up without counting or noting the access (TTL, TYPE, writes).
+    /// Looks a key up to answer about it: counts a hit or miss, leaves the access time (TTL, TYPE).
+    pub fn look(&mut self, key: &[u8]) -> Option<&Record> {
+        if self.exists(key) {
+            self.effects.counters.keyspace_hits += 1;
+        } else {
+            self.effects.counters.keyspace_misses += 1;
+        }
+        self.peek(key)
+    }
+
+    /// Looks a key up without counting or noting the access (writes).
     pub fn peek(&mut self, key: &[u8]) -> Option<&Record> {
         let key = self.locked.hashed(key);
         self.locked.shard(key).get(self.index, key, self.now)
@@ -53,6 +63,12 @@ impl<'k> Db<'_, 'k> {
     /// Whether the key lives.
     pub fn exists(&mut self, key: &[u8]) -> bool {
         self.peek(key).is_some()
+    }
+
+    /// Whether the key lives in database `index` (COPY, MOVE).
+    pub fn exists_in(&mut self, index: u32, key: &[u8]) -> bool {
+        let key = self.locked.hashed(key);
+        self.locked.shard(key).get(index, key, self.now).is_some()
     }
 
     /// The key's expiry; `None` when it has none or is missing.
@@ -175,6 +191,15 @@ impl<'k> Db<'_, 'k> {
         let record = self.locked.shard(hashed).remove(self.index, hashed);
         self.changed(key);
         record
+    }
+
+    /// Stores a record under `key` of database `index` with the expiry it has, whatever was there
+    /// (RENAME, COPY, MOVE). Not counted as a change: taking it from elsewhere was one.
+    pub fn put(&mut self, index: u32, key: &[u8], record: Record) {
+        let key = self.locked.hashed(key);
+        let shard = self.locked.shard(key);
+        shard.set_record(index, key, record, self.now);
+        shard.signal_change(index, key.bytes);
     }
 
     /// Sets or clears the expiry of a living key; returns whether it is there.

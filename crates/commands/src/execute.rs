@@ -186,6 +186,7 @@ fn settle(locked: &mut Locked<'_>, host: &dyn Host, effects: &mut Effects) -> u6
     locked.last_seq()
 }
 
+<<<<<<< HEAD
 /// What a nested call may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NestedRules {
@@ -193,6 +194,33 @@ pub struct NestedRules {
     pub read_only: bool,
     /// Run commands that need memory though it has reached `maxmemory`.
     pub allow_oom: bool,
+=======
+/// Runs a command of the append log, as it was journalled: no gates, nothing expires, nothing is
+/// journalled again.
+///
+/// # Errors
+/// Why it could not be replayed: an unknown command, or the error it answered.
+pub fn replay(
+    args: &[&[u8]],
+    client: &mut Client,
+    host: &dyn Host,
+    worker: &mut Worker,
+    scratch: &mut Vec<u8>,
+) -> Result<(), String> {
+    let call = crate::gates::resolve(args).map_err(|error| error.to_string())?;
+    scratch.clear();
+    // As in Redis, nothing is due while the log is read: a key that expires is deleted by a record
+    // of its own, and what a record does to it before must still happen.
+    let outside_time = UnixMillis(0);
+    let patience = Duration::from_secs(3600);
+    execute(&call, client, host, worker, outside_time, patience, scratch)
+        .map_err(|Busy| "the keyspace is locked".to_owned())?;
+    worker.effects.records.clear();
+    match scratch.strip_prefix(b"-") {
+        Some(error) => Err(String::from_utf8_lossy(error.trim_ascii_end()).into_owned()),
+        None => Ok(()),
+    }
+>>>>>>> main
 }
 
 /// Runs a call inside another one, for scripts: under the caller's locks and in its journal group.

@@ -128,6 +128,10 @@ pub trait Host: Sync {
     fn scripting(&self) -> &dyn Scripting;
     /// Checks a user's password in constant time.
     fn authenticate(&self, user: &[u8], password: &[u8]) -> bool;
+    /// Whether there is such a user.
+    fn has_user(&self, user: &[u8]) -> bool {
+        user == b"default"
+    }
     /// Whether memory has reached `maxmemory`.
     fn is_over_memory(&self) -> bool;
     /// Why writes are refused at the moment (MISCONF…), if they are.

@@ -185,18 +185,18 @@ bit_set! {
         FAST = 11 "fast",
         /// Allowed before authentication.
         NO_AUTH = 12 "no_auth",
-        /// May be replicated though it is no write (EVAL).
-        MAY_REPLICATE = 13 "may_replicate",
-        /// Allowed while a script exceeds its time.
-        ALLOW_BUSY = 14 "allow_busy",
+        /// No key is named though it may touch some.
+        NO_MANDATORY_KEYS = 18 "no_mandatory_keys",
+        /// Not while data is loaded in the background.
+        NO_ASYNC_LOADING = 17 "no_async_loading",
         /// Not inside MULTI.
         NO_MULTI = 15 "no_multi",
         /// Its keys cannot be told by first, last and step.
         MOVABLEKEYS = 16 "movablekeys",
-        /// Not while data is loaded in the background.
-        NO_ASYNC_LOADING = 17 "no_async_loading",
-        /// No key is named though it may touch some.
-        NO_MANDATORY_KEYS = 18 "no_mandatory_keys",
+        /// Allowed while a script exceeds its time.
+        ALLOW_BUSY = 14 "allow_busy",
+        /// May be replicated though it is no write (EVAL); Redis does not show it.
+        MAY_REPLICATE = 13 "",
         /// Needs the Lua interpreter (internal).
         SCRIPT = 40 "",
         /// Runs at once inside MULTI instead of being queued (internal).
@@ -291,6 +291,8 @@ pub struct Keys {
     pub positions: KeyPositions,
     /// What the command does with them (`COMMAND INFO`'s key specification flags).
     pub access: KeyAccess,
+    /// From which argument on it does something else with them, and what (RENAME's new name).
+    pub then: Option<(usize, KeyAccess)>,
 }
 
 /// Where a command's keys are among its arguments (the name is argument 0).
@@ -333,13 +335,16 @@ impl KeyAccess {
     pub const DELETE: KeyAccess = KeyAccess(&["RW", "delete"]);
     /// Replaces the value.
     pub const OVERWRITE: KeyAccess = KeyAccess(&["OW", "update"]);
+    /// Stores a value where there was none.
+    pub const NEW: KeyAccess = KeyAccess(&["OW", "insert"]);
     /// Removes the key.
     pub const REMOVE: KeyAccess = KeyAccess(&["RM", "delete"]);
 }
 
 impl Keys {
     /// No keys.
-    pub const NONE: Keys = Keys { positions: KeyPositions::None, access: KeyAccess(&[]) };
+    pub const NONE: Keys =
+        Keys { positions: KeyPositions::None, access: KeyAccess(&[]), then: None };
 
     /// One key at argument `position`.
     pub const fn at(position: usize, access: KeyAccess) -> Keys {
@@ -348,12 +353,30 @@ impl Keys {
 
     /// Keys from `first` to `last` by `step`.
     pub const fn range(first: usize, last: isize, step: usize, access: KeyAccess) -> Keys {
-        Keys { positions: KeyPositions::Range { first, last, step }, access }
+        Keys { positions: KeyPositions::Range { first, last, step }, access, then: None }
     }
 
     /// As many keys as argument `at` says, right after it.
     pub const fn counted(at: usize, access: KeyAccess) -> Keys {
-        Keys { positions: KeyPositions::Counted { at }, access }
+        Keys { positions: KeyPositions::Counted { at }, access, then: None }
+    }
+
+    /// The same keys, those from argument `at` on treated otherwise.
+    #[must_use]
+    pub const fn then(self, at: usize, access: KeyAccess) -> Keys {
+        Keys { then: Some((at, access)), ..self }
+    }
+
+    /// What the command does with its `index`th key.
+    pub fn access_of(&self, index: usize) -> KeyAccess {
+        let position = match self.positions {
+            KeyPositions::Range { first, step, .. } => first + index * step,
+            KeyPositions::None | KeyPositions::Counted { .. } => 0,
+        };
+        match self.then {
+            Some((at, access)) if position >= at => access,
+            _ => self.access,
+        }
     }
 
     /// The keys among `args`, as far as they are there: malformed calls give fewer, and the

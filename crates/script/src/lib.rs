@@ -29,6 +29,8 @@ mod library;
 mod reply;
 mod shebang;
 
+use guarda_commands::Scripting;
+
 pub use engine::{LuaEngine, ScriptStatistics};
 pub use library::{EVALUATED_BYTES_MAX, EVALUATED_MAX};
 
@@ -56,6 +58,11 @@ impl Default for ScriptLimits {
     }
 }
 
+/// The engine that `guarda serve` runs.
+pub fn engine() -> Box<dyn Scripting + Send> {
+    Box::new(LuaEngine::new(ScriptLimits::default()))
+}
+
 /// Instructions between two looks at whether a script was killed: some 100 µs.
 pub const INSTRUCTIONS_PER_CHECK: u32 = 10_000;
 
@@ -63,4 +70,4 @@ pub const INSTRUCTIONS_PER_CHECK: u32 = 10_000;
 pub const REPLY_DEPTH_MAX: usize = 200;
 
 /// Longest reply of a script in bytes: tables can contain themselves.
-pub const REPLY_LEN_MAX: usize = 512 << 20;
+pub const REPLY_LEN_MAX: usize = 256 << 20;

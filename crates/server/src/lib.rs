@@ -1,1 +1,30 @@
 //! Sockets, event loops, configuration, signals: the only home of the clock.
+//!
+//! [`run`] is `guarda serve`: it loads the data, listens, and serves until it is told to stop.
+
+#![forbid(unsafe_code)]
+
+mod clients;
+mod clock;
+mod configure;
+mod cron;
+mod host;
+mod info;
+mod io;
+mod loading;
+mod logging;
+mod memory;
+mod persistence;
+mod scripts;
+mod shutdown;
+mod snapshots;
+mod start;
+mod state;
+mod stats;
+mod supervision;
+
+pub use memory::AllocatedBytes;
+pub use start::{Program, StartError, run};
+
+/// The allocator that the binary uses, for INFO.
+pub(crate) const ALLOCATOR: &str = "jemalloc";

@@ -23,11 +23,13 @@ pub struct Locked<'k> {
     /// The last key hashed, told by its place in memory: dispatch hashes a command's key to find
     /// the shard, and the command then asks for the same slice again.
     last_hashed: Option<(*const u8, usize, u64)>,
+    /// Highest journal sequence number of the shards that a walk visited and left.
+    walked_seq: u64,
 }
 
 impl<'k> Locked<'k> {
     pub(crate) fn new(keyspace: &'k Keyspace, by: LockedBy<'k>) -> Locked<'k> {
-        Locked { keyspace, held: SmallVec::new(), by, last_hashed: None }
+        Locked { keyspace, held: SmallVec::new(), by, last_hashed: None, walked_seq: 0 }
     }
 
     pub(crate) fn push(&mut self, index: usize, guard: MutexGuard<'k, Shard>) {
@@ -108,7 +110,9 @@ impl<'k> Locked<'k> {
             return visit(&mut self.held[at].1);
         }
         assert!(self.held.is_empty(), "a walk must not wait for a shard while holding others");
-        visit(&mut self.keyspace.shards[index].lock())
+        let mut shard = self.keyspace.shards[index].lock();
+        self.walked_seq = self.walked_seq.max(shard.last_seq());
+        visit(&mut shard)
     }
 
     /// The shards held.
@@ -116,9 +120,9 @@ impl<'k> Locked<'k> {
         self.held.iter_mut().map(|(_, guard)| &mut **guard)
     }
 
-    /// The highest journal sequence number that the shards held depend on.
+    /// The highest journal sequence number that the shards held or visited depend on.
     pub fn last_seq(&self) -> u64 {
-        self.held.iter().map(|(_, shard)| shard.last_seq()).max().unwrap_or(0)
+        self.held.iter().map(|(_, shard)| shard.last_seq()).fold(self.walked_seq, u64::max)
     }
 
     /// Notes on every shard held that it depends on journal record `seq`.

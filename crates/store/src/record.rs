@@ -8,13 +8,16 @@ use crate::value::{Value, ValueRef};
 ///
 /// A string and its key share one allocation (header, key, value); other values have their own.
 /// The header is read and written as fixed-width little-endian fields, so no `unsafe` is needed.
+#[derive(Clone)]
 pub struct Record(Repr);
 
+#[derive(Clone)]
 enum Repr {
     Compact(Box<[u8]>),
     Boxed(Box<Object>),
 }
 
+#[derive(Clone)]
 struct Object {
     header: [u8; HEADER],
     key: Box<[u8]>,
@@ -61,6 +64,18 @@ impl Record {
     pub(crate) fn object(hash: u64, key: &[u8], value: Value, expiry: Option<UnixMillis>) -> Self {
         let header = Self::header(hash, key.len(), expiry);
         Record(Repr::Boxed(Box::new(Object { header, key: key.into(), value })))
+    }
+
+    /// The same value and expiry under another key; in no index.
+    pub(crate) fn renamed(self, hash: u64, key: &[u8]) -> Self {
+        let expiry = self.expiry();
+        match (&self.0, self.value()) {
+            (Repr::Compact(_), ValueRef::String(value)) => Self::string(hash, key, value, expiry),
+            _ => match self.0 {
+                Repr::Boxed(object) => Self::object(hash, key, object.value, expiry),
+                Repr::Compact(_) => unreachable!("a compact record is a string"),
+            },
+        }
     }
 
     fn bytes(&self) -> &[u8] {
@@ -230,6 +245,24 @@ mod tests {
         assert!(matches!(record.value(), ValueRef::String(b"value!")));
         assert_eq!((record.key(), record.epoch()), (&b"key"[..], 3));
         assert_eq!(record.expiry(), Some(UnixMillis(99)));
+    }
+
+    #[test]
+    fn a_renamed_record_keeps_its_form_value_and_expiry() {
+        let mut record = Record::string(42, b"key", b"value", Some(UnixMillis(99)));
+        record.set_indexed_at(Some(7));
+        let mut renamed = record.renamed(43, b"longer key");
+        assert_eq!((renamed.hash(), renamed.key()), (43, &b"longer key"[..]));
+        assert!(matches!(renamed.value(), ValueRef::String(b"value")));
+        assert_eq!((renamed.expiry(), renamed.indexed_at()), (Some(UnixMillis(99)), None));
+        renamed.growing_string().expect("a string").push(b'!');
+        let again = renamed.clone().renamed(44, b"k");
+        assert!(again.is_growing_string() && renamed.is_growing_string());
+        assert!(matches!(again.value(), ValueRef::String(b"value!")));
+        assert_eq!(
+            (again.hash(), again.key(), again.expiry()),
+            (44, &b"k"[..], Some(UnixMillis(99)))
+        );
     }
 
     #[test]

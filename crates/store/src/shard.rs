@@ -208,6 +208,12 @@ impl Shard {
         }
     }
 
+    /// Stores a record, its value and expiry, under another key, whatever was there before.
+    pub fn set_record(&mut self, db: u32, key: HashedKey<'_>, record: Record, now: UnixMillis) {
+        self.remove(db, key);
+        self.insert(db, record.renamed(key.hash, key.bytes), now);
+    }
+
     fn insert(&mut self, db: u32, mut record: Record, now: UnixMillis) {
         let expiry = record.expiry();
         record.set_expiry(None);
@@ -611,6 +617,10 @@ mod tests {
 
         fn pending_len(&self) -> usize {
             self.1
+        }
+
+        fn take(&mut self) -> Vec<(u32, Vec<u8>)> {
+            Vec::new()
         }
     }
 

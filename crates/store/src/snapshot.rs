@@ -14,8 +14,11 @@ pub trait SnapshotSink: Send {
     /// Takes the state of one record of database `db`.
     fn save(&mut self, db: u32, record: &Record);
 
-    /// Bytes taken and not yet fetched; bounds one step of the walk.
+    /// Bytes saved and not yet taken; bounds one step of the walk.
     fn pending_len(&self) -> usize;
+
+    /// Takes what was saved: encoded records by database, in the order they were saved.
+    fn take(&mut self) -> Vec<(u32, Vec<u8>)>;
 }
 
 /// What a shard knows of the snapshot in progress.

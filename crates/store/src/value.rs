@@ -29,6 +29,7 @@ impl ValueKind {
 }
 
 /// A value that is not kept in the record's own allocation.
+#[derive(Clone)]
 pub enum Value {
     /// A string that grows in place (APPEND, SETRANGE); others live in their record.
     String(Vec<u8>),

@@ -1,13 +1,48 @@
 //! The families of commands. To add a command, add its row and function to its family's file.
 
+#![allow(clippy::unnecessary_wraps, reason = "every command has the row's type of `run`")]
+
 use crate::context::{CommandResult, Context, Outcome};
 use crate::spec::CommandSpec;
 
+mod client;
+mod command_info;
+pub(crate) mod connection;
+mod hash_walks;
+mod hashes;
+mod key_expiry;
+mod keys;
+mod object;
+mod scan;
 pub(crate) mod scripting;
+mod server;
+mod string_counters;
+mod string_edit;
+mod string_expiry;
+pub(crate) mod string_float;
+mod string_lcs;
+mod strings;
 mod transactions;
 
 /// All families, in the order of the documentation.
-pub(crate) const FAMILIES: &[&[CommandSpec]] = &[transactions::FAMILY, scripting::FAMILY];
+pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
+    connection::FAMILY,
+    client::FAMILY,
+    keys::FAMILY,
+    key_expiry::FAMILY,
+    scan::FAMILY,
+    object::FAMILY,
+    strings::FAMILY,
+    string_edit::FAMILY,
+    string_counters::FAMILY,
+    string_lcs::FAMILY,
+    hashes::FAMILY,
+    hash_walks::FAMILY,
+    transactions::FAMILY,
+    scripting::FAMILY,
+    server::FAMILY,
+    command_info::FAMILY,
+];
 
 /// The reply of a container's HELP, made from its rows.
 pub(crate) fn subcommand_help(

@@ -77,6 +77,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         since: "2.6.0",
         complexity: "Depends on subcommand.",
         arity: Arity::at_least(2),
+        categories: Categories::NONE,
         subcommands: SUBCOMMANDS,
         ..NEW
     },

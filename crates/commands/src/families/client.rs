@@ -1,0 +1,421 @@
+//! CLIENT: the connections, seen and managed.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use guarda_resp::number::parse_i64;
+use guarda_store::UnixMillis;
+
+use crate::args::Args;
+use crate::client::{ClientCard, ReplyMode};
+use crate::context::{CommandResult, Context, Outcome};
+use crate::error::CommandError;
+use crate::families::connection::{client_name, is_plain};
+use crate::families::subcommand_help;
+use crate::host::Host;
+use crate::spec::{Arity, Categories, CommandSpec, Flags, Group};
+
+const NEW: CommandSpec = CommandSpec {
+    group: Group::Connection,
+    categories: Categories::CONNECTION,
+    flags: FLAGS,
+    ..CommandSpec::NEW
+};
+
+const FLAGS: Flags = Flags::NOSCRIPT.union(Flags::LOADING).union(Flags::STALE);
+
+const PER_CLIENT: &str = "O(N) where N is the number of client connections";
+
+pub(crate) const FAMILY: &[CommandSpec] = &[CommandSpec {
+    name: "client",
+    summary: "Groups the commands that deal with client connections.",
+    since: "2.4.0",
+    complexity: "Depends on subcommand.",
+    arity: Arity::at_least(2),
+    flags: Flags::NONE,
+    categories: Categories::NONE,
+    subcommands: SUBCOMMANDS,
+    ..NEW
+}];
+
+const SUBCOMMANDS: &[CommandSpec] = &[
+    CommandSpec {
+        name: "getname",
+        summary: "Returns the name of this connection.",
+        since: "2.6.9",
+        arity: Arity::exactly(2),
+        run: getname,
+        ..NEW
+    },
+    CommandSpec {
+        name: "help",
+        summary: "Lists the subcommands.",
+        since: "5.0.0",
+        arity: Arity::exactly(2),
+        flags: Flags::LOADING.union(Flags::STALE),
+        run: |cx, _| subcommand_help(cx, "CLIENT", SUBCOMMANDS),
+        ..NEW
+    },
+    CommandSpec {
+        name: "id",
+        summary: "Returns the number of this connection.",
+        since: "5.0.0",
+        arity: Arity::exactly(2),
+        run: id,
+        ..NEW
+    },
+    CommandSpec {
+        name: "info",
+        summary: "Describes this connection in one line.",
+        since: "6.2.0",
+        arity: Arity::exactly(2),
+        tips: &["nondeterministic_output"],
+        run: info,
+        ..NEW
+    },
+    CommandSpec {
+        name: "kill",
+        summary: "Closes the connections that a filter selects.",
+        since: "2.4.0",
+        complexity: PER_CLIENT,
+        arity: Arity::at_least(3),
+        flags: FLAGS.union(Flags::ADMIN),
+        run: kill,
+        ..NEW
+    },
+    CommandSpec {
+        name: "list",
+        summary: "Describes the connections, one in a line.",
+        since: "2.4.0",
+        complexity: PER_CLIENT,
+        arity: Arity::at_least(2),
+        flags: FLAGS.union(Flags::ADMIN),
+        tips: &["nondeterministic_output"],
+        run: list,
+        ..NEW
+    },
+    CommandSpec {
+        name: "no-evict",
+        summary: "Says whether this connection may be closed to free client memory.",
+        since: "7.0.0",
+        arity: Arity::exactly(3),
+        flags: FLAGS.union(Flags::ADMIN),
+        run: no_evict,
+        ..NEW
+    },
+    CommandSpec {
+        name: "reply",
+        summary: "Turns the replies to this connection on or off, or skips the next one.",
+        since: "3.2.0",
+        arity: Arity::exactly(3),
+        run: reply,
+        ..NEW
+    },
+    CommandSpec {
+        name: "setinfo",
+        summary: "Notes which client library, and which version of it, is connected.",
+        since: "7.2.0",
+        arity: Arity::exactly(4),
+        tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+        run: setinfo,
+        ..NEW
+    },
+    CommandSpec {
+        name: "setname",
+        summary: "Names this connection.",
+        since: "2.6.9",
+        arity: Arity::exactly(3),
+        run: setname,
+        ..NEW
+    },
+];
+
+fn id(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    cx.reply.integer(cx.client.card.id as i64);
+    Ok(Outcome::Reply)
+}
+
+fn getname(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    match &cx.client.card.details.lock().name[..] {
+        b"" => cx.reply.null(),
+        name => cx.reply.bulk(name),
+    }
+    Ok(Outcome::Reply)
+}
+
+fn setname(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let name = client_name(args.bytes()?)?;
+    cx.client.card.details.lock().name = name.to_vec();
+    cx.reply.ok();
+    Ok(Outcome::Reply)
+}
+
+fn setinfo(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let (attribute, value) = (args.bytes()?, args.bytes()?);
+    let is_name = attribute.eq_ignore_ascii_case(b"lib-name");
+    let shown = String::from_utf8_lossy(attribute);
+    if !is_name && !attribute.eq_ignore_ascii_case(b"lib-ver") {
+        return Err(CommandError::owned(format!("ERR Unrecognized option '{shown}'")));
+    }
+    if !is_plain(value) {
+        return Err(CommandError::owned(format!(
+            "ERR {shown} cannot contain spaces, newlines or special characters."
+        )));
+    }
+    let mut details = cx.client.card.details.lock();
+    if is_name {
+        details.lib_name = value.to_vec();
+    } else {
+        details.lib_ver = value.to_vec();
+    }
+    drop(details);
+    cx.reply.ok();
+    Ok(Outcome::Reply)
+}
+
+fn no_evict(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let on = on_or_off(args)?;
+    cx.client.card.details.lock().no_evict = on;
+    cx.reply.ok();
+    Ok(Outcome::Reply)
+}
+
+fn on_or_off(args: &mut Args<'_>) -> Result<bool, CommandError> {
+    let on = args.take_word("ON");
+    if on || args.take_word("OFF") { Ok(on) } else { Err(CommandError::Syntax) }
+}
+
+/// Only ON is answered. What the mode means for other replies, the reply stage of the server
+/// decides.
+fn reply(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    if args.take_word("SKIP") {
+        if cx.client.reply_mode != ReplyMode::Off {
+            cx.client.reply_mode = ReplyMode::SkipNext;
+        }
+    } else if on_or_off(args)? {
+        cx.client.reply_mode = ReplyMode::On;
+        cx.reply.ok();
+    } else {
+        cx.client.reply_mode = ReplyMode::Off;
+    }
+    Ok(Outcome::Reply)
+}
+
+// Seeing ---------------------------------------------------------------------------------------
+
+fn info(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    let mut line = Vec::new();
+    describe(&mut line, &cx.client.card, cx.db.now);
+    cx.reply.verbatim(b"txt", &line);
+    Ok(Outcome::Reply)
+}
+
+fn list(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let mut kind = None;
+    let mut ids = None;
+    if args.rest().len() == 2 && args.take_word("TYPE") {
+        kind = Some(ClientKind::parse(args.bytes()?)?);
+    } else if args.rest().len() >= 2 && args.take_word("ID") {
+        ids = Some(client_ids(args.take_rest())?);
+    }
+    args.finish()?;
+    let cards = living(cx.host);
+    let mut text = Vec::new();
+    match ids {
+        // In the order asked for, and as often.
+        Some(ids) => {
+            for card in ids.iter().filter_map(|id| cards.iter().find(|card| card.id == *id)) {
+                describe(&mut text, card, cx.db.now);
+            }
+        }
+        None => {
+            for card in cards.iter().filter(|c| kind.is_none_or(|k| k == ClientKind::of(c))) {
+                describe(&mut text, card, cx.db.now);
+            }
+        }
+    }
+    cx.reply.verbatim(b"txt", &text);
+    Ok(Outcome::Reply)
+}
+
+fn client_ids(texts: &[&[u8]]) -> Result<Vec<u64>, CommandError> {
+    let parse = |text: &&[u8]| parse_i64(text).map(|id| u64::try_from(id).unwrap_or(0));
+    let ids: Option<Vec<u64>> = texts.iter().map(parse).collect();
+    ids.ok_or(CommandError::text("ERR Invalid client ID"))
+}
+
+/// All clients but those that are as good as gone.
+fn living(host: &dyn Host) -> Vec<Arc<ClientCard>> {
+    let mut cards = host.clients();
+    cards.retain(|card| !card.killed.load(Ordering::Relaxed));
+    cards
+}
+
+/// Appends CLIENT LIST's line about a client: every field of Redis 7.2, in its order. What has no
+/// counterpart here is 0.
+fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
+    let details = card.details.lock().clone();
+    let idle = now.since(UnixMillis(card.active.load(Ordering::Relaxed)));
+    let seconds = |millis: i64| (millis / 1000).max(0);
+    let multi = details.multi.map_or(-1, |queued| queued as i64);
+    let mut flags = String::new();
+    // A Unix socket is told by the port 0, which no TCP peer has.
+    let is_unix = card.addr.ends_with(":0");
+    for (on, flag) in [(multi >= 0, 'x'), (is_unix, 'U'), (details.no_evict, 'e')] {
+        if on {
+            flags.push(flag);
+        }
+    }
+    if flags.is_empty() {
+        flags.push('N');
+    }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let total = details.query_buffer + details.output_buffer;
+    writeln!(
+        out,
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub=0 psub=0 \
+         ssub=0 multi={multi} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 \
+         omem=0 tot-mem={total} events=r cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}",
+        card.id,
+        card.addr,
+        card.laddr,
+        card.fd,
+        text(&details.name),
+        seconds(now.since(card.created)),
+        seconds(idle),
+        details.db,
+        details.query_buffer,
+        details.output_buffer,
+        details.cmd,
+        details.user,
+        details.resp,
+        text(&details.lib_name),
+        text(&details.lib_ver),
+    )
+    .expect("writing to memory cannot fail");
+}
+
+/// Kinds of clients that CLIENT LIST and CLIENT KILL tell apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ClientKind {
+    Normal,
+    Master,
+    Replica,
+    PubSub,
+}
+
+impl ClientKind {
+    fn parse(name: &[u8]) -> Result<ClientKind, CommandError> {
+        match &name.to_ascii_lowercase()[..] {
+            b"normal" => Ok(ClientKind::Normal),
+            b"master" => Ok(ClientKind::Master),
+            b"slave" | b"replica" => Ok(ClientKind::Replica),
+            b"pubsub" => Ok(ClientKind::PubSub),
+            _ => {
+                let name = String::from_utf8_lossy(name);
+                Err(CommandError::owned(format!("ERR Unknown client type '{name}'")))
+            }
+        }
+    }
+
+    /// Without replication and subscriptions every client is a normal one.
+    fn of(_: &ClientCard) -> ClientKind {
+        ClientKind::Normal
+    }
+}
+
+// Killing --------------------------------------------------------------------------------------
+
+/// What CLIENT KILL selects: clients that meet all conditions given.
+#[derive(Default)]
+struct KillFilter<'a> {
+    id: Option<u64>,
+    addr: Option<&'a [u8]>,
+    laddr: Option<&'a [u8]>,
+    kind: Option<ClientKind>,
+    user: Option<&'a [u8]>,
+    /// Whether the caller is left alone.
+    skip_me: bool,
+}
+
+impl<'a> KillFilter<'a> {
+    fn parse(args: &mut Args<'a>, host: &dyn Host) -> Result<KillFilter<'a>, CommandError> {
+        let mut filter = KillFilter { skip_me: true, ..KillFilter::default() };
+        while !args.is_empty() {
+            if args.rest().len() < 2 {
+                return Err(CommandError::Syntax);
+            }
+            if args.take_word("ID") {
+                let id = parse_i64(args.bytes()?).and_then(|id| u64::try_from(id).ok());
+                let id = id.filter(|id| *id > 0);
+                let error = CommandError::text("ERR client-id should be greater than 0");
+                filter.id = Some(id.ok_or(error)?);
+            } else if args.take_word("TYPE") {
+                filter.kind = Some(ClientKind::parse(args.bytes()?)?);
+            } else if args.take_word("ADDR") {
+                filter.addr = Some(args.bytes()?);
+            } else if args.take_word("LADDR") {
+                filter.laddr = Some(args.bytes()?);
+            } else if args.take_word("USER") {
+                filter.user = Some(known_user(args.bytes()?, host)?);
+            } else if args.take_word("SKIPME") {
+                filter.skip_me = args.take_word("YES");
+                if !filter.skip_me && !args.take_word("NO") {
+                    return Err(CommandError::Syntax);
+                }
+            } else {
+                return Err(CommandError::Syntax);
+            }
+        }
+        Ok(filter)
+    }
+
+    fn selects(&self, card: &ClientCard, me: u64) -> bool {
+        self.id.is_none_or(|id| id == card.id)
+            && self.addr.is_none_or(|addr| addr == card.addr.as_bytes())
+            && self.laddr.is_none_or(|laddr| laddr == card.laddr.as_bytes())
+            && self.kind.is_none_or(|kind| kind == ClientKind::of(card))
+            && self.user.is_none_or(|user| user == card.details.lock().user.as_bytes())
+            && !(self.skip_me && card.id == me)
+    }
+}
+
+fn known_user<'a>(user: &'a [u8], host: &dyn Host) -> Result<&'a [u8], CommandError> {
+    if host.has_user(user) {
+        return Ok(user);
+    }
+    let user = String::from_utf8_lossy(user);
+    Err(CommandError::owned(format!("ERR No such user '{user}'")))
+}
+
+fn kill(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    // The old form, CLIENT KILL addr, kills the caller too and must find its victim.
+    let is_old_form = args.rest().len() == 1;
+    let filter = if is_old_form {
+        KillFilter { addr: Some(args.bytes()?), ..KillFilter::default() }
+    } else {
+        KillFilter::parse(args, cx.host)?
+    };
+    let me = cx.client.card.id;
+    let mut killed = 0;
+    let mut outcome = Outcome::Reply;
+    for card in living(cx.host).iter().filter(|card| filter.selects(card, me)) {
+        killed += 1;
+        if card.id == me {
+            // The caller hears of it first.
+            outcome = Outcome::Close;
+        } else {
+            card.killed.store(true, Ordering::Relaxed);
+            cx.host.kill_client(card.id);
+        }
+    }
+    if !is_old_form {
+        cx.reply.integer(killed);
+    } else if killed == 0 {
+        return Err(CommandError::text("ERR No such client"));
+    } else {
+        cx.reply.ok();
+    }
+    Ok(outcome)
+}

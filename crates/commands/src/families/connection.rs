@@ -1,0 +1,268 @@
+//! AUTH, HELLO, SELECT, PING, ECHO, QUIT, RESET: what a connection is and says about itself.
+
+use std::sync::atomic::Ordering;
+
+use guarda_resp::Protocol;
+
+use crate::args::Args;
+use crate::client::{AuthState, ReplyMode};
+use crate::context::{CommandResult, Context, Outcome};
+use crate::error::CommandError;
+use crate::spec::{Arity, Categories, CommandSpec, Flags, Group};
+
+/// The version of Redis that HELLO and INFO name: the one whose behaviour is followed.
+pub const REDIS_VERSION: &str = "7.2.5";
+
+/// The user of connections that name none.
+pub(crate) const DEFAULT_USER: &str = "default";
+
+const NEW: CommandSpec = CommandSpec {
+    group: Group::Connection,
+    categories: Categories::CONNECTION,
+    ..CommandSpec::NEW
+};
+
+const LOADING_STALE: Flags = Flags::LOADING.union(Flags::STALE);
+
+/// Flags of the commands that work whatever state the connection is in.
+const ALWAYS: Flags = LOADING_STALE
+    .union(Flags::NOSCRIPT)
+    .union(Flags::FAST)
+    .union(Flags::NO_AUTH)
+    .union(Flags::ALLOW_BUSY);
+
+pub(crate) const FAMILY: &[CommandSpec] = &[
+    CommandSpec {
+        name: "auth",
+        summary: "Gives the password that the connection needs.",
+        complexity: "O(N) where N is the number of passwords defined for the user",
+        arity: Arity::at_least(2),
+        flags: ALWAYS,
+        run: auth,
+        ..NEW
+    },
+    CommandSpec {
+        name: "echo",
+        summary: "Answers with its argument.",
+        arity: Arity::exactly(2),
+        flags: LOADING_STALE.union(Flags::FAST),
+        run: echo,
+        ..NEW
+    },
+    CommandSpec {
+        name: "hello",
+        summary: "Chooses the protocol version, gives the password and names the connection.",
+        since: "6.0.0",
+        arity: Arity::at_least(1),
+        flags: ALWAYS,
+        run: hello,
+        ..NEW
+    },
+    CommandSpec {
+        name: "ping",
+        summary: "Answers PONG, or its argument, to show that the server is there.",
+        arity: Arity::at_least(1),
+        flags: Flags::FAST,
+        tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+        run: ping,
+        ..NEW
+    },
+    CommandSpec {
+        name: "quit",
+        summary: "Closes the connection once all replies are sent.",
+        arity: Arity::at_least(1),
+        flags: ALWAYS.union(Flags::NOT_QUEUED),
+        run: quit,
+        ..NEW
+    },
+    CommandSpec {
+        name: "reset",
+        summary: "Puts the connection into the state of a new one.",
+        since: "6.2.0",
+        flags: ALWAYS.union(Flags::NOT_QUEUED),
+        run: reset,
+        ..NEW
+    },
+    CommandSpec {
+        name: "select",
+        summary: "Chooses the database that the connection works on.",
+        arity: Arity::exactly(2),
+        flags: LOADING_STALE.union(Flags::FAST),
+        run: select,
+        ..NEW
+    },
+];
+
+fn auth(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let first = args.bytes()?;
+    let (user, password) = if args.is_empty() {
+        if !cx.db.settings.auth_required.load(Ordering::Relaxed) {
+            return Err(CommandError::text(
+                "ERR AUTH <password> called without any password configured for the default user. \
+                 Are you sure your configuration is correct?",
+            ));
+        }
+        (DEFAULT_USER.as_bytes(), first)
+    } else {
+        (first, args.bytes()?)
+    };
+    args.finish()?;
+    log_in(cx, user, password)?;
+    cx.reply.ok();
+    Ok(Outcome::Reply)
+}
+
+/// Makes the connection `user`'s if the password is right; otherwise it stays whose it was.
+fn log_in(cx: &mut Context<'_, '_>, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
+    let needs_password = cx.db.settings.auth_required.load(Ordering::Relaxed);
+    let is_open = user == DEFAULT_USER.as_bytes() && !needs_password;
+    if !is_open && !cx.host.authenticate(user, password) {
+        return Err(CommandError::WrongPassword);
+    }
+    cx.client.auth = AuthState::Granted;
+    cx.client.card.details.lock().user = String::from_utf8_lossy(user).into_owned();
+    Ok(())
+}
+
+fn hello(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let mut protocol = None;
+    if !args.is_empty() {
+        let version = args.integer().map_err(|_| {
+            CommandError::text("ERR Protocol version is not an integer or out of range")
+        })?;
+        protocol = Some(Protocol::from_version(version).ok_or(CommandError::NoProto)?);
+    }
+    let mut name = None;
+    while !args.is_empty() {
+        let option = args.rest();
+        if option.len() >= 3 && args.take_word("AUTH") {
+            // At once, not after all is parsed: as in Redis, a later bad option does not undo it.
+            let (user, password) = (args.bytes()?, args.bytes()?);
+            log_in(cx, user, password)?;
+        } else if option.len() >= 2 && args.take_word("SETNAME") {
+            name = Some(client_name(args.bytes()?)?);
+        } else {
+            let option = String::from_utf8_lossy(option[0]);
+            return Err(CommandError::owned(format!(
+                "ERR Syntax error in HELLO option '{option}'"
+            )));
+        }
+    }
+    if cx.client.auth == AuthState::Required {
+        return Err(CommandError::text(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
+             HELLO AUTH <user> <pass> option can be used to authenticate the client and select the \
+             RESP protocol version at the same time",
+        ));
+    }
+    if let Some(name) = name {
+        cx.client.card.details.lock().name = name.to_vec();
+    }
+    if let Some(protocol) = protocol {
+        speak(cx, protocol);
+    }
+    introduce(cx);
+    Ok(Outcome::Reply)
+}
+
+/// Changes the protocol of this reply and all later ones.
+fn speak(cx: &mut Context<'_, '_>, protocol: Protocol) {
+    cx.client.protocol = protocol;
+    cx.reply.protocol = protocol;
+    cx.client.card.details.lock().resp = protocol.version();
+}
+
+/// HELLO's reply.
+fn introduce(cx: &mut Context<'_, '_>) {
+    let reply = &mut cx.reply;
+    reply.map(7);
+    for (field, value) in [("server", "redis"), ("version", REDIS_VERSION)] {
+        reply.bulk_str(field);
+        reply.bulk_str(value);
+    }
+    reply.bulk_str("proto");
+    reply.integer(cx.client.protocol.version().into());
+    reply.bulk_str("id");
+    reply.integer(cx.client.card.id as i64);
+    for (field, value) in [("mode", "standalone"), ("role", "master")] {
+        reply.bulk_str(field);
+        reply.bulk_str(value);
+    }
+    reply.bulk_str("modules");
+    reply.array(0);
+}
+
+/// Whether a name (or library name or version) consists of printable ASCII without the space, so
+/// that CLIENT LIST stays readable.
+pub(crate) fn is_plain(text: &[u8]) -> bool {
+    text.iter().all(u8::is_ascii_graphic)
+}
+
+/// A connection's name; empty means none.
+pub(crate) fn client_name(name: &[u8]) -> Result<&[u8], CommandError> {
+    if is_plain(name) {
+        Ok(name)
+    } else {
+        Err(CommandError::text(
+            "ERR Client names cannot contain spaces, newlines or special characters.",
+        ))
+    }
+}
+
+fn select(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let index = args.integer()?;
+    if i32::try_from(index).is_err() {
+        return Err(CommandError::text(
+            "ERR value is out of range, value must between -2147483648 and 2147483647",
+        ));
+    }
+    let index = u32::try_from(index).map_err(|_| CommandError::DbOutOfRange)?;
+    cx.client.select(index, cx.host.keyspace().databases())?;
+    cx.reply.ok();
+    Ok(Outcome::Reply)
+}
+
+fn ping(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    match args.take_rest() {
+        [] => cx.reply.simple("PONG"),
+        [message] => cx.reply.bulk(message),
+        _ => return Err(CommandError::WrongArity("ping".into())),
+    }
+    Ok(Outcome::Reply)
+}
+
+fn echo(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    cx.reply.bulk(args.bytes()?);
+    Ok(Outcome::Reply)
+}
+
+fn quit(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    cx.reply.ok();
+    Ok(Outcome::Close)
+}
+
+fn reset(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    let client = &mut *cx.client;
+    client.transaction = None;
+    client.unwatch_all(cx.host.keyspace());
+    client.reply_mode = ReplyMode::On;
+    client.db = 0;
+    client.auth = if cx.db.settings.auth_required.load(Ordering::Relaxed) {
+        AuthState::Required
+    } else {
+        AuthState::Granted
+    };
+    {
+        // The library's name and version stay: it is still the same library that talks.
+        let mut details = client.card.details.lock();
+        details.name.clear();
+        DEFAULT_USER.clone_into(&mut details.user);
+        details.db = 0;
+        details.multi = None;
+        details.watch = 0;
+        details.no_evict = false;
+    }
+    speak(cx, Protocol::Resp2);
+    cx.reply.simple("RESET");
+    Ok(Outcome::Reply)
+}

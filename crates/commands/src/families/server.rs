@@ -1,0 +1,314 @@
+//! INFO, CONFIG, DBSIZE, FLUSHDB, FLUSHALL, SAVE and its kin, SHUTDOWN, TIME: the server as such.
+
+use guarda_store::SHARDS;
+
+use crate::args::Args;
+use crate::context::{Caller, CommandResult, Context, Outcome};
+use crate::error::CommandError;
+use crate::families::subcommand_help;
+use crate::host::ShutdownMode;
+use crate::spec::{Arity, Categories, CommandSpec, Flags, Group, Locks};
+
+const NEW: CommandSpec = CommandSpec { group: Group::Server, ..CommandSpec::NEW };
+
+const LOADING_STALE: Flags = Flags::LOADING.union(Flags::STALE);
+const OPERATOR: Flags = Flags::ADMIN.union(Flags::NOSCRIPT);
+
+/// SAVE and its kin. They take the locks they need themselves.
+const SAVING: CommandSpec = CommandSpec { flags: OPERATOR.union(Flags::NO_ASYNC_LOADING), ..NEW };
+
+const FLUSH: CommandSpec = CommandSpec {
+    arity: Arity::at_least(1),
+    flags: Flags::WRITE,
+    categories: Categories::KEYSPACE.union(Categories::DANGEROUS),
+    locks: Locks::All,
+    tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+    ..NEW
+};
+
+pub(crate) const FAMILY: &[CommandSpec] = &[
+    CommandSpec {
+        name: "bgrewriteaof",
+        summary: "Writes the append log anew in the background, as short as can be.",
+        run: background_rewrite,
+        ..SAVING
+    },
+    CommandSpec {
+        name: "bgsave",
+        summary: "Saves the data to the RDB file in the background.",
+        arity: Arity::at_least(1),
+        run: background_save,
+        ..SAVING
+    },
+    CommandSpec {
+        name: "config",
+        summary: "Groups the commands that deal with the configuration.",
+        since: "2.0.0",
+        complexity: "Depends on subcommand.",
+        arity: Arity::at_least(2),
+        subcommands: CONFIG,
+        ..NEW
+    },
+    CommandSpec {
+        name: "dbsize",
+        summary: "Returns the number of keys in the selected database.",
+        flags: Flags::READONLY.union(Flags::FAST),
+        categories: Categories::KEYSPACE,
+        locks: Locks::Walk,
+        tips: &["request_policy:all_shards", "response_policy:agg_sum"],
+        run: dbsize,
+        ..NEW
+    },
+    CommandSpec {
+        name: "flushall",
+        summary: "Removes every key of every database.",
+        complexity: "O(N) where N is the total number of keys in all databases",
+        run: |cx, args| {
+            let databases = cx.host.keyspace().databases();
+            flush(cx, args, 0..databases)
+        },
+        ..FLUSH
+    },
+    CommandSpec {
+        name: "flushdb",
+        summary: "Removes every key of the selected database.",
+        complexity: "O(N) where N is the number of keys in the selected database",
+        run: |cx, args| {
+            let db = cx.db.index;
+            flush(cx, args, db..db + 1)
+        },
+        ..FLUSH
+    },
+    CommandSpec {
+        name: "info",
+        summary: "Describes the server and its state, section by section.",
+        arity: Arity::at_least(1),
+        flags: LOADING_STALE,
+        categories: Categories::DANGEROUS,
+        tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
+        run: info,
+        ..NEW
+    },
+    CommandSpec {
+        name: "lastsave",
+        summary: "Returns when the data was last saved, in Unix seconds.",
+        flags: LOADING_STALE.union(Flags::FAST),
+        categories: Categories::ADMIN.union(Categories::DANGEROUS),
+        tips: &["nondeterministic_output"],
+        run: last_save,
+        ..NEW
+    },
+    CommandSpec {
+        name: "save",
+        summary: "Saves the data to the RDB file and answers when that is done.",
+        complexity: "O(N) where N is the total number of keys in all databases",
+        flags: SAVING.flags.union(Flags::NO_MULTI),
+        run: save,
+        ..SAVING
+    },
+    CommandSpec {
+        name: "shutdown",
+        summary: "Saves the data as the configuration says and ends the server.",
+        complexity: "O(N) when saving, where N is the total number of keys in all databases when \
+                     saving data, otherwise O(1)",
+        arity: Arity::at_least(1),
+        flags: OPERATOR.union(LOADING_STALE).union(Flags::NO_MULTI).union(Flags::ALLOW_BUSY),
+        run: shutdown,
+        ..NEW
+    },
+    CommandSpec {
+        name: "time",
+        summary: "Returns the server's time in seconds and microseconds.",
+        since: "2.6.0",
+        flags: LOADING_STALE.union(Flags::FAST),
+        tips: &["nondeterministic_output"],
+        run: time,
+        ..NEW
+    },
+];
+
+const CONFIG_FLAGS: Flags = OPERATOR.union(LOADING_STALE);
+const CONFIG_PER_ITEM: &str = "O(N) when N is the number of configuration parameters provided";
+
+const CONFIG: &[CommandSpec] = &[
+    CommandSpec {
+        name: "get",
+        summary: "Returns the values of the directives that match the patterns.",
+        since: "2.0.0",
+        complexity: CONFIG_PER_ITEM,
+        arity: Arity::at_least(3),
+        flags: CONFIG_FLAGS,
+        run: config_get,
+        ..NEW
+    },
+    CommandSpec {
+        name: "help",
+        summary: "Lists the subcommands.",
+        since: "5.0.0",
+        arity: Arity::exactly(2),
+        flags: LOADING_STALE,
+        run: |cx, _| subcommand_help(cx, "CONFIG", CONFIG),
+        ..NEW
+    },
+    CommandSpec {
+        name: "resetstat",
+        summary: "Sets the counters that INFO shows back to zero.",
+        since: "2.0.0",
+        arity: Arity::exactly(2),
+        flags: CONFIG_FLAGS,
+        run: config_reset_statistics,
+        ..NEW
+    },
+    CommandSpec {
+        name: "rewrite",
+        summary: "Refused: the configuration file is the administrator's and is not written yet.",
+        since: "2.8.0",
+        arity: Arity::exactly(2),
+        flags: CONFIG_FLAGS,
+        run: |_, _| Err(CommandError::text("ERR CONFIG REWRITE is not supported yet")),
+        ..NEW
+    },
+    CommandSpec {
+        name: "set",
+        summary: "Changes directives while the server runs: all that are named, or none.",
+        since: "2.0.0",
+        complexity: CONFIG_PER_ITEM,
+        arity: Arity::at_least(4),
+        flags: CONFIG_FLAGS,
+        tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+        run: config_set,
+        ..NEW
+    },
+];
+
+fn info(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let lower = |name: &&[u8]| String::from_utf8_lossy(name).to_ascii_lowercase();
+    let sections: Vec<String> = args.take_rest().iter().map(lower).collect();
+    cx.reply.verbatim(b"txt", cx.host.info(&sections).as_bytes());
+    Ok(Outcome::Reply)
+}
+
+fn config_get(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let pairs = cx.host.config_get(args.take_rest());
+    cx.reply.map(pairs.len());
+    for (name, value) in &pairs {
+        cx.reply.bulk_str(name);
+        cx.reply.bulk_str(value);
+    }
+    Ok(Outcome::Reply)
+}
+
+fn config_set(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let (pairs, left) = args.take_rest().as_chunks::<2>();
+    if !left.is_empty() {
+        return Err(CommandError::Syntax);
+    }
+    let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
+    cx.host.config_set(&pairs).map_err(|rejected| CommandError::owned(rejected.0))?;
+    cx.reply.ok();
+    Ok(Outcome::Reply)
+}
+
+fn config_reset_statistics(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    cx.host.config_reset_statistics();
+    cx.reply.ok();
+    Ok(Outcome::Reply)
+}
+
+fn dbsize(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    let db = cx.db.index;
+    let locked = &mut *cx.db.locked;
+    let keys: usize = (0..SHARDS).map(|at| locked.visit_shard(at, |shard| shard.len(db))).sum();
+    cx.reply.integer(keys as i64);
+    Ok(Outcome::Reply)
+}
+
+/// ASYNC and SYNC make no difference: tables are freed at once, shard by shard.
+fn flush(
+    cx: &mut Context<'_, '_>,
+    args: &mut Args<'_>,
+    databases: std::ops::Range<u32>,
+) -> CommandResult {
+    let _ = args.take_word("ASYNC") || args.take_word("SYNC");
+    args.finish()?;
+    let mut removed = 0;
+    for at in 0..SHARDS {
+        let empty = |db| cx.db.locked.visit_shard(at, |shard| shard.flush(db));
+        removed += databases.clone().map(empty).sum::<usize>();
+    }
+    cx.db.count_changes(removed as u64);
+    // Recorded even if nothing was there, as Redis does: a replica may differ.
+    cx.db.record(args.all());
+    cx.reply.ok();
+    Ok(Outcome::Reply)
+}
+
+fn save(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    cx.host.save()?;
+    cx.reply.ok();
+    Ok(Outcome::Reply)
+}
+
+fn background_save(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let schedule = args.take_word("SCHEDULE");
+    args.finish()?;
+    let status = cx.host.background_save(schedule)?;
+    cx.reply.simple(status);
+    Ok(Outcome::Reply)
+}
+
+fn background_rewrite(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    let status = cx.host.background_rewrite()?;
+    cx.reply.simple(status);
+    Ok(Outcome::Reply)
+}
+
+fn last_save(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    cx.reply.integer(cx.host.last_save());
+    Ok(Outcome::Reply)
+}
+
+/// Unanswered when it succeeds: the connection ends with the server.
+fn shutdown(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let mut mode = ShutdownMode::default();
+    let (mut save, mut nosave, mut abort) = (false, false, false);
+    while !args.is_empty() {
+        if args.take_word("NOSAVE") {
+            nosave = true;
+        } else if args.take_word("SAVE") {
+            save = true;
+        } else if args.take_word("NOW") {
+            mode.now = true;
+        } else if args.take_word("FORCE") {
+            mode.force = true;
+        } else if args.take_word("ABORT") {
+            abort = true;
+        } else {
+            return Err(CommandError::Syntax);
+        }
+    }
+    mode.save = (save || nosave).then_some(save);
+    if save && nosave || abort && mode != ShutdownMode::default() {
+        return Err(CommandError::Syntax);
+    }
+    if abort {
+        cx.host.abort_shutdown()?;
+        cx.reply.ok();
+        return Ok(Outcome::Reply);
+    }
+    cx.host.shutdown(mode)?;
+    Ok(Outcome::Close)
+}
+
+fn time(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    let micros = match cx.caller {
+        Caller::Client => cx.host.now_micros(),
+        // A transaction or script happens at one instant.
+        _ => cx.db.now.0.saturating_mul(1000),
+    };
+    cx.reply.array(2);
+    for part in [micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000)] {
+        cx.reply.bulk(itoa::Buffer::new().format(part).as_bytes());
+    }
+    Ok(Outcome::Reply)
+}

@@ -1,0 +1,372 @@
+//! The directives that the server obeys, typed.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::exposure::BindAddress;
+use crate::value::{ByteCount, OutputLimits, SavePoint, Value};
+use crate::{Exposure, Secret, exposure};
+
+/// Everything the server obeys, understood. One field for each implemented directive, under its name.
+#[allow(clippy::struct_excessive_bools, reason = "each is a `yes` or `no` of redis.conf")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// `bind`: addresses to listen on; none means no TCP.
+    pub bind: Vec<BindAddress>,
+    /// `port`: 0 means no TCP.
+    pub port: u16,
+    /// `protected-mode`: see [`exposure`] and [`crate::serves_peer`].
+    pub protected_mode: bool,
+    /// `requirepass`.
+    pub requirepass: Option<Secret>,
+    /// `unixsocket`.
+    pub unixsocket: Option<PathBuf>,
+    /// `unixsocketperm`: nothing leaves the bits to the umask.
+    pub unixsocketperm: Option<u32>,
+    /// `tcp-backlog`.
+    pub tcp_backlog: u32,
+    /// `tcp-keepalive`.
+    pub tcp_keepalive: Option<Duration>,
+    /// `timeout`: how long a client may be idle.
+    pub timeout: Option<Duration>,
+    /// `io-threads`.
+    pub io_threads: IoThreads,
+    /// `maxclients`, 1 or more.
+    pub maxclients: u32,
+    /// `databases`, 1 or more.
+    pub databases: u32,
+    /// `proto-max-bulk-len`, 1 MiB or more.
+    pub proto_max_bulk_len: ByteCount,
+    /// `client-query-buffer-limit`, 1 MiB or more.
+    pub client_query_buffer_limit: ByteCount,
+    /// `client-output-buffer-limit`.
+    pub client_output_buffer_limit: OutputLimits,
+    /// `busy-reply-threshold`, also known as `lua-time-limit`: nothing means no limit.
+    pub busy_reply_threshold: Option<Duration>,
+    /// `daemonize`.
+    pub daemonize: bool,
+    /// `supervised`.
+    pub supervised: Supervised,
+    /// `pidfile`.
+    pub pidfile: Option<PathBuf>,
+    /// `loglevel`.
+    pub loglevel: LogLevel,
+    /// `logfile`: nothing means standard output.
+    pub logfile: Option<PathBuf>,
+    /// `dir`: as written until [`crate::Config::make_dir_absolute`].
+    pub dir: PathBuf,
+    /// `appendonly`.
+    pub appendonly: bool,
+    /// `appendfsync`.
+    pub appendfsync: AppendFsync,
+    /// `appendfilename`.
+    pub appendfilename: String,
+    /// `appenddirname`.
+    pub appenddirname: String,
+    /// `no-appendfsync-on-rewrite`.
+    pub no_appendfsync_on_rewrite: bool,
+    /// `auto-aof-rewrite-percentage`: nothing means never.
+    pub auto_aof_rewrite_percentage: Option<NonZeroU32>,
+    /// `auto-aof-rewrite-min-size`.
+    pub auto_aof_rewrite_min_size: ByteCount,
+    /// `aof-load-truncated`.
+    pub aof_load_truncated: bool,
+    /// `aof-use-rdb-preamble`.
+    pub aof_use_rdb_preamble: bool,
+    /// `save`: none means no snapshots on their own.
+    pub save: Vec<SavePoint>,
+    /// `dbfilename`.
+    pub dbfilename: String,
+    /// `rdbcompression`.
+    pub rdbcompression: bool,
+    /// `rdbchecksum`.
+    pub rdbchecksum: bool,
+    /// `stop-writes-on-bgsave-error`.
+    pub stop_writes_on_bgsave_error: bool,
+    /// `maxmemory`: nothing means no limit.
+    pub maxmemory: Option<ByteCount>,
+    /// `maxmemory-policy`.
+    pub maxmemory_policy: MaxmemoryPolicy,
+    /// `hz`, 1 to 500.
+    pub hz: u32,
+    /// `active-expire-effort`, 1 to 10.
+    pub active_expire_effort: u32,
+    /// `hash-max-listpack-entries` and `-value`.
+    pub hash_max_listpack: EncodingLimits,
+    /// `set-max-listpack-entries` and `-value`.
+    pub set_max_listpack: EncodingLimits,
+    /// `set-max-intset-entries`.
+    pub set_max_intset_entries: u64,
+    /// `zset-max-listpack-entries` and `-value`.
+    pub zset_max_listpack: EncodingLimits,
+    /// `list-max-listpack-size`: entries, or a size class from -1 (4 KiB) to -5 (64 KiB).
+    pub list_max_listpack_size: i32,
+    /// `slowlog-log-slower-than`: nothing means never.
+    pub slowlog_log_slower_than: Option<Duration>,
+    /// `slowlog-max-len`.
+    pub slowlog_max_len: u64,
+}
+
+/// Up to which size a collection is kept as one compact block, which `OBJECT ENCODING` calls `listpack`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EncodingLimits {
+    /// Most entries.
+    pub entries: u64,
+    /// Longest entry.
+    pub value: ByteCount,
+}
+
+/// `io-threads`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IoThreads {
+    /// As many as the processors suggest.
+    Automatic,
+    /// So many, 1 to 128.
+    Fixed(NonZeroU32),
+}
+
+/// A type for the words of an enumerated directive.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $name {
+            /// The word in redis.conf.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
+                }
+            }
+
+            fn from_word(word: &str) -> Self {
+                match word {
+                    $($word => Self::$variant,)*
+                    other => unreachable!("the table has a word more: {other}"),
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// `appendfsync`: when the append log is forced to disk.
+    AppendFsync {
+        /// Once a second.
+        Everysec = "everysec",
+        /// Before the reply leaves.
+        Always = "always",
+        /// When the operating system likes.
+        No = "no",
+    }
+}
+
+words! {
+    /// `loglevel`: the least important messages that are logged.
+    LogLevel {
+        /// Everything.
+        Debug = "debug",
+        /// Much.
+        Verbose = "verbose",
+        /// What an operator wants to know.
+        Notice = "notice",
+        /// What an operator must know.
+        Warning = "warning",
+        /// No log at all.
+        Nothing = "nothing",
+    }
+}
+
+words! {
+    /// `supervised`: who is told that the server is ready.
+    Supervised {
+        /// Not supported: like `no`.
+        Upstart = "upstart",
+        /// systemd, by `NOTIFY_SOCKET`.
+        Systemd = "systemd",
+        /// systemd if it asks to be told.
+        Auto = "auto",
+        /// Nobody.
+        No = "no",
+    }
+}
+
+words! {
+    /// `maxmemory-policy`: what is evicted. So far every policy acts like `noeviction`.
+    MaxmemoryPolicy {
+        /// Least recently used, among keys with a TTL.
+        VolatileLru = "volatile-lru",
+        /// Least often used, among keys with a TTL.
+        VolatileLfu = "volatile-lfu",
+        /// Any, among keys with a TTL.
+        VolatileRandom = "volatile-random",
+        /// Soonest to expire.
+        VolatileTtl = "volatile-ttl",
+        /// Least recently used.
+        AllkeysLru = "allkeys-lru",
+        /// Least often used.
+        AllkeysLfu = "allkeys-lfu",
+        /// Any.
+        AllkeysRandom = "allkeys-random",
+        /// Nothing: writes are refused.
+        Noeviction = "noeviction",
+    }
+}
+
+impl Settings {
+    /// Builds the settings; `value` gives the value of a directive by its name.
+    pub(crate) fn new<'a>(value: impl Fn(&str) -> &'a Value) -> Self {
+        let v = Lookup(value);
+        Self {
+            bind: v.words("bind").iter().map(|word| BindAddress::parse(word)).collect(),
+            port: v.int("port") as u16,
+            protected_mode: v.bool("protected-mode"),
+            requirepass: Some(v.secret("requirepass")).filter(|secret| !secret.is_empty()),
+            unixsocket: v.path("unixsocket"),
+            unixsocketperm: v.octal("unixsocketperm"),
+            tcp_backlog: v.int("tcp-backlog") as u32,
+            tcp_keepalive: v.seconds("tcp-keepalive"),
+            timeout: v.seconds("timeout"),
+            io_threads: NonZeroU32::new(v.int("io-threads") as u32)
+                .map_or(IoThreads::Automatic, IoThreads::Fixed),
+            maxclients: v.int("maxclients") as u32,
+            databases: v.int("databases") as u32,
+            proto_max_bulk_len: v.bytes("proto-max-bulk-len"),
+            client_query_buffer_limit: v.bytes("client-query-buffer-limit"),
+            client_output_buffer_limit: v.output_limits("client-output-buffer-limit"),
+            busy_reply_threshold: Some(v.int("busy-reply-threshold") as u64)
+                .filter(|ms| *ms > 0)
+                .map(Duration::from_millis),
+            daemonize: v.bool("daemonize"),
+            supervised: Supervised::from_word(v.choice("supervised")),
+            pidfile: v.path("pidfile"),
+            loglevel: LogLevel::from_word(v.choice("loglevel")),
+            logfile: v.path("logfile"),
+            dir: PathBuf::from(v.text("dir")),
+            appendonly: v.bool("appendonly"),
+            appendfsync: AppendFsync::from_word(v.choice("appendfsync")),
+            appendfilename: v.text("appendfilename").into(),
+            appenddirname: v.text("appenddirname").into(),
+            no_appendfsync_on_rewrite: v.bool("no-appendfsync-on-rewrite"),
+            auto_aof_rewrite_percentage: NonZeroU32::new(
+                v.int("auto-aof-rewrite-percentage") as u32
+            ),
+            auto_aof_rewrite_min_size: v.bytes("auto-aof-rewrite-min-size"),
+            aof_load_truncated: v.bool("aof-load-truncated"),
+            aof_use_rdb_preamble: v.bool("aof-use-rdb-preamble"),
+            save: v.save_points("save"),
+            dbfilename: v.text("dbfilename").into(),
+            rdbcompression: v.bool("rdbcompression"),
+            rdbchecksum: v.bool("rdbchecksum"),
+            stop_writes_on_bgsave_error: v.bool("stop-writes-on-bgsave-error"),
+            maxmemory: Some(v.bytes("maxmemory")).filter(|bytes| bytes.0 > 0),
+            maxmemory_policy: MaxmemoryPolicy::from_word(v.choice("maxmemory-policy")),
+            hz: v.int("hz") as u32,
+            active_expire_effort: v.int("active-expire-effort") as u32,
+            hash_max_listpack: v.encoding("hash-max-listpack-entries", "hash-max-listpack-value"),
+            set_max_listpack: v.encoding("set-max-listpack-entries", "set-max-listpack-value"),
+            set_max_intset_entries: v.int("set-max-intset-entries") as u64,
+            zset_max_listpack: v.encoding("zset-max-listpack-entries", "zset-max-listpack-value"),
+            list_max_listpack_size: v.int("list-max-listpack-size") as i32,
+            slowlog_log_slower_than: u64::try_from(v.int("slowlog-log-slower-than"))
+                .ok()
+                .map(Duration::from_micros),
+            slowlog_max_len: v.int("slowlog-max-len") as u64,
+        }
+    }
+
+    /// Whether the server may listen as configured.
+    pub fn exposure(&self) -> Exposure {
+        exposure(self.port, &self.bind, self.protected_mode, self.requirepass.is_some())
+    }
+}
+
+/// Values by name and type. Names and types are those of the table's own rows, so that a miss is a mistake in
+/// this file, which any test that builds a configuration finds.
+struct Lookup<F>(F);
+
+impl<'a, F: Fn(&str) -> &'a Value> Lookup<F> {
+    fn bool(&self, name: &str) -> bool {
+        matches!((self.0)(name), Value::Bool(true))
+    }
+
+    fn int(&self, name: &str) -> i64 {
+        match (self.0)(name) {
+            Value::Int(number) => *number,
+            _ => unreachable!("{name} is a number"),
+        }
+    }
+
+    fn bytes(&self, name: &str) -> ByteCount {
+        match (self.0)(name) {
+            Value::Memory(bytes) => *bytes,
+            _ => unreachable!("{name} is a size"),
+        }
+    }
+
+    fn text(&self, name: &str) -> &'a str {
+        match (self.0)(name) {
+            Value::Text(text) => text,
+            _ => unreachable!("{name} is text"),
+        }
+    }
+
+    fn choice(&self, name: &str) -> &'static str {
+        match (self.0)(name) {
+            Value::Choice(word) => word,
+            _ => unreachable!("{name} is one of some words"),
+        }
+    }
+
+    fn words(&self, name: &str) -> &'a [String] {
+        match (self.0)(name) {
+            Value::Words(words) => words,
+            _ => unreachable!("{name} is a list"),
+        }
+    }
+
+    fn secret(&self, name: &str) -> Secret {
+        match (self.0)(name) {
+            Value::Secret(secret) => secret.clone(),
+            _ => unreachable!("{name} is a secret"),
+        }
+    }
+
+    fn octal(&self, name: &str) -> Option<u32> {
+        match (self.0)(name) {
+            Value::Octal(bits) => Some(*bits).filter(|bits| *bits > 0),
+            _ => unreachable!("{name} is octal"),
+        }
+    }
+
+    fn output_limits(&self, name: &str) -> OutputLimits {
+        match (self.0)(name) {
+            Value::Output(limits) => *limits,
+            _ => unreachable!("{name} is output limits"),
+        }
+    }
+
+    fn save_points(&self, name: &str) -> Vec<SavePoint> {
+        match (self.0)(name) {
+            Value::Save(points) => points.clone(),
+            _ => unreachable!("{name} is save points"),
+        }
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        Some(self.text(name)).filter(|text| !text.is_empty()).map(PathBuf::from)
+    }
+
+    fn seconds(&self, name: &str) -> Option<Duration> {
+        Some(self.int(name) as u64).filter(|seconds| *seconds > 0).map(Duration::from_secs)
+    }
+
+    fn encoding(&self, entries: &str, value: &str) -> EncodingLimits {
+        EncodingLimits { entries: self.int(entries) as u64, value: self.bytes(value) }
+    }
+}

@@ -1,0 +1,59 @@
+//! The register of connected clients, for CLIENT LIST, CLIENT KILL and the idle timeout.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use guarda_commands::ClientCard;
+use parking_lot::Mutex;
+
+/// All connected clients.
+#[derive(Default)]
+pub(crate) struct Clients {
+    by_id: Mutex<BTreeMap<u64, Entry>>,
+    last_id: AtomicU64,
+}
+
+struct Entry {
+    card: Arc<ClientCard>,
+    /// The I/O thread that serves it, once it has been given to one.
+    thread: Option<usize>,
+}
+
+impl Clients {
+    /// A new id: they rise and are never reused.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.last_id.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn add(&self, card: Arc<ClientCard>) {
+        self.by_id.lock().insert(card.id, Entry { card, thread: None });
+    }
+
+    pub(crate) fn place(&self, id: u64, thread: usize) {
+        if let Some(entry) = self.by_id.lock().get_mut(&id) {
+            entry.thread = Some(thread);
+        }
+    }
+
+    pub(crate) fn remove(&self, id: u64) {
+        self.by_id.lock().remove(&id);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.lock().len()
+    }
+
+    /// All cards, by rising id.
+    pub(crate) fn cards(&self) -> Vec<Arc<ClientCard>> {
+        self.by_id.lock().values().map(|entry| Arc::clone(&entry.card)).collect()
+    }
+
+    /// Marks a client as killed and returns the thread that has to close it.
+    pub(crate) fn kill(&self, id: u64) -> Option<usize> {
+        let by_id = self.by_id.lock();
+        let entry = by_id.get(&id)?;
+        entry.card.killed.store(true, Ordering::Relaxed);
+        entry.thread
+    }
+}

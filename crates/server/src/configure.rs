@@ -1,0 +1,101 @@
+//! Putting the configuration into effect, at start and by CONFIG SET.
+
+use std::sync::atomic::Ordering;
+
+use guarda_commands::ConfigSetRejected;
+use guarda_config::{AppendFsync, Config, ConfigSetError};
+use guarda_journal::log::SyncPolicy;
+
+use crate::snapshots;
+use crate::state::Server;
+
+/// The log's policy by its directive.
+pub(crate) fn sync_policy(config: &Config) -> SyncPolicy {
+    match config.appendfsync {
+        AppendFsync::Always => SyncPolicy::Always,
+        AppendFsync::Everysec => SyncPolicy::EverySec,
+        AppendFsync::No => SyncPolicy::No,
+    }
+}
+
+/// Puts everything into effect that can change at run time.
+pub(crate) fn apply(server: &Server, config: &Config) {
+    let limits = &server.limits;
+    limits.clients_max.store(config.maxclients as usize, Ordering::Relaxed);
+    let seconds = |duration: Option<std::time::Duration>| duration.map_or(0, |d| d.as_secs());
+    limits.keepalive_s.store(seconds(config.tcp_keepalive), Ordering::Relaxed);
+    limits.idle_timeout_s.store(seconds(config.timeout), Ordering::Relaxed);
+    let busy = config.busy_reply_threshold.map_or(0, |d| d.as_millis() as u64);
+    limits.busy_script_ms.store(busy, Ordering::Relaxed);
+    limits.is_protected.store(config.protected_mode, Ordering::Relaxed);
+    limits.query_buffer_max.store(config.client_query_buffer_limit.0 as usize, Ordering::Relaxed);
+    let output = config.client_output_buffer_limit.normal.hard.0 as usize;
+    limits.output_hard_max.store(output, Ordering::Relaxed);
+
+    let settings = &server.settings;
+    let pairs = [
+        (&settings.hash_max_listpack_entries, config.hash_max_listpack.entries),
+        (&settings.hash_max_listpack_value, config.hash_max_listpack.value.0),
+        (&settings.set_max_intset_entries, config.set_max_intset_entries),
+        (&settings.set_max_listpack_entries, config.set_max_listpack.entries),
+        (&settings.set_max_listpack_value, config.set_max_listpack.value.0),
+        (&settings.zset_max_listpack_entries, config.zset_max_listpack.entries),
+        (&settings.zset_max_listpack_value, config.zset_max_listpack.value.0),
+        (&settings.proto_max_bulk_len, config.proto_max_bulk_len.0),
+    ];
+    for (setting, value) in pairs {
+        setting.store(usize::try_from(value).unwrap_or(usize::MAX), Ordering::Relaxed);
+    }
+    settings
+        .list_max_listpack_size
+        .store(i64::from(config.list_max_listpack_size), Ordering::Relaxed);
+
+    server.memory.set_limit(config.maxmemory.map_or(0, |bytes| bytes.0));
+    server.set_password(config.requirepass.as_ref().map(guarda_config::Secret::reveal));
+    let stop = config.stop_writes_on_bgsave_error && !config.save.is_empty();
+    server.persistence.stop_on_save_error.store(stop, Ordering::Relaxed);
+}
+
+/// CONFIG SET: all pairs take effect or none does.
+pub(crate) fn config_set(
+    server: &Server,
+    pairs: &[(&[u8], &[u8])],
+) -> Result<(), ConfigSetRejected> {
+    let rejected = |error: &ConfigSetError| ConfigSetRejected(error.to_string());
+    let proposal = server.config.lock().propose(pairs).map_err(|error| rejected(&error))?;
+    let changed = |name: &str| proposal.applied.changed.contains(&name);
+    let persistence = &server.persistence;
+    if changed("appendfsync")
+        && let Err(error) = persistence.journal().set_policy(sync_policy(&proposal.config))
+    {
+        return Err(rejected(&ConfigSetError::failed("appendfsync", error)));
+    }
+    if changed("dir") {
+        return Err(rejected(&ConfigSetError::failed(
+            "dir",
+            "not supported yet: stop the server, move its files, start it with the new `dir`",
+        )));
+    }
+    if changed("appendonly") {
+        let done = if proposal.config.appendonly {
+            // The log begins with a base of all data: written now, before the answer.
+            snapshots::rewrite_now(server)
+        } else {
+            let done = persistence.journal().disable().map_err(|error| error.to_string());
+            persistence.note_logging(false);
+            done
+        };
+        if let Err(error) = done {
+            return Err(rejected(&ConfigSetError::failed("appendonly", error)));
+        }
+    }
+    for warning in &proposal.applied.warnings {
+        tracing::warn!("{warning}");
+    }
+    if changed("loglevel") {
+        crate::logging::set_level(proposal.config.loglevel);
+    }
+    apply(server, &proposal.config);
+    *server.config.lock() = proposal.config;
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! The housekeeping thread: active expiry, idle clients, save points, log rewrites.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use guarda_commands::{Log as _, Records};
+use guarda_store::{SHARDS, SWEEP_MAX};
+
+use crate::snapshots;
+use crate::state::Server;
+
+/// One turn of housekeeping.
+const TURN: Duration = Duration::from_millis(100);
+
+/// Turns between two looks at idle clients and save points.
+const SLOW_EVERY: u64 = 10;
+
+/// Share of one core that active expiry takes at most while much is due: it works for this long,
+/// then sleeps as long.
+const SWEEP_SLICE: Duration = Duration::from_millis(10);
+
+/// Runs housekeeping until the process ends.
+pub(crate) fn run(server: &Arc<Server>) {
+    let mut expiry = Sweeper { next: 0, records: Records::default() };
+    for turn in 0u64.. {
+        expiry.turn(server);
+        server.memory.used(server.clock.now());
+        if turn % SLOW_EVERY == 0 {
+            close_idle(server);
+            snapshots::start_if_due(server);
+        }
+    }
+}
+
+/// Active expiry, shard by shard.
+struct Sweeper {
+    next: usize,
+    records: Records,
+}
+
+impl Sweeper {
+    /// Spends one turn: removes what is due, however much it is, in slices between which commands
+    /// run; sleeps for the rest.
+    fn turn(&mut self, server: &Server) {
+        let began = server.clock.monotonic();
+        let mut slice_began = began;
+        let mut clean = 0;
+        while clean < SHARDS {
+            let looked_at = self.sweep(server);
+            if looked_at < SWEEP_MAX {
+                self.next = (self.next + 1) % SHARDS;
+                clean += 1;
+            } else {
+                clean = 0;
+            }
+            let now = server.clock.monotonic();
+            if now - slice_began > SWEEP_SLICE {
+                // What is journalled must not pile up while nobody sends commands.
+                server.persistence.flush();
+                std::thread::sleep(SWEEP_SLICE);
+                slice_began = server.clock.monotonic();
+            }
+            if now - began > TURN * 5 {
+                break;
+            }
+        }
+        server.persistence.flush();
+        let spent = server.clock.monotonic() - began;
+        std::thread::sleep(TURN.saturating_sub(spent));
+    }
+
+    /// Sweeps the next shard once: at most [`SWEEP_MAX`] keys under its lock.
+    fn sweep(&mut self, server: &Server) -> usize {
+        let now = server.clock.now();
+        let records = &mut self.records;
+        records.clear();
+        let (looked_at, removed) = server.keyspace.with_shard(self.next, |shard| {
+            let looked_at = shard.sweep(now, SWEEP_MAX);
+            let expired = shard.take_expired();
+            for (db, key) in &expired {
+                records.push(*db, &[b"DEL", key]);
+            }
+            if !records.is_empty() && server.persistence.is_logging() {
+                shard.set_last_seq(server.persistence.append(records));
+            }
+            (looked_at, expired.len() as u64)
+        });
+        server.stats.expired_keys.fetch_add(removed, Ordering::Relaxed);
+        server.stats.expired_per_hold_max.fetch_max(removed, Ordering::Relaxed);
+        server.dirty.fetch_add(removed, Ordering::Relaxed);
+        looked_at
+    }
+}
+
+/// Closes clients that have sent nothing for `timeout` seconds.
+fn close_idle(server: &Server) {
+    let limit = server.limits.idle_timeout_s.load(Ordering::Relaxed);
+    if limit == 0 {
+        return;
+    }
+    let now = server.clock.now();
+    for card in server.clients.cards() {
+        let idle_ms = now.0 - card.active.load(Ordering::Relaxed);
+        if idle_ms > (limit as i64).saturating_mul(1000) {
+            tracing::debug!(client = card.id, "closed: idle for longer than `timeout`");
+            server.kill(card.id);
+        }
+    }
+}

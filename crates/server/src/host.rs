@@ -1,0 +1,108 @@
+//! The server as commands see it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use guarda_commands::{
+    ClientCard, CommandError, ConfigSetRejected, Host, Log, Scripting, Settings, ShutdownMode,
+};
+use guarda_store::{Keyspace, UnixMillis};
+
+use crate::state::Server;
+
+impl Host for Server {
+    fn keyspace(&self) -> &Keyspace {
+        &self.keyspace
+    }
+
+    fn log(&self) -> Option<&dyn Log> {
+        self.persistence.log()
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn scripting(&self) -> &dyn Scripting {
+        &*self.scripting
+    }
+
+    fn authenticate(&self, user: &[u8], password: &[u8]) -> bool {
+        // Both are looked at in every case, so that the time does not tell which one was wrong.
+        let matches = self.password_matches(password);
+        user == b"default" && matches
+    }
+
+    fn is_over_memory(&self) -> bool {
+        self.memory.is_over(|| self.clock.now())
+    }
+
+    fn refuses_writes(&self) -> Option<CommandError> {
+        self.persistence.refuses_writes()
+    }
+
+    fn is_loading(&self) -> bool {
+        self.persistence.is_loading()
+    }
+
+    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)> {
+        let found = self.config.lock().config_get(patterns);
+        found
+            .into_iter()
+            .map(|(name, value)| (name, String::from_utf8_lossy(&value).into_owned()))
+            .collect()
+    }
+
+    fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected> {
+        crate::configure::config_set(self, pairs)
+    }
+
+    fn config_reset_statistics(&self) {
+        self.stats.reset();
+    }
+
+    fn info(&self, sections: &[String]) -> String {
+        crate::info::render(self, sections)
+    }
+
+    fn clients(&self) -> Vec<Arc<ClientCard>> {
+        self.clients.cards()
+    }
+
+    fn kill_client(&self, id: u64) {
+        self.kill(id);
+    }
+
+    fn save(&self) -> Result<(), CommandError> {
+        crate::snapshots::save_now(self)
+    }
+
+    fn background_save(&self, schedule: bool) -> Result<&'static str, CommandError> {
+        crate::snapshots::background_save(self, schedule)
+    }
+
+    fn background_rewrite(&self) -> Result<&'static str, CommandError> {
+        crate::snapshots::background_rewrite(self)
+    }
+
+    fn last_save(&self) -> i64 {
+        self.persistence.last_save.load(Ordering::Relaxed)
+    }
+
+    fn shutdown(&self, mode: ShutdownMode) -> Result<(), CommandError> {
+        crate::shutdown::shutdown(self, mode)
+    }
+
+    fn abort_shutdown(&self) -> Result<(), CommandError> {
+        // A shutdown here ends within its command: there is never one to call off.
+        Err(CommandError::text("ERR No shutdown in progress."))
+    }
+
+    fn now_micros(&self) -> i64 {
+        self.clock.now_micros()
+    }
+
+    fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+}

@@ -1,0 +1,249 @@
+//! INFO's text, under Redis's field names.
+
+use std::fmt::Write as _;
+use std::sync::atomic::Ordering;
+
+use crate::state::Server;
+use crate::stats::read;
+
+/// The version of Redis whose behaviour this server has.
+pub(crate) use guarda_commands::REDIS_VERSION;
+
+type Section = fn(&Server, &mut Text);
+
+/// Sections in the order INFO prints them, and whether plain INFO does.
+const SECTIONS: &[(&str, &str, bool, Section)] = &[
+    ("server", "Server", true, server),
+    ("clients", "Clients", true, clients),
+    ("memory", "Memory", true, memory),
+    ("persistence", "Persistence", true, persistence),
+    ("stats", "Stats", true, stats),
+    ("replication", "Replication", true, replication),
+    ("cpu", "CPU", true, cpu),
+    ("modules", "Modules", true, |_, _| ()),
+    ("errorstats", "Errorstats", true, |_, _| ()),
+    ("cluster", "Cluster", true, |_, text| text.field("cluster_enabled", 0)),
+    ("keyspace", "Keyspace", true, keyspace),
+];
+
+/// Lines under construction.
+struct Text(String);
+
+impl Text {
+    fn field(&mut self, name: &str, value: impl std::fmt::Display) {
+        let _ = write!(self.0, "{name}:{value}\r\n");
+    }
+}
+
+/// INFO for these sections; none means the default ones.
+pub(crate) fn render(server: &Server, sections: &[String]) -> String {
+    let wants = |name: &str, by_default: bool| {
+        if sections.is_empty() {
+            return by_default;
+        }
+        sections.iter().any(|asked| match asked.as_str() {
+            "all" | "everything" => true,
+            "default" => by_default,
+            other => other == name,
+        })
+    };
+    let mut text = Text(String::new());
+    for (name, title, by_default, fill) in SECTIONS {
+        if wants(name, *by_default) {
+            if !text.0.is_empty() {
+                text.0.push_str("\r\n");
+            }
+            let _ = write!(text.0, "# {title}\r\n");
+            fill(server, &mut text);
+        }
+    }
+    text.0
+}
+
+fn server(server: &Server, text: &mut Text) {
+    let uptime = server.clock.monotonic().as_secs();
+    text.field("redis_version", REDIS_VERSION);
+    text.field("guarda_version", env!("CARGO_PKG_VERSION"));
+    text.field("redis_git_sha1", "00000000");
+    text.field("redis_git_dirty", 0);
+    text.field("redis_build_id", "0");
+    text.field("redis_mode", "standalone");
+    let uname = rustix::system::uname();
+    text.field(
+        "os",
+        format_args!(
+            "{} {} {}",
+            uname.sysname().to_string_lossy(),
+            uname.release().to_string_lossy(),
+            uname.machine().to_string_lossy()
+        ),
+    );
+    text.field("arch_bits", usize::BITS);
+    text.field("monotonic_clock", "POSIX clock_gettime");
+    text.field("multiplexing_api", "epoll");
+    text.field("process_id", std::process::id());
+    text.field("process_supervised", server.config.lock().supervised.as_str());
+    text.field("run_id", &server.run_id);
+    text.field("tcp_port", server.port);
+    text.field("server_time_usec", server.clock.now_micros());
+    text.field("uptime_in_seconds", uptime);
+    text.field("uptime_in_days", uptime / 86_400);
+    text.field("hz", 10);
+    text.field("configured_hz", 10);
+    text.field("executable", &server.executable);
+    text.field("config_file", &server.config_file);
+    text.field("io_threads_active", server.thread_count());
+}
+
+fn clients(server: &Server, text: &mut Text) {
+    let limit = server.limits.clients_max.load(Ordering::Relaxed);
+    text.field("connected_clients", server.clients.len());
+    text.field("cluster_connections", 0);
+    text.field("maxclients", limit);
+    text.field("client_recent_max_input_buffer", 0);
+    text.field("client_recent_max_output_buffer", 0);
+    text.field("blocked_clients", 0);
+    text.field("tracking_clients", 0);
+    text.field("clients_in_timeout_table", 0);
+}
+
+fn human(bytes: u64) -> String {
+    const UNITS: [(&str, f64); 3] = [("G", 1_073_741_824.0), ("M", 1_048_576.0), ("K", 1024.0)];
+    let value = bytes as f64;
+    UNITS
+        .iter()
+        .find(|(_, size)| value >= *size)
+        .map_or_else(|| format!("{bytes}B"), |(unit, size)| format!("{:.2}{unit}", value / size))
+}
+
+fn memory(server: &Server, text: &mut Text) {
+    let used = server.memory.used(server.clock.now()) as u64;
+    let peak = server.memory.peak() as u64;
+    let resident = resident_bytes();
+    let limit = server.memory.limit();
+    let mut both = |name: &str, bytes: u64| {
+        text.field(name, bytes);
+        text.field(&format!("{name}_human"), human(bytes));
+    };
+    both("used_memory", used);
+    both("used_memory_rss", resident);
+    both("used_memory_peak", peak);
+    both("maxmemory", limit);
+    text.field("maxmemory_policy", server.config.lock().maxmemory_policy.as_str());
+    let ratio = if used > 0 { resident as f64 / used as f64 } else { 0.0 };
+    text.field("mem_fragmentation_ratio", format_args!("{ratio:.2}"));
+    text.field("mem_aof_buffer", server.persistence.pending_len());
+    text.field("mem_allocator", crate::ALLOCATOR);
+    text.field("lazyfree_pending_objects", 0);
+}
+
+/// Resident memory of this process, from the operating system.
+fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 =
+        statm.split_ascii_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0);
+    pages * rustix::param::page_size() as u64
+}
+
+fn persistence(server: &Server, text: &mut Text) {
+    let status = server.persistence.status();
+    text.field("loading", u8::from(status.is_loading));
+    text.field("async_loading", 0);
+    text.field("current_cow_peak", 0);
+    text.field("current_cow_size", 0);
+    text.field("rdb_changes_since_last_save", server.dirty.load(Ordering::Relaxed));
+    text.field("rdb_bgsave_in_progress", u8::from(status.save_in_progress));
+    text.field("rdb_last_save_time", server.persistence.last_save.load(Ordering::Relaxed));
+    text.field("rdb_last_bgsave_status", if status.last_save_ok { "ok" } else { "err" });
+    text.field("rdb_last_bgsave_time_sec", status.last_save_s);
+    text.field("rdb_last_cow_size", 0);
+    text.field("aof_enabled", u8::from(status.log_enabled));
+    text.field("aof_rewrite_in_progress", u8::from(status.rewrite_in_progress));
+    text.field("aof_rewrite_scheduled", u8::from(status.rewrite_scheduled));
+    text.field("aof_last_rewrite_time_sec", status.last_rewrite_s);
+    text.field("aof_last_bgrewrite_status", if status.last_rewrite_ok { "ok" } else { "err" });
+    text.field("aof_last_write_status", if status.last_write_ok { "ok" } else { "err" });
+    if status.log_enabled {
+        text.field("aof_current_size", status.log_size);
+        text.field("aof_base_size", status.log_base_size);
+        text.field("aof_buffer_length", server.persistence.pending_len());
+    }
+}
+
+fn stats(server: &Server, text: &mut Text) {
+    let stats = &server.stats;
+    text.field("total_connections_received", read(&stats.connections_received));
+    text.field("total_commands_processed", read(&stats.commands_processed));
+    text.field("total_net_input_bytes", read(&stats.net_input));
+    text.field("total_net_output_bytes", read(&stats.net_output));
+    text.field("rejected_connections", read(&stats.connections_rejected));
+    text.field("expired_keys", read(&stats.expired_keys));
+    text.field("expired_keys_per_hold_max", read(&stats.expired_per_hold_max));
+    text.field("evicted_keys", 0);
+    text.field("evicted_clients", 0);
+    text.field("keyspace_hits", read(&stats.keyspace_hits));
+    text.field("keyspace_misses", read(&stats.keyspace_misses));
+    text.field("latest_fork_usec", 0);
+    text.field("total_forks", 0);
+    text.field("total_error_replies", read(&stats.error_replies));
+    text.field(
+        "client_query_buffer_limit_disconnections",
+        read(&stats.query_buffer_limit_disconnections),
+    );
+    text.field(
+        "client_output_buffer_limit_disconnections",
+        read(&stats.output_buffer_limit_disconnections),
+    );
+}
+
+fn replication(server: &Server, text: &mut Text) {
+    text.field("role", "master");
+    text.field("connected_slaves", 0);
+    text.field("master_failover_state", "no-failover");
+    text.field("master_replid", &server.run_id);
+    text.field("master_repl_offset", 0);
+    text.field("second_repl_offset", -1);
+    text.field("repl_backlog_active", 0);
+    text.field("repl_backlog_size", 1_048_576);
+    text.field("repl_backlog_first_byte_offset", 0);
+    text.field("repl_backlog_histlen", 0);
+}
+
+fn cpu(_: &Server, text: &mut Text) {
+    let (user, system) = cpu_seconds();
+    text.field("used_cpu_sys", format_args!("{system:.6}"));
+    text.field("used_cpu_user", format_args!("{user:.6}"));
+}
+
+/// User and system time of this process, from the operating system.
+fn cpu_seconds() -> (f64, f64) {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The second field, the program's name, may hold anything; the rest follows its last ')'.
+    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let mut fields = rest.split_ascii_whitespace().skip(11);
+    let ticks = rustix::param::clock_ticks_per_second() as f64;
+    let mut next = || fields.next().and_then(|n| n.parse::<f64>().ok()).unwrap_or(0.0) / ticks;
+    (next(), next())
+}
+
+fn keyspace(server: &Server, text: &mut Text) {
+    let now = server.clock.now();
+    for db in 0..server.keyspace.databases() {
+        let (mut keys, mut expiring, mut ttl_sum, mut samples) = (0, 0, 0, 0);
+        server.keyspace.for_each_shard(|shard| {
+            keys += shard.len(db);
+            expiring += shard.expiring_len(db);
+            if let Some(ttl) = shard.average_ttl(db, now) {
+                ttl_sum += ttl;
+                samples += 1;
+            }
+        });
+        if keys > 0 {
+            let average = if samples > 0 { ttl_sum / samples } else { 0 };
+            text.field(
+                &format!("db{db}"),
+                format_args!("keys={keys},expires={expiring},avg_ttl={average}"),
+            );
+        }
+    }
+}

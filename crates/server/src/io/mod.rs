@@ -1,0 +1,15 @@
+//! Sockets and event loops: one thread, one poll, its own connections.
+//!
+//! A connection stays on the thread that was given it. Commands run inline against the shared
+//! keyspace; nothing is passed between threads for them. What does pass is in [`mailbox`].
+
+mod accept;
+mod connection;
+mod mailbox;
+mod parked;
+mod stream;
+mod thread;
+
+pub(crate) use accept::{Listener, bind_tcp, bind_unix};
+pub(crate) use mailbox::{Mailbox, Message, ScriptDone, ScriptJob};
+pub(crate) use thread::IoThread;

@@ -1,0 +1,226 @@
+//! The append log and what INFO tells of it, of snapshots and of loading.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use guarda_commands::{CommandError, Log, Records};
+use guarda_journal::log::{Journal, Seq, SyncPolicy, Wait};
+use guarda_journal::storage::Storage;
+use parking_lot::Mutex;
+
+use crate::clock::Clock;
+
+/// What background work on files is under way. One at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activity {
+    Idle,
+    Saving,
+    Rewriting,
+}
+
+/// Snapshots: what is under way, what is wanted next, how the last ones went.
+#[derive(Clone, Debug)]
+pub(crate) struct Progress {
+    pub(crate) activity: Activity,
+    pub(crate) save_scheduled: bool,
+    pub(crate) rewrite_scheduled: bool,
+    pub(crate) last_save_ok: bool,
+    pub(crate) last_save_s: i64,
+    pub(crate) last_save_tried: i64,
+    pub(crate) last_rewrite_ok: bool,
+    pub(crate) last_rewrite_s: i64,
+    pub(crate) last_rewrite_tried: i64,
+}
+
+/// Everything about files that threads share.
+pub(crate) struct Persistence {
+    pub(crate) storage: Arc<dyn Storage>,
+    /// Set once the data is loaded, before anything is served.
+    journal: OnceLock<Journal>,
+    clock: Clock,
+    is_logging: AtomicBool,
+    is_loading: AtomicBool,
+    /// `stop-writes-on-bgsave-error`, when there are save points.
+    pub(crate) stop_on_save_error: AtomicBool,
+    save_failed: AtomicBool,
+    /// Unix seconds of the last successful save.
+    pub(crate) last_save: AtomicI64,
+    pub(crate) progress: Mutex<Progress>,
+}
+
+/// What INFO shows.
+pub(crate) struct Status {
+    pub(crate) is_loading: bool,
+    pub(crate) save_in_progress: bool,
+    pub(crate) last_save_ok: bool,
+    pub(crate) last_save_s: i64,
+    pub(crate) log_enabled: bool,
+    pub(crate) rewrite_in_progress: bool,
+    pub(crate) rewrite_scheduled: bool,
+    pub(crate) last_rewrite_ok: bool,
+    pub(crate) last_rewrite_s: i64,
+    pub(crate) last_write_ok: bool,
+    pub(crate) log_size: u64,
+    pub(crate) log_base_size: u64,
+}
+
+impl Persistence {
+    /// Persistence over `storage`, still without its log.
+    pub(crate) fn new(storage: Arc<dyn Storage>, started_s: i64) -> Persistence {
+        Persistence {
+            storage,
+            is_logging: AtomicBool::new(false),
+            journal: OnceLock::new(),
+            clock: Clock::start(),
+            is_loading: AtomicBool::new(false),
+            stop_on_save_error: AtomicBool::new(true),
+            save_failed: AtomicBool::new(false),
+            last_save: AtomicI64::new(started_s),
+            progress: Mutex::new(Progress {
+                activity: Activity::Idle,
+                save_scheduled: false,
+                rewrite_scheduled: false,
+                last_save_ok: true,
+                last_save_s: -1,
+                last_save_tried: 0,
+                last_rewrite_ok: true,
+                last_rewrite_s: -1,
+                last_rewrite_tried: 0,
+            }),
+        }
+    }
+
+    /// Gives it its log; called once, when the data is loaded.
+    pub(crate) fn set_journal(&self, journal: Journal) {
+        self.note_logging(journal.is_enabled());
+        assert!(self.journal.set(journal).is_ok(), "the log is set once");
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        self.journal.get().expect("set before anything is served")
+    }
+
+    /// The log, while there is one.
+    pub(crate) fn log(&self) -> Option<&dyn Log> {
+        self.is_logging().then_some(self as &dyn Log)
+    }
+
+    pub(crate) fn is_logging(&self) -> bool {
+        self.is_logging.load(Ordering::Acquire)
+    }
+
+    /// To be called when the log was switched on (under the shard locks) or off.
+    pub(crate) fn note_logging(&self, on: bool) {
+        self.is_logging.store(on, Ordering::Release);
+    }
+
+    pub(crate) fn is_loading(&self) -> bool {
+        self.is_loading.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_loading(&self, loading: bool) {
+        self.is_loading.store(loading, Ordering::Relaxed);
+    }
+
+    /// Brings the log up to `seq`; false if that failed, and no reply that depends on it may leave.
+    pub(crate) fn commit(&self, seq: u64) -> bool {
+        let seq = Seq(seq);
+        if self.journal().is_committed(seq) || !self.is_logging() {
+            return true;
+        }
+        match self.journal().commit(seq, Wait::Policy, self.clock.monotonic()) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(%error, "unanswered clients are disconnected");
+                false
+            }
+        }
+    }
+
+    /// Hands to the kernel what nobody waits for (expiry); failures show in the log's state.
+    pub(crate) fn flush(&self) {
+        if self.is_logging() {
+            let tail = self.journal().tail();
+            let _ = self.journal().commit(tail, Wait::Written, self.clock.monotonic());
+        }
+    }
+
+    /// One turn of the sync thread.
+    pub(crate) fn sync_tick(&self) {
+        if self.is_logging()
+            && let Err(error) = self.journal().sync_tick(self.clock.monotonic())
+        {
+            tracing::error!(%error, "writes are refused until this is over");
+        }
+    }
+
+    /// Makes the log durable before the process ends.
+    pub(crate) fn sync_at_end(&self) -> std::io::Result<()> {
+        if !self.is_logging() {
+            return Ok(());
+        }
+        self.journal().set_policy(SyncPolicy::Always).map_err(std::io::Error::other)
+    }
+
+    /// The MISCONF answer, while writes are refused.
+    pub(crate) fn refuses_writes(&self) -> Option<CommandError> {
+        if self.is_logging()
+            && let Some(why) = self.journal().refuses_writes()
+        {
+            return Some(CommandError::owned(format!(
+                "MISCONF Errors writing to the AOF file: {why}"
+            )));
+        }
+        let failed = self.save_failed.load(Ordering::Relaxed);
+        (failed && self.stop_on_save_error.load(Ordering::Relaxed)).then_some(CommandError::text(
+            "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to \
+             persist to disk. Commands that may modify the data set are disabled, because this \
+             instance is configured to report errors during writes if RDB snapshotting fails \
+             (stop-writes-on-bgsave-error option). Please check the Redis logs for details about \
+             the RDB error.",
+        ))
+    }
+
+    /// Notes how a save of `dump.rdb` went.
+    pub(crate) fn note_save(&self, ok: bool, took: Duration, now_s: i64) {
+        self.save_failed.store(!ok, Ordering::Relaxed);
+        if ok {
+            self.last_save.store(now_s, Ordering::Relaxed);
+        }
+        let mut progress = self.progress.lock();
+        progress.last_save_ok = ok;
+        progress.last_save_s = took.as_secs() as i64;
+        progress.last_save_tried = now_s;
+    }
+
+    /// Bytes of the log that the kernel does not have yet.
+    pub(crate) fn pending_len(&self) -> u64 {
+        self.journal().status().pending_bytes
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let journal = self.journal().status();
+        let progress = self.progress.lock().clone();
+        Status {
+            is_loading: self.is_loading(),
+            save_in_progress: progress.activity == Activity::Saving,
+            last_save_ok: progress.last_save_ok,
+            last_save_s: progress.last_save_s,
+            log_enabled: self.is_logging(),
+            rewrite_in_progress: progress.activity == Activity::Rewriting,
+            rewrite_scheduled: progress.rewrite_scheduled,
+            last_rewrite_ok: progress.last_rewrite_ok,
+            last_rewrite_s: progress.last_rewrite_s,
+            last_write_ok: journal.write_error.is_none() && journal.sync_error.is_none(),
+            log_size: journal.current_size,
+            log_base_size: journal.base_size,
+        }
+    }
+}
+
+impl Log for Persistence {
+    fn append(&self, records: &Records) -> u64 {
+        self.journal().append_encoded(records.len(), records.iter()).0
+    }
+}

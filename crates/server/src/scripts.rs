@@ -1,0 +1,85 @@
+//! The script thread: the only place where Lua runs.
+//!
+//! Scripts are serialised by the keyspace's exclusive lock anyway, so one interpreter on one thread
+//! costs no concurrency, and an I/O thread never waits for a script: it hands the call over and
+//! goes on with its other connections.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use guarda_commands::{Call, Outcome, Worker, execute, table};
+
+use crate::io::{Message, ScriptDone, ScriptJob};
+use crate::state::Server;
+
+/// Scripts wait for the exclusive lock as long as it takes.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// The way to the script thread, and what it is doing.
+pub(crate) struct ScriptQueue {
+    sender: Sender<ScriptJob>,
+    receiver: Mutex<Option<Receiver<ScriptJob>>>,
+    /// Monotonic milliseconds, plus one, at which the running script began; 0 when none runs.
+    running_since: AtomicU64,
+}
+
+impl ScriptQueue {
+    pub(crate) fn new() -> ScriptQueue {
+        let (sender, receiver) = channel();
+        ScriptQueue {
+            sender,
+            receiver: Mutex::new(Some(receiver)),
+            running_since: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn push(&self, job: ScriptJob) {
+        self.sender.send(job).expect("the script thread lives as long as the server");
+    }
+
+    /// How long the running script has been running, if one runs.
+    pub(crate) fn running_for(&self, now: Duration) -> Option<Duration> {
+        let since = self.running_since.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(now.saturating_sub(Duration::from_millis(since)))
+    }
+
+    /// Runs the script thread; called once.
+    pub(crate) fn serve(server: &Arc<Server>) {
+        let receiver = server.scripts.receiver.lock().expect("no panics hold it").take();
+        let Some(receiver) = receiver else { return };
+        let mut worker = Worker::default();
+        while let Ok(job) = receiver.recv() {
+            run(server, &mut worker, job);
+        }
+    }
+}
+
+fn run(server: &Arc<Server>, worker: &mut Worker, job: ScriptJob) {
+    let ScriptJob { thread, slot, mut client, args } = job;
+    let args: Vec<&[u8]> = args.iter().map(|arg| &arg[..]).collect();
+    let queue = &server.scripts;
+    let began = server.clock.monotonic().as_millis() as u64;
+    queue.running_since.store(began + 1, Ordering::Relaxed);
+    let mut reply = Vec::new();
+    worker.seen_seq = 0;
+    // The call was admitted by the I/O thread; only its row has to be found again.
+    let outcome = match table().find(args[0]) {
+        Some(spec) => {
+            let call = Call { spec, names: 1, args: &args };
+            let now = server.clock.now();
+            execute(&call, &mut client, &**server, worker, now, PATIENCE, &mut reply)
+        }
+        None => Ok(Outcome::Close),
+    };
+    queue.running_since.store(0, Ordering::Relaxed);
+    server.collect(worker);
+    let outcome = outcome.unwrap_or_else(|guarda_commands::Busy| {
+        reply.extend_from_slice(b"-BUSY the keyspace could not be locked\r\n");
+        Outcome::Reply
+    });
+    let done = ScriptDone { slot, client, reply, outcome, seq: worker.seen_seq };
+    server.mailbox(thread).send(Message::ScriptDone(Box::new(done)));
+    server.retry_parked();
+}

@@ -1,0 +1,63 @@
+//! Ending in good order: SHUTDOWN, SIGTERM, SIGINT.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use guarda_commands::{CommandError, ShutdownMode};
+
+use crate::snapshots;
+use crate::state::Server;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Saves as asked, makes the log durable and ends the process.
+///
+/// # Errors
+/// When the data could not be made safe: the server goes on serving.
+pub(crate) fn shutdown(server: &Server, mode: ShutdownMode) -> Result<(), CommandError> {
+    if server.is_stopping.swap(true, Ordering::SeqCst) {
+        return Ok(());
+    }
+    tracing::info!("shutting down");
+    match make_safe(server, mode) {
+        Ok(()) => {
+            for path in server.files_to_remove.lock().drain(..) {
+                let _ = std::fs::remove_file(path);
+            }
+            tracing::info!("bye");
+            // Clients whose replies wait see their connection close: the outcome is in the files.
+            std::process::exit(0);
+        }
+        Err(error) => {
+            tracing::error!(%error, "not shut down: the data could not be saved");
+            server.is_stopping.store(false, Ordering::SeqCst);
+            Err(CommandError::text("ERR Errors trying to SHUTDOWN. Check logs."))
+        }
+    }
+}
+
+fn make_safe(server: &Server, mode: ShutdownMode) -> std::io::Result<()> {
+    snapshots::cancel_background(server);
+    let save = mode.save.unwrap_or_else(|| !server.config.lock().save.is_empty());
+    // From here on no write can be acknowledged that the files do not have: the shards stay locked
+    // until the process is gone.
+    let locked = server.keyspace.lock_all(PATIENCE);
+    if locked.is_none() && !mode.force && !mode.now {
+        tracing::warn!("a script holds the keyspace; its writes may be missing from the save");
+    }
+    let synced = server.persistence.sync_at_end();
+    let saved = match (save, locked) {
+        (true, Some(locked)) => snapshots::save_locked(server, locked),
+        (true, None) => {
+            snapshots::save_now(server).map_err(|e| std::io::Error::other(e.to_string()))
+        }
+        (false, locked) => {
+            std::mem::forget(locked);
+            Ok(())
+        }
+    };
+    if mode.force {
+        return Ok(());
+    }
+    synced.and(saved)
+}

@@ -1,0 +1,488 @@
+//! Snapshots of the whole keyspace: SAVE, BGSAVE and the base of the append log.
+//!
+//! Nothing forks. All shards are locked for the moment in which the snapshot begins; then one
+//! thread walks them, a few hundred kilobytes under a lock at a time, while commands go on. What
+//! they change before the walk reaches it is saved first (see `guarda_store::SnapshotSink`).
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use guarda_commands::CommandError;
+use guarda_journal::log::RewriteError;
+use guarda_journal::rdb::{EntryEncoder, RdbHeader, RdbValueRef, RdbWriter};
+use guarda_journal::snapshot::SnapshotFile;
+use guarda_store::{Locked, Record, SHARDS, SnapshotSink, ValueRef};
+
+use crate::info::REDIS_VERSION;
+use crate::persistence::Activity;
+use crate::state::Server;
+
+/// Encoded bytes gathered under one hold of a shard's lock.
+const STEP_LEN: usize = 256 << 10;
+
+/// Old values waiting for the walk, in bytes, at which a snapshot gives up: writers outrun the disk.
+const WAITING_LEN_MAX: usize = 1 << 30;
+
+/// Locking all shards waits for the longest script.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// A shard's records as RDB entries.
+struct RdbSink {
+    encoder: EntryEncoder,
+    runs: Vec<(u32, Vec<u8>)>,
+    pending: usize,
+    /// Bytes pending in all shards' sinks.
+    waiting: Arc<AtomicUsize>,
+}
+
+impl SnapshotSink for RdbSink {
+    fn save(&mut self, db: u32, record: &Record) {
+        if self.runs.last().is_none_or(|(last, _)| *last != db) {
+            self.runs.push((db, Vec::new()));
+        }
+        let Some((_, out)) = self.runs.last_mut() else { unreachable!("pushed above") };
+        let before = out.len();
+        encode_record(&mut self.encoder, out, record);
+        let added = out.len() - before;
+        self.pending += added;
+        self.waiting.fetch_add(added, Ordering::Relaxed);
+    }
+
+    fn pending_len(&self) -> usize {
+        self.pending
+    }
+
+    fn take(&mut self) -> Vec<(u32, Vec<u8>)> {
+        self.waiting.fetch_sub(self.pending, Ordering::Relaxed);
+        self.pending = 0;
+        std::mem::take(&mut self.runs)
+    }
+}
+
+fn encode_record(encoder: &mut EntryEncoder, out: &mut Vec<u8>, record: &Record) {
+    let (key, expiry) = (record.key(), record.expiry().map(|at| at.0));
+    match record.value() {
+        ValueRef::String(bytes) => encoder.encode(out, key, expiry, RdbValueRef::String(bytes)),
+        ValueRef::Hash(hash) => {
+            let mut fields = Vec::with_capacity(hash.len());
+            hash.for_each(|field, value| fields.push((field, value)));
+            encoder.encode(out, key, expiry, RdbValueRef::Hash(&mut fields.into_iter()));
+        }
+        ValueRef::List(list) => {
+            let mut items = list.0.iter().map(|item| &**item);
+            encoder.encode(out, key, expiry, RdbValueRef::List(&mut items));
+        }
+        ValueRef::Set(set) => {
+            let mut items = set.0.iter().map(|item| &**item);
+            encoder.encode(out, key, expiry, RdbValueRef::Set(&mut items));
+        }
+        ValueRef::SortedSet(set) => {
+            let mut items = set.0.iter().map(|(member, score)| (&**member, *score));
+            encoder.encode(out, key, expiry, RdbValueRef::SortedSet(&mut items));
+        }
+    }
+}
+
+/// A snapshot that has begun: every shard saves what it changes.
+pub(crate) struct Snapshot<'s> {
+    server: &'s Server,
+    waiting: Arc<AtomicUsize>,
+    /// Keys and keys with an expiry by database, at the start.
+    counts: Vec<(u64, u64)>,
+    /// The first shard not yet ended.
+    next: usize,
+}
+
+impl<'s> Snapshot<'s> {
+    /// Begins a snapshot: of the moment in which `at_start` runs, all shards being locked.
+    ///
+    /// # Errors
+    /// What `at_start` returns; no snapshot is in progress then.
+    pub(crate) fn begin<E>(
+        server: &'s Server,
+        compression: bool,
+        at_start: impl FnOnce() -> Result<(), E>,
+    ) -> Result<Snapshot<'s>, E> {
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let mut sinks: Vec<Box<dyn SnapshotSink>> = (0..SHARDS)
+            .map(|_| {
+                Box::new(RdbSink {
+                    encoder: EntryEncoder::new(compression),
+                    runs: Vec::new(),
+                    pending: 0,
+                    waiting: Arc::clone(&waiting),
+                }) as Box<dyn SnapshotSink>
+            })
+            .collect();
+        let mut counts = vec![(0, 0); server.keyspace.databases() as usize];
+        let mut locked = loop {
+            if let Some(locked) = server.keyspace.lock_all(PATIENCE) {
+                break locked;
+            }
+        };
+        at_start()?;
+        for shard in locked.held() {
+            for (db, (keys, expiring)) in counts.iter_mut().enumerate() {
+                *keys += shard.len(db as u32) as u64;
+                *expiring += shard.expiring_len(db as u32) as u64;
+            }
+            shard.start_snapshot(sinks.pop().expect("one per shard"));
+        }
+        Ok(Snapshot { server, waiting, counts, next: 0 })
+    }
+
+    /// Writes the snapshot as an RDB file's content into `sink`.
+    pub(crate) fn write(
+        mut self,
+        sink: impl io::Write,
+        header: &RdbHeader<'_>,
+        checksum: bool,
+    ) -> io::Result<()> {
+        let mut writer = RdbWriter::new(sink, header, checksum)?;
+        let mut db = None;
+        while self.next < SHARDS {
+            let (runs, done) = self.server.keyspace.with_shard(self.next, |shard| {
+                match shard.advance_snapshot(STEP_LEN) {
+                    Some(captured) => (captured.sink.take(), captured.done),
+                    None => (Vec::new(), true),
+                }
+            });
+            for (run_db, bytes) in runs {
+                if db != Some(run_db) {
+                    let (keys, expiring) = self.counts[run_db as usize];
+                    writer.select_db(run_db, keys, expiring)?;
+                    db = Some(run_db);
+                }
+                writer.entries(&bytes)?;
+            }
+            if self.waiting.load(Ordering::Relaxed) > WAITING_LEN_MAX {
+                return Err(io::Error::other(
+                    "the snapshot was given up: values changed meanwhile wait in memory beyond \
+                     1 GiB; the disk is too slow for this write load",
+                ));
+            }
+            if done {
+                self.server.keyspace.with_shard(self.next, guarda_store::Shard::end_snapshot);
+                self.next += 1;
+            }
+        }
+        writer.finish()?;
+        Ok(())
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    /// Ends it in the shards that it has not been through.
+    fn drop(&mut self) {
+        for shard in self.next..SHARDS {
+            self.server.keyspace.with_shard(shard, guarda_store::Shard::end_snapshot);
+        }
+    }
+}
+
+/// What a file written now says of itself.
+fn header(server: &Server, aof_base: bool) -> RdbHeader<'static> {
+    RdbHeader {
+        redis_version: REDIS_VERSION,
+        created_s: server.clock.now().seconds(),
+        used_memory: server.memory.used(server.clock.now()) as u64,
+        aof_base,
+    }
+}
+
+/// The directives that shape a file.
+struct Shape {
+    compression: bool,
+    checksum: bool,
+    dump_name: String,
+}
+
+fn shape(server: &Server) -> Shape {
+    let config = server.config.lock();
+    Shape {
+        compression: config.rdbcompression,
+        checksum: config.rdbchecksum,
+        dump_name: config.dbfilename.clone(),
+    }
+}
+
+// Saving ---------------------------------------------------------------------------------------
+
+const SAVE_RUNS: CommandError = CommandError::text("ERR Background save already in progress");
+
+/// Claims the right to work on files; at most one holds it.
+fn claim(server: &Server, activity: Activity) -> Result<(), Activity> {
+    let mut progress = server.persistence.progress.lock();
+    if progress.activity != Activity::Idle {
+        return Err(progress.activity);
+    }
+    progress.activity = activity;
+    Ok(())
+}
+
+fn release(server: &Server) {
+    server.persistence.progress.lock().activity = Activity::Idle;
+}
+
+/// SAVE: writes `dump.rdb` and returns when it is durable. Other threads go on.
+pub(crate) fn save_now(server: &Server) -> Result<(), CommandError> {
+    match claim(server, Activity::Saving) {
+        Ok(()) => {}
+        Err(Activity::Saving) => return Err(SAVE_RUNS),
+        Err(_) => {
+            return Err(CommandError::text(
+                "ERR Another child process is active (AOF?): can't SAVE right now.",
+            ));
+        }
+    }
+    let saved = save(server);
+    release(server);
+    saved.map_err(|_| CommandError::text("ERR"))
+}
+
+/// Writes `dump.rdb` of the present moment and notes how it went.
+fn save(server: &Server) -> io::Result<()> {
+    let began = server.clock.monotonic();
+    let dirty = server.dirty.load(Ordering::Relaxed);
+    let shape = shape(server);
+    let written = Snapshot::begin(server, shape.compression, || Ok::<(), io::Error>(()))
+        .and_then(|snapshot| write_dump(server, snapshot, &shape));
+    note_saved(server, &written, began, dirty);
+    written
+}
+
+fn write_dump(server: &Server, snapshot: Snapshot<'_>, shape: &Shape) -> io::Result<()> {
+    let storage = Arc::clone(&server.persistence.storage);
+    let mut file = SnapshotFile::create_dump(storage, std::process::id())?;
+    snapshot.write(&mut file, &header(server, false), shape.checksum)?;
+    file.commit(&shape.dump_name).map(drop)
+}
+
+fn note_saved(server: &Server, saved: &io::Result<()>, began: Duration, dirty: u64) {
+    let took = server.clock.monotonic() - began;
+    match saved {
+        Ok(()) => {
+            // What changed while it was written is not in it.
+            server.dirty.fetch_sub(dirty, Ordering::Relaxed);
+            tracing::info!("DB saved on disk in {:.3} s", took.as_secs_f64());
+        }
+        Err(error) => tracing::error!(%error, "the snapshot could not be saved"),
+    }
+    server.persistence.note_save(saved.is_ok(), took, server.clock.now().seconds());
+}
+
+/// Saves while the caller holds all shards, and keeps them locked for ever if that went well: the
+/// process ends.
+pub(crate) fn save_locked(server: &Server, mut locked: Locked<'_>) -> io::Result<()> {
+    let shape = shape(server);
+    let storage = Arc::clone(&server.persistence.storage);
+    let mut file = SnapshotFile::create_dump(storage, std::process::id())?;
+    let mut writer = RdbWriter::new(&mut file, &header(server, false), shape.checksum)?;
+    let mut encoder = EntryEncoder::new(shape.compression);
+    let mut encoded = Vec::new();
+    for db in 0..server.keyspace.databases() {
+        let mut cursor = 0;
+        let keys: usize = locked.held().map(|shard| shard.len(db)).sum();
+        let expiring: usize = locked.held().map(|shard| shard.expiring_len(db)).sum();
+        if keys == 0 {
+            continue;
+        }
+        writer.select_db(db, keys as u64, expiring as u64)?;
+        loop {
+            encoded.clear();
+            let page = locked
+                .scan(db, cursor, 512, |record| encode_record(&mut encoder, &mut encoded, record));
+            writer.entries(&encoded)?;
+            cursor = page.next_cursor;
+            if cursor == 0 {
+                break;
+            }
+        }
+    }
+    writer.finish()?;
+    file.commit(&shape.dump_name)?;
+    std::mem::forget(locked);
+    Ok(())
+}
+
+/// BGSAVE.
+pub(crate) fn background_save(
+    server: &Server,
+    schedule: bool,
+) -> Result<&'static str, CommandError> {
+    let mut progress = server.persistence.progress.lock();
+    match progress.activity {
+        Activity::Saving => Err(SAVE_RUNS),
+        Activity::Rewriting if schedule => {
+            progress.save_scheduled = true;
+            Ok("Background saving scheduled")
+        }
+        Activity::Rewriting => Err(CommandError::text(
+            "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE \
+             SCHEDULE in order to schedule a BGSAVE whenever possible.",
+        )),
+        Activity::Idle => {
+            progress.activity = Activity::Saving;
+            drop(progress);
+            spawn(server, |server| {
+                let _ = save(server);
+            });
+            Ok("Background saving started")
+        }
+    }
+}
+
+/// Runs `work` on a thread of its own, then whatever was scheduled meanwhile.
+fn spawn(server: &Server, work: impl FnOnce(&Server) + Send + 'static) {
+    let Some(server) = server.handle() else { return release(server) };
+    let thread = std::thread::Builder::new().name("snapshot".to_owned());
+    let for_thread = Arc::clone(&server);
+    let spawned = thread.spawn(move || {
+        work(&for_thread);
+        release(&for_thread);
+        let (save, rewrite) = {
+            let mut progress = for_thread.persistence.progress.lock();
+            (
+                std::mem::take(&mut progress.save_scheduled),
+                std::mem::take(&mut progress.rewrite_scheduled),
+            )
+        };
+        if rewrite {
+            let _ = background_rewrite(&for_thread);
+        }
+        if save {
+            let _ = background_save(&for_thread, true);
+        }
+    });
+    if let Err(error) = spawned {
+        tracing::error!(%error, "no thread for the snapshot");
+        release(&server);
+    }
+}
+
+// Rewriting ------------------------------------------------------------------------------------
+
+/// BGREWRITEAOF.
+pub(crate) fn background_rewrite(server: &Server) -> Result<&'static str, CommandError> {
+    let mut progress = server.persistence.progress.lock();
+    match progress.activity {
+        Activity::Rewriting => {
+            Err(CommandError::text("ERR Background append only file rewriting already in progress"))
+        }
+        Activity::Saving => {
+            progress.rewrite_scheduled = true;
+            Ok("Background append only file rewriting scheduled")
+        }
+        Activity::Idle => {
+            progress.activity = Activity::Rewriting;
+            drop(progress);
+            spawn(server, |server| {
+                let _ = rewrite(server);
+            });
+            Ok("Background append only file rewriting started")
+        }
+    }
+}
+
+/// Rewrites the log before it returns; for switching it on.
+pub(crate) fn rewrite_now(server: &Server) -> Result<(), String> {
+    claim(server, Activity::Rewriting)
+        .map_err(|activity| format!("{activity:?} is under way, try again when it has ended"))?;
+    let done = rewrite(server);
+    release(server);
+    done.map_err(|error| error.to_string())
+}
+
+/// Writes a new base for the log; switches the log on if it was off.
+pub(crate) fn rewrite(server: &Server) -> Result<(), RewriteError> {
+    let began = server.clock.monotonic();
+    let done = rewrite_base(server);
+    let took = server.clock.monotonic() - began;
+    match &done {
+        Ok(()) => tracing::info!("append log rewritten in {:.3} s", took.as_secs_f64()),
+        Err(error) => tracing::error!(%error, "the append log could not be rewritten"),
+    }
+    let mut progress = server.persistence.progress.lock();
+    progress.last_rewrite_ok = done.is_ok();
+    progress.last_rewrite_s = took.as_secs() as i64;
+    progress.last_rewrite_tried = server.clock.now().seconds();
+    done
+}
+
+fn rewrite_base(server: &Server) -> Result<(), RewriteError> {
+    let shape = shape(server);
+    let persistence = &server.persistence;
+    let journal = persistence.journal();
+    let mut rewrite = journal.prepare_rewrite()?;
+    let enables = rewrite.enables();
+    let begun = Snapshot::begin(server, shape.compression, || {
+        journal.rotate(&mut rewrite);
+        if enables {
+            persistence.note_logging(true);
+        }
+        Ok::<(), RewriteError>(())
+    });
+    let base = begun.and_then(|snapshot| {
+        let mut base = rewrite.base_file()?;
+        snapshot.write(&mut base, &header(server, true), shape.checksum)?;
+        Ok(base)
+    });
+    let done = match base {
+        Ok(base) => journal.finish_rewrite(rewrite, base),
+        Err(error) => {
+            journal.abort_rewrite(rewrite);
+            Err(error)
+        }
+    };
+    persistence.note_logging(journal.is_enabled());
+    done
+}
+
+/// Gives up background work, for the end of the process: what it would have left is incomplete.
+pub(crate) fn cancel_background(server: &Server) {
+    let mut progress = server.persistence.progress.lock();
+    progress.save_scheduled = false;
+    progress.rewrite_scheduled = false;
+}
+
+/// Seconds after a failed attempt before the next one by itself.
+const RETRY_AFTER_S: i64 = 5;
+
+/// Starts a save when a save point is reached, or a rewrite when the log has grown enough.
+pub(crate) fn start_if_due(server: &Server) {
+    let now = server.clock.now().seconds();
+    let progress = server.persistence.progress.lock().clone();
+    if progress.activity != Activity::Idle {
+        return;
+    }
+    let (points, percentage, size_min) = {
+        let config = server.config.lock();
+        (
+            config.save.clone(),
+            config.auto_aof_rewrite_percentage.map_or(0, |p| u64::from(p.get())),
+            config.auto_aof_rewrite_min_size.0,
+        )
+    };
+    let journal = server.persistence.journal();
+    let retry = progress.last_rewrite_ok || now - progress.last_rewrite_tried > RETRY_AFTER_S;
+    if server.persistence.is_logging()
+        && retry
+        && journal.status().wants_rewrite(percentage, size_min)
+    {
+        tracing::info!("the append log has grown: rewriting it");
+        let _ = background_rewrite(server);
+        return;
+    }
+    let dirty = server.dirty.load(Ordering::Relaxed);
+    let since = now - server.persistence.last_save.load(Ordering::Relaxed);
+    let retry = progress.last_save_ok || now - progress.last_save_tried > RETRY_AFTER_S;
+    let reached = points.iter().find(|point| {
+        dirty >= point.changes && since > i64::try_from(point.seconds).unwrap_or(i64::MAX)
+    });
+    if let Some(point) = reached.filter(|_| retry) {
+        tracing::info!("{} changes in {} seconds: saving", point.changes, point.seconds);
+        let _ = background_save(server, true);
+    }
+}

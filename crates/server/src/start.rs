@@ -1,0 +1,398 @@
+//! `guarda serve`, from the command line to the first client.
+
+use std::ffi::OsString;
+use std::io::{self, Read as _};
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+
+use guarda_commands::{Scripting, ShutdownMode};
+use guarda_config::{
+    Arguments, BindAddress, BindHost, Config, ConfigError, ConfigFile, Exposure, IoThreads,
+    Supervised,
+};
+use guarda_journal::aof::{AofLayout, LoadError, LoadOptions, load, load_dump, open_manifest};
+use guarda_journal::log::Journal;
+use guarda_journal::snapshot::remove_stale_dumps;
+use guarda_journal::storage::{DiskStorage, Storage};
+
+use crate::clock::Clock;
+use crate::io::{IoThread, Listener, bind_tcp, bind_unix};
+use crate::loading::Loader;
+use crate::memory::AllocatedBytes;
+use crate::persistence::Persistence;
+use crate::scripts::ScriptQueue;
+use crate::state::{Parts, Server};
+use crate::{configure, cron, logging, shutdown, snapshots, supervision};
+
+/// Most I/O threads that are started without being asked for.
+const THREADS_AUTOMATIC_MAX: usize = 8;
+
+/// What the binary gives the server beside the command line.
+pub struct Program {
+    /// Arguments after `serve`.
+    pub args: Vec<OsString>,
+    /// Asks the allocator how many bytes are in use.
+    pub allocated: AllocatedBytes,
+}
+
+/// Why the server did not start. The texts say what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The configuration is not understood.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Strangers could reach the server without a password.
+    #[error("{0}")]
+    Exposed(String),
+    /// The log file cannot be written.
+    #[error("logfile {}: {source}", .path.display())]
+    LogFile {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's error.
+        source: io::Error,
+    },
+    /// The data directory cannot be used.
+    #[error("dir {}: {source}; it must exist and be writable", .path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The operating system's error.
+        source: io::Error,
+    },
+    /// Another server works in the data directory.
+    #[error("dir {}: another server uses it; stop that one, or set another `dir`", .path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The data cannot be loaded.
+    #[error("the data could not be loaded, and nothing was changed: {0}")]
+    Load(#[from] LoadError),
+    /// A new log cannot be begun.
+    #[error("the append log could not be begun: {0}")]
+    Log(String),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address or path.
+        address: String,
+        /// The operating system's error.
+        source: io::Error,
+    },
+    /// There is nothing to listen on.
+    #[error("there is no address to listen on: set `bind` and `port`, or `unixsocket`")]
+    NoAddress,
+    /// Something of the operating system's failed.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// The operating system's error.
+        source: io::Error,
+    },
+}
+
+fn system(what: &'static str) -> impl FnOnce(io::Error) -> StartError {
+    move |source| StartError::System { what, source }
+}
+
+/// Runs the server until it is told to stop; `make_scripting` builds the script engine.
+///
+/// # Errors
+/// Why it did not start. Once it serves, it ends by SHUTDOWN or a signal and does not return.
+pub fn run(
+    program: Program,
+    make_scripting: impl FnOnce() -> Box<dyn Scripting + Send>,
+) -> Result<(), StartError> {
+    let arguments = Arguments::parse(program.args);
+    let loaded = guarda_config::load(&arguments, io::stdin().take(u64::from(u32::MAX)))?;
+    let mut config = loaded.config;
+    let current = std::env::current_dir().map_err(system("current directory"))?;
+    config.make_dir_absolute(&current);
+    let exposed = match config.exposure() {
+        Exposure::Ok => Vec::new(),
+        Exposure::RefuseToStart(why) => return Err(StartError::Exposed(why)),
+        Exposure::WarnExposed(addresses) => addresses,
+    };
+    if config.daemonize && supervision::detach().map_err(system("daemonize"))? {
+        return Ok(());
+    }
+    logging::start(config.loglevel, config.logfile.as_deref()).map_err(|source| {
+        StartError::LogFile { path: config.logfile.clone().unwrap_or_default(), source }
+    })?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        pid = std::process::id(),
+        "Guarda is starting"
+    );
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    if !exposed.is_empty() {
+        tracing::warn!(
+            "anybody who reaches {} can read and change every session: there is no password and \
+             `protected-mode` is off",
+            exposed.join(", ")
+        );
+    }
+    raise_descriptor_limit(&config);
+    let storage = open_directory(&config)?;
+    // Listen before loading, so that a taken port is known at once.
+    let listeners = listen(&config)?;
+    let server = build(config, storage, make_scripting(), &arguments)?;
+    server.memory.set_source(program.allocated);
+    serve(&server, listeners)
+}
+
+/// Descriptors beyond the clients' own: files, listeners, events.
+const DESCRIPTORS_SPARE: u64 = 64;
+
+/// Raises the limit of open descriptors to what `maxclients` needs, as far as it may be.
+fn raise_descriptor_limit(config: &Config) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = u64::from(config.maxclients) + DESCRIPTORS_SPARE;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < wanted) {
+        let current = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+        let raised = Rlimit { current: Some(current), maximum: limit.maximum };
+        if setrlimit(Resource::Nofile, raised).is_err() || current < wanted {
+            tracing::warn!(
+                "only {current} descriptors may be open: fewer than `maxclients` {} needs; raise \
+                 `ulimit -n`",
+                config.maxclients
+            );
+        }
+    }
+}
+
+fn open_directory(config: &Config) -> Result<Arc<DiskStorage>, StartError> {
+    let failed = |source| StartError::Directory { path: config.dir.clone(), source };
+    let storage = DiskStorage::open(&config.dir).map_err(failed)?;
+    match storage.try_lock().map_err(failed)? {
+        // Held until the process ends.
+        Some(lock) => std::mem::forget(lock),
+        None => return Err(StartError::InUse { path: config.dir.clone() }),
+    }
+    Ok(Arc::new(storage))
+}
+
+// Data -----------------------------------------------------------------------------------------
+
+/// Loads the data and builds the server around it.
+fn build(
+    config: Config,
+    storage: Arc<DiskStorage>,
+    scripting: Box<dyn Scripting + Send>,
+    arguments: &Arguments,
+) -> Result<Arc<Server>, StartError> {
+    let storage: Arc<dyn Storage> = storage;
+    let clock = Clock::start();
+    let policy = configure::sync_policy(&config);
+    let layout =
+        AofLayout { dir: config.appenddirname.clone(), name: config.appendfilename.clone() };
+    if let Ok(n @ 1..) = remove_stale_dumps(&*storage) {
+        tracing::info!("{n} unfinished snapshots of earlier runs were removed");
+    }
+    let manifest = if config.appendonly { open_manifest(&storage, &layout)? } else { None };
+    let wants_log = config.appendonly;
+    let options = LoadOptions {
+        cut_torn_end: config.aof_load_truncated,
+        verify_checksum: config.rdbchecksum,
+    };
+    let dump_name = config.dbfilename.clone();
+
+    let server = Server::new(Parts {
+        config,
+        scripting,
+        persistence: Persistence::new(Arc::clone(&storage), clock.now().seconds()),
+        run_id: random_hex().map_err(system("random numbers"))?,
+        executable: std::env::current_exe()
+            .map(|path| path.display().to_string())
+            .unwrap_or_default(),
+        config_file: match &arguments.file {
+            Some(ConfigFile::Path(path)) => absolute(path),
+            _ => String::new(),
+        },
+    });
+    let began = server.clock.monotonic();
+    server.persistence.set_loading(true);
+    let mut loader = Loader::new(&server);
+    let report = match &manifest {
+        Some(manifest) => Some(load(&storage, &layout, manifest, options, &mut loader)?),
+        None => {
+            loader.drop_due_at = Some(server.clock.now());
+            load_dump(&*storage, &dump_name, options, &mut loader)?
+        }
+    };
+    server.persistence.set_loading(false);
+    if let Some(report) = &report {
+        if let Some(cut) = &report.cut {
+            tracing::warn!(
+                "{}: the last write was torn; {} bytes were cut, {} kept",
+                cut.file,
+                cut.removed,
+                cut.kept
+            );
+        }
+        tracing::info!(
+            "loaded {} keys and {} commands in {:.3} s",
+            report.entries,
+            report.commands,
+            (server.clock.monotonic() - began).as_secs_f64()
+        );
+    }
+    server.dirty.store(0, std::sync::atomic::Ordering::Relaxed);
+    let journal = match manifest {
+        Some(manifest) => Journal::resume(storage, layout, manifest, policy)
+            .map_err(|error| StartError::Log(error.to_string()))?,
+        None => Journal::off(storage, layout, policy),
+    };
+    let begins_log = wants_log && !journal.is_enabled();
+    server.persistence.set_journal(journal);
+    if begins_log {
+        snapshots::rewrite_now(&server).map_err(StartError::Log)?;
+    }
+    if !wants_log {
+        tracing::warn!("`appendonly no`: a crash loses every change since the last snapshot");
+    }
+    Ok(server)
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
+fn random_hex() -> io::Result<String> {
+    let mut bytes = [0u8; 20];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+// Listening ------------------------------------------------------------------------------------
+
+fn listen(config: &Config) -> Result<Vec<Listener>, StartError> {
+    let mut listeners = Vec::new();
+    if config.port != 0 {
+        for bind in &config.bind {
+            listen_on(bind, config, &mut listeners)?;
+        }
+    }
+    if let Some(path) = &config.unixsocket {
+        let listener = bind_unix(path, config.unixsocketperm)
+            .map_err(|source| StartError::Listen { address: path.display().to_string(), source })?;
+        listeners.push(listener);
+    }
+    if listeners.is_empty() {
+        return Err(StartError::NoAddress);
+    }
+    Ok(listeners)
+}
+
+fn listen_on(
+    bind: &BindAddress,
+    config: &Config,
+    listeners: &mut Vec<Listener>,
+) -> Result<(), StartError> {
+    let failed = |source| StartError::Listen { address: format!("{bind}:{}", config.port), source };
+    let addresses: Vec<SocketAddr> = match &bind.host {
+        BindHost::Ip(ip) => vec![SocketAddr::new(*ip, config.port)],
+        BindHost::Name(name) => match (name.as_str(), config.port).to_socket_addrs() {
+            Ok(found) => found.collect(),
+            Err(_) if bind.optional => return Ok(()),
+            Err(source) => return Err(failed(source)),
+        },
+        _ => Vec::new(),
+    };
+    for address in addresses {
+        match bind_tcp(address, config.tcp_backlog) {
+            Ok(listener) => listeners.push(listener),
+            Err(source) if bind.optional && source.kind() != io::ErrorKind::AddrInUse => {
+                tracing::debug!(%address, %source, "an optional address is not there");
+            }
+            Err(source) => return Err(failed(source)),
+        }
+    }
+    Ok(())
+}
+
+// Serving --------------------------------------------------------------------------------------
+
+fn thread_count(config: &Config) -> usize {
+    match config.io_threads {
+        IoThreads::Fixed(n) => n.get() as usize,
+        IoThreads::Automatic => {
+            thread::available_parallelism().map_or(1, usize::from).min(THREADS_AUTOMATIC_MAX)
+        }
+    }
+}
+
+fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
+    thread::Builder::new().name(name).spawn(work).map(drop).map_err(system("starting a thread"))
+}
+
+/// Starts all threads; the calling one waits for signals.
+fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartError> {
+    let (threads, supervised, pidfile, unixsocket) = {
+        let config = server.config.lock();
+        let systemd = matches!(config.supervised, Supervised::Systemd | Supervised::Auto);
+        (thread_count(&config), systemd, config.pidfile.clone(), config.unixsocket.clone())
+    };
+    let mut prepared = Vec::new();
+    for _ in 0..threads {
+        prepared.push(IoThread::prepare().map_err(system("epoll"))?);
+    }
+    server.set_mailboxes(prepared.iter().map(|(_, mailbox)| Arc::clone(mailbox)).collect());
+    let mut listeners = Some(listeners);
+    for (index, (poll, mailbox)) in prepared.into_iter().enumerate() {
+        let own = listeners.take().unwrap_or_default();
+        let io = IoThread::new(index, Arc::clone(server), poll, mailbox, own);
+        spawn(format!("io-{index}"), move || {
+            if let Err(error) = io.run() {
+                tracing::error!(%error, "an I/O thread failed; the server ends");
+                std::process::exit(1);
+            }
+        })?;
+    }
+    let for_scripts = Arc::clone(server);
+    spawn("script".to_owned(), move || ScriptQueue::serve(&for_scripts))?;
+    let for_cron = Arc::clone(server);
+    spawn("cron".to_owned(), move || cron::run(&for_cron))?;
+    let for_sync = Arc::clone(server);
+    spawn("sync".to_owned(), move || {
+        loop {
+            thread::sleep(std::time::Duration::from_secs(1));
+            for_sync.persistence.sync_tick();
+        }
+    })?;
+
+    server.files_to_remove.lock().extend(unixsocket);
+    if let Some(path) = pidfile {
+        match supervision::write_pid(&path) {
+            Ok(()) => server.files_to_remove.lock().push(path),
+            Err(error) => tracing::warn!(%error, "pidfile {} was not written", path.display()),
+        }
+    }
+    if supervised {
+        match supervision::notify("READY=1\nSTATUS=Ready to accept connections\n") {
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "systemd could not be told"),
+        }
+    }
+    tracing::info!(threads, port = server.port, "ready to accept connections");
+    wait_for_signals(server)
+}
+
+/// SIGTERM and SIGINT end the server in good order; a second one while that fails is tried again.
+fn wait_for_signals(server: &Server) -> Result<(), StartError> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let mut signals =
+        signal_hook::iterator::Signals::new([SIGTERM, SIGINT]).map_err(system("signals"))?;
+    for signal in signals.forever() {
+        tracing::info!(signal, "told to end");
+        // An error was logged; the server goes on serving, as Redis does.
+        let _ = shutdown::shutdown(server, ShutdownMode::default());
+    }
+    Ok(())
+}

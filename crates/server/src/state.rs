@@ -1,0 +1,240 @@
+//! The server's shared state.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use guarda_commands::{AuthState, Client, ClientCard, Scripting, Settings, Worker};
+use guarda_resp::Limits;
+use guarda_store::{Keyspace, UnixMillis};
+use parking_lot::{Mutex, RwLock};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::clients::Clients;
+use crate::clock::Clock;
+use crate::io::{Mailbox, Message, ScriptJob};
+use crate::memory::Memory;
+use crate::persistence::Persistence;
+use crate::scripts::ScriptQueue;
+use crate::stats::Stats;
+
+/// What all threads share.
+pub(crate) struct Server {
+    pub(crate) clock: Clock,
+    pub(crate) keyspace: Keyspace,
+    pub(crate) settings: Settings,
+    pub(crate) limits: RuntimeLimits,
+    pub(crate) stats: Stats,
+    pub(crate) clients: Clients,
+    pub(crate) memory: Memory,
+    pub(crate) persistence: Persistence,
+    pub(crate) scripting: Box<dyn Scripting + Send>,
+    pub(crate) scripts: ScriptQueue,
+    pub(crate) config: Mutex<guarda_config::Config>,
+    /// SHA-256 of the password, if one is required.
+    password: RwLock<Option<[u8; 32]>>,
+    mailboxes: OnceLock<Vec<Arc<Mailbox>>>,
+    this: OnceLock<Weak<Server>>,
+    /// Changes since the last successful save.
+    pub(crate) dirty: AtomicU64,
+    /// Random, new at each start (INFO's `run_id`).
+    pub(crate) run_id: String,
+    /// The program file, as it was started.
+    pub(crate) executable: String,
+    pub(crate) config_file: String,
+    pub(crate) port: u16,
+    /// Set while SHUTDOWN is under way.
+    pub(crate) is_stopping: AtomicBool,
+    /// The Unix socket's and the pid file's paths, removed at the end.
+    pub(crate) files_to_remove: Mutex<Vec<std::path::PathBuf>>,
+}
+
+/// Limits of the I/O layer that CONFIG SET changes.
+pub(crate) struct RuntimeLimits {
+    pub(crate) clients_max: AtomicUsize,
+    pub(crate) keepalive_s: AtomicU64,
+    pub(crate) idle_timeout_s: AtomicU64,
+    pub(crate) busy_script_ms: AtomicU64,
+    pub(crate) is_protected: AtomicBool,
+    pub(crate) query_buffer_max: AtomicUsize,
+    /// Hard limit of unsent replies of a normal client; 0 = none.
+    pub(crate) output_hard_max: AtomicUsize,
+}
+
+/// Everything [`Server::new`] needs beside the configuration.
+pub(crate) struct Parts {
+    pub(crate) config: guarda_config::Config,
+    pub(crate) scripting: Box<dyn Scripting + Send>,
+    pub(crate) persistence: Persistence,
+    pub(crate) run_id: String,
+    pub(crate) executable: String,
+    pub(crate) config_file: String,
+}
+
+impl Server {
+    pub(crate) fn new(parts: Parts) -> Arc<Server> {
+        let Parts { config, scripting, persistence, run_id, executable, config_file } = parts;
+        let server = Server {
+            clock: Clock::start(),
+            keyspace: Keyspace::new(config.databases),
+            settings: Settings::default(),
+            limits: RuntimeLimits {
+                clients_max: AtomicUsize::new(0),
+                keepalive_s: AtomicU64::new(0),
+                idle_timeout_s: AtomicU64::new(0),
+                busy_script_ms: AtomicU64::new(0),
+                is_protected: AtomicBool::new(true),
+                query_buffer_max: AtomicUsize::new(0),
+                output_hard_max: AtomicUsize::new(0),
+            },
+            stats: Stats::default(),
+            clients: Clients::default(),
+            memory: Memory::default(),
+            persistence,
+            scripting,
+            scripts: ScriptQueue::new(),
+            port: config.port,
+            config: Mutex::new(config),
+            password: RwLock::new(None),
+            mailboxes: OnceLock::new(),
+            this: OnceLock::new(),
+            dirty: AtomicU64::new(0),
+            run_id,
+            executable,
+            config_file,
+            is_stopping: AtomicBool::new(false),
+            files_to_remove: Mutex::default(),
+        };
+        let server = Arc::new(server);
+        let _ = server.this.set(Arc::downgrade(&server));
+        let config = server.config.lock().clone();
+        crate::configure::apply(&server, &config);
+        server
+    }
+
+    // Threads ----------------------------------------------------------------------------------
+
+    pub(crate) fn set_mailboxes(&self, mailboxes: Vec<Arc<Mailbox>>) {
+        assert!(self.mailboxes.set(mailboxes).is_ok(), "the threads are started once");
+    }
+
+    pub(crate) fn mailbox(&self, thread: usize) -> &Mailbox {
+        &self.mailboxes.get().expect("set before any thread starts")[thread]
+    }
+
+    /// The thread with the fewest connections; `own` if it is one of them.
+    pub(crate) fn least_loaded_thread(&self, own: usize) -> usize {
+        let mailboxes = self.mailboxes.get().expect("set before any thread starts");
+        let least = mailboxes.iter().enumerate().min_by_key(|(_, mailbox)| mailbox.load());
+        match least {
+            Some((index, mailbox)) if mailbox.load() < mailboxes[own].load() => index,
+            _ => own,
+        }
+    }
+
+    /// Adds a thread's counters to the totals.
+    pub(crate) fn collect(&self, worker: &mut Worker) {
+        let dirty = self.stats.collect(&mut worker.effects.counters);
+        if dirty > 0 {
+            self.dirty.fetch_add(dirty, Ordering::Relaxed);
+        }
+    }
+
+    /// How many I/O threads serve clients.
+    pub(crate) fn thread_count(&self) -> usize {
+        self.mailboxes.get().map_or(0, Vec::len)
+    }
+
+    /// The shared handle, for threads that outlive the caller; `None` before start-up is complete.
+    pub(crate) fn handle(&self) -> Option<Arc<Server>> {
+        self.this.get().and_then(Weak::upgrade)
+    }
+
+    pub(crate) fn run_script(&self, job: ScriptJob) {
+        self.scripts.push(job);
+    }
+
+    /// Whether a script has run for longer than `busy-reply-threshold`.
+    pub(crate) fn script_is_over_time(&self) -> bool {
+        let limit = self.limits.busy_script_ms.load(Ordering::Relaxed);
+        self.scripts
+            .running_for(self.clock.monotonic())
+            .is_some_and(|running| limit > 0 && running >= Duration::from_millis(limit))
+    }
+
+    /// Tells all threads that shards may have become free.
+    pub(crate) fn retry_parked(&self) {
+        for mailbox in self.mailboxes.get().into_iter().flatten() {
+            mailbox.send(Message::Retry);
+        }
+    }
+
+    // Clients ----------------------------------------------------------------------------------
+
+    /// Frame limits for authenticated clients.
+    pub(crate) fn frame_limits(&self) -> Limits {
+        Limits { bulk_len_max: self.settings.string_len_max(), ..Limits::AUTHENTICATED }
+    }
+
+    pub(crate) fn register_client(&self, card: Arc<ClientCard>) -> Client {
+        self.stats.connections_received.fetch_add(1, Ordering::Relaxed);
+        self.clients.add(Arc::clone(&card));
+        let auth = if self.settings.auth_required.load(Ordering::Relaxed) {
+            AuthState::Required
+        } else {
+            AuthState::Granted
+        };
+        Client::new(card, auth)
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.clients.len() >= self.limits.clients_max.load(Ordering::Relaxed)
+    }
+
+    /// Protected mode: without a password only this machine is served.
+    pub(crate) fn is_protected_from(&self, peer: IpAddr) -> bool {
+        !peer.is_loopback()
+            && self.limits.is_protected.load(Ordering::Relaxed)
+            && self.password.read().is_none()
+    }
+
+    pub(crate) fn kill(&self, id: u64) {
+        if let Some(thread) = self.clients.kill(id) {
+            self.mailbox(thread).send(Message::Kill(id));
+        }
+    }
+
+    /// Notes what a client has not read yet; one beyond its limit is closed.
+    pub(crate) fn note_backlog(&self, client: &ClientCard, unsent: usize, _now: UnixMillis) {
+        client.details.lock().output_buffer = unsent;
+        let hard = self.limits.output_hard_max.load(Ordering::Relaxed);
+        if hard > 0 && unsent > hard {
+            tracing::warn!(
+                client = client.id,
+                unsent,
+                "closed: its replies exceed client-output-buffer-limit"
+            );
+            self.stats.output_buffer_limit_disconnections.fetch_add(1, Ordering::Relaxed);
+            self.kill(client.id);
+        }
+    }
+
+    // Password ---------------------------------------------------------------------------------
+
+    pub(crate) fn set_password(&self, password: Option<&[u8]>) {
+        let digest = password.filter(|p| !p.is_empty()).map(|p| Sha256::digest(p).into());
+        self.settings.auth_required.store(digest.is_some(), Ordering::Relaxed);
+        *self.password.write() = digest;
+    }
+
+    /// Compares digests, in constant time.
+    pub(crate) fn password_matches(&self, given: &[u8]) -> bool {
+        let given: [u8; 32] = Sha256::digest(given).into();
+        match *self.password.read() {
+            Some(expected) => expected.ct_eq(&given).into(),
+            None => true,
+        }
+    }
+}
