@@ -186,7 +186,6 @@ fn settle(locked: &mut Locked<'_>, host: &dyn Host, effects: &mut Effects) -> u6
     locked.last_seq()
 }
 
-<<<<<<< HEAD
 /// What a nested call may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NestedRules {
@@ -194,7 +193,8 @@ pub struct NestedRules {
     pub read_only: bool,
     /// Run commands that need memory though it has reached `maxmemory`.
     pub allow_oom: bool,
-=======
+}
+
 /// Runs a command of the append log, as it was journalled: no gates, nothing expires, nothing is
 /// journalled again.
 ///
@@ -220,7 +220,6 @@ pub fn replay(
         Some(error) => Err(String::from_utf8_lossy(error.trim_ascii_end()).into_owned()),
         None => Ok(()),
     }
->>>>>>> main
 }
 
 /// Runs a call inside another one, for scripts: under the caller's locks and in its journal group.

@@ -28,14 +28,10 @@ pub use context::{Caller, CommandResult, Context, Outcome};
 pub use db::Db;
 pub use effects::{Counters, Effects, Records};
 pub use error::CommandError;
-<<<<<<< HEAD
 pub use execute::{
-    Busy, Call, NestedRules, Worker, execute, execute_nested, needs_script_thread,
+    Busy, Call, NestedRules, Worker, execute, execute_nested, needs_script_thread, replay,
 };
-=======
-pub use execute::{Busy, Call, Worker, execute, execute_nested, needs_script_thread, replay};
 pub use families::connection::REDIS_VERSION;
->>>>>>> main
 pub use families::scripting::{PHPREDIS_UNLOCK_SHA1, sha1_hex};
 pub use gates::{Admission, admit};
 pub use host::{ConfigSetRejected, Host, Log, ScriptCall, ScriptRef, Scripting, Settings, ShutdownMode};

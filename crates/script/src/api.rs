@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use guarda_commands::{sha1_hex, table};
+use guarda_commands::{REDIS_VERSION, sha1_hex, table};
 use guarda_resp::Protocol;
 use mlua::{Lua, MultiValue, Table, Value};
 
@@ -20,7 +20,7 @@ const REPLICATION_FLAGS: [(&str, i64); 5] =
 const LOG_LEN_MAX: usize = 1024;
 
 /// Creates the table.
-pub(crate) fn create(lua: &Lua, control: &Arc<Control>, version: &str) -> mlua::Result<Table> {
+pub(crate) fn create(lua: &Lua, control: &Arc<Control>) -> mlua::Result<Table> {
     let redis = lua.create_table()?;
     for (level, name) in LOG_LEVELS.iter().enumerate() {
         redis.raw_set(*name, level)?;
@@ -28,8 +28,8 @@ pub(crate) fn create(lua: &Lua, control: &Arc<Control>, version: &str) -> mlua::
     for (name, value) in REPLICATION_FLAGS {
         redis.raw_set(name, value)?;
     }
-    redis.raw_set("REDIS_VERSION", version)?;
-    redis.raw_set("REDIS_VERSION_NUM", version_number(version))?;
+    redis.raw_set("REDIS_VERSION", REDIS_VERSION)?;
+    redis.raw_set("REDIS_VERSION_NUM", version_number(REDIS_VERSION))?;
     redis.raw_set("error_reply", lua.create_function(error_reply)?)?;
     redis.raw_set("status_reply", lua.create_function(status_reply)?)?;
     redis.raw_set("sha1hex", lua.create_function(sha1hex)?)?;

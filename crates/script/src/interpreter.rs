@@ -60,7 +60,7 @@ impl Interpreter {
     ) -> mlua::Result<Interpreter> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
         let lua = Lua::new_with(libraries, LuaOptions::default())?;
-        let redis = api::create(&lua, control, &limits.redis_version)?;
+        let redis = api::create(&lua, control)?;
         let host = lua.create_table()?;
         host.raw_set("redis", &redis)?;
         add_error_functions(&lua, &host, limits, control)?;
@@ -71,7 +71,7 @@ impl Interpreter {
         lua.set_globals(seen)?;
         lua.gc_collect()?;
         lua.set_memory_limit(limits.memory_max)?;
-        let (hook_limits, hook_control) = (limits.clone(), Arc::clone(control));
+        let (hook_limits, hook_control) = (*limits, Arc::clone(control));
         let triggers = HookTriggers::new().every_nth_instruction(INSTRUCTIONS_PER_CHECK);
         lua.set_global_hook(triggers, move |_, _| {
             hook_control.tick(&hook_limits)?;
@@ -197,7 +197,7 @@ fn add_error_functions(
     limits: &ScriptLimits,
     control: &Arc<Control>,
 ) -> mlua::Result<()> {
-    let (caught_limits, caught_control) = (limits.clone(), Arc::clone(control));
+    let (caught_limits, caught_control) = (*limits, Arc::clone(control));
     let caught = lua.create_function(move |lua, value: Value| {
         caught_control.check_ended(&caught_limits)?;
         shown(lua, value)

@@ -34,8 +34,8 @@ use guarda_commands::Scripting;
 pub use engine::{LuaEngine, ScriptStatistics};
 pub use library::{EVALUATED_BYTES_MAX, EVALUATED_MAX};
 
-/// What scripts may use up, and what they are told of the server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What scripts may use up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScriptLimits {
     /// Most bytes of the interpreter's memory, compiled scripts included. A script that needs more
     /// ends in an error.
@@ -44,8 +44,6 @@ pub struct ScriptLimits {
     /// [`INSTRUCTIONS_PER_CHECK`]; 0: no limit. Once a script has written it is not ended, since
     /// half of its writes would stay.
     pub instructions_max: u64,
-    /// `redis.REDIS_VERSION`, three numbers.
-    pub redis_version: String,
 }
 
 impl Default for ScriptLimits {
@@ -53,7 +51,6 @@ impl Default for ScriptLimits {
         ScriptLimits {
             memory_max: 256 << 20,
             instructions_max: 0,
-            redis_version: "7.2.0".to_owned(),
         }
     }
 }
