@@ -70,8 +70,7 @@ fn wrong_argument(lua: &Lua) -> mlua::Result<Table> {
 fn error_reply(lua: &Lua, args: MultiValue) -> mlua::Result<Table> {
     let Some(text) = only_string(args) else { return wrong_argument(lua) };
     let text = text.strip_prefix(b"-").unwrap_or(&text);
-    let text =
-        if text.contains(&b' ') { text.to_vec() } else { [b"ERR ", text].concat() };
+    let text = if text.contains(&b' ') { text.to_vec() } else { [b"ERR ", text].concat() };
     Raised::new(text).to_table(lua)
 }
 

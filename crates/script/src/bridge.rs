@@ -76,17 +76,16 @@ impl<'s, 'a, 'k> Session<'s, 'a, 'k> {
         }
         let Scratch { bytes, ends, reply } = scratch;
         let mut start = 0;
-        let args: SmallVec<[&[u8]; 8]> = ends
-            .iter()
-            .map(|&end| &bytes[std::mem::replace(&mut start, end)..end])
-            .collect();
+        let args: SmallVec<[&[u8]; 8]> =
+            ends.iter().map(|&end| &bytes[std::mem::replace(&mut start, end)..end]).collect();
+        let rules = NestedRules {
+            read_only: self.read_only,
+            // Half of its writes would be worse than a few more.
+            allow_oom: self.allow_oom || self.control.is_writing(),
+        };
         if !self.read_only && is_write(&args) {
             self.control.begin_writing()?;
         }
-        let rules = NestedRules {
-            read_only: self.read_only,
-            allow_oom: self.allow_oom || self.control.is_writing(),
-        };
         reply.clear();
         let protocol = self.control.protocol();
         let cx = &mut **self.cx.borrow_mut();

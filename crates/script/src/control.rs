@@ -69,8 +69,7 @@ impl Control {
 
     /// The script is about to call a write command; fails if it was killed before that.
     pub(crate) fn begin_writing(&self) -> Result<(), Raised> {
-        let _ =
-            self.state.compare_exchange(RUNNING, WRITING, Ordering::AcqRel, Ordering::Acquire);
+        let _ = self.state.compare_exchange(RUNNING, WRITING, Ordering::AcqRel, Ordering::Acquire);
         self.check_killed()
     }
 

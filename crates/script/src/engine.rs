@@ -82,9 +82,9 @@ impl LuaEngine {
         let mut checker = self.checker.lock();
         let checker = match &mut *checker {
             Some(checker) => checker,
-            empty => empty.insert(
-                Checker::new(&self.limits).map_err(|error| internal_error(&error))?,
-            ),
+            empty => {
+                empty.insert(Checker::new(&self.limits).map_err(|error| internal_error(&error))?)
+            }
         };
         compile(&checker.lua, body).map(drop)
     }

@@ -239,8 +239,5 @@ pub(crate) fn compile(lua: &Lua, body: &[u8]) -> Result<Function, CommandError> 
 }
 
 fn compile_error(error: &mlua::Error) -> CommandError {
-    CommandError::owned(format!(
-        "ERR Error compiling script (new function): {}",
-        first_line(error)
-    ))
+    CommandError::owned(format!("ERR Error compiling script (new function): {}", first_line(error)))
 }

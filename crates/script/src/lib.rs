@@ -48,10 +48,7 @@ pub struct ScriptLimits {
 
 impl Default for ScriptLimits {
     fn default() -> Self {
-        ScriptLimits {
-            memory_max: 256 << 20,
-            instructions_max: 0,
-        }
+        ScriptLimits { memory_max: 256 << 20, instructions_max: 0 }
     }
 }
 

@@ -60,6 +60,14 @@ function globals.setmetatable(t, metatable)
   return setmetatable(t, metatable)
 end
 
+-- What a proxy shows in place of its metatable cannot be nil.
+local getmetatable = raw.getmetatable
+function globals.getmetatable(value)
+  local metatable = getmetatable(value)
+  if metatable == false and behind[value] then return nil end
+  return metatable
+end
+
 function globals.next(t, k)
   expect_table(t, "next")
   return next(behind[t] or t, k)
@@ -74,6 +82,18 @@ function globals.pairs(t)
     for k, v in next, real do t[k] = v end
   end
   return next, t, nil
+end
+
+-- These write behind a table's metatable.
+local table = {}
+for name, f in next, raw.table do table[name] = f end
+for _, name in next, { "insert", "remove", "sort" } do
+  local original = raw.table[name]
+  table[name] = function(t, ...)
+    expect_table(t, name)
+    if behind[t] then error(READONLY, 0) end
+    return original(t, ...)
+  end
 end
 
 -- Errors ----------------------------------------------------------------------------------------
@@ -208,7 +228,7 @@ end
 -- The world -------------------------------------------------------------------------------------
 
 local KEPT = {
-  "_VERSION", "assert", "error", "gcinfo", "getmetatable", "ipairs", "rawequal", "select",
+  "_VERSION", "assert", "error", "gcinfo", "ipairs", "rawequal", "select",
   "tonumber", "tostring", "type",
 }
 for _, name in next, KEPT do globals[name] = raw[name] end
@@ -218,7 +238,7 @@ globals.coroutine = readonly(coroutine)
 globals.math = readonly(raw.math)
 globals.redis = readonly(redis)
 globals.string = readonly(string)
-globals.table = readonly(raw.table)
+globals.table = readonly(table)
 
 setmetatable(globals, {
   __index = function(_, name)
@@ -229,7 +249,7 @@ local proxy = readonly(globals, readonly({}))
 globals._G = proxy
 
 -- Methods of strings, `s:upper()`.
-local strings = raw.getmetatable("")
+local strings = getmetatable("")
 strings.__index = string
 strings.__metatable = readonly({ __index = globals.string })
 

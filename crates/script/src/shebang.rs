@@ -87,9 +87,8 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: Result<(Declared, &str), &str>) {
         let got = split(text.as_bytes()).map_err(|error| error.to_string());
-        let expected = expected
-            .map(|(declared, body)| (declared, body.as_bytes()))
-            .map_err(ToOwned::to_owned);
+        let expected =
+            expected.map(|(declared, body)| (declared, body.as_bytes())).map_err(ToOwned::to_owned);
         assert_eq!(got, expected, "{text:?}");
     }
 
@@ -106,7 +105,10 @@ mod tests {
         check("#!lua  flags=no-writes \nx", Ok((no_writes, "\nx")));
         check("#!lua 'flags=no-writes'\nx", Ok((no_writes, "\nx")));
         check("#!lua flags=no-writes flags=allow-oom\nx", Ok((both, "\nx")));
-        check("#!lua flags=no-writes,allow-oom,allow-stale,no-cluster,allow-cross-slot-keys\nx", Ok((both, "\nx")));
+        check(
+            "#!lua flags=no-writes,allow-oom,allow-stale,no-cluster,allow-cross-slot-keys\nx",
+            Ok((both, "\nx")),
+        );
         check("#!lua", Err("ERR Invalid script shebang"));
         check("#!\nx", Err("ERR Unexpected engine in script shebang: #!"));
         check("#!js\nx", Err("ERR Unexpected engine in script shebang: #!js"));
