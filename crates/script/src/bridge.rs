@@ -92,9 +92,8 @@ impl<'s, 'a, 'k> Session<'s, 'a, 'k> {
         if let Err(refusal) = execute_nested(cx, &args, protocol, rules, reply) {
             return Ok(Err(Raised { text: refusal.to_string().into_bytes(), by_command: true }));
         }
-        let frame = match decode(reply) {
-            Ok(Some((frame, _))) => frame,
-            Ok(None) | Err(_) => return Ok(Err(Raised::new("ERR reply too deep or too long"))),
+        let Ok(Some((frame, _))) = decode(reply) else {
+            return Ok(Err(Raised::new("ERR reply too deep or too long")));
         };
         if reply.capacity() > SCRATCH_KEPT_MAX {
             *reply = Vec::new();

@@ -4,9 +4,8 @@ use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use guarda_commands::CommandError;
 use guarda_resp::Protocol;
-use parking_lot::Mutex;
 
-use crate::failure::{Failure, Raised};
+use crate::failure::Raised;
 use crate::{INSTRUCTIONS_PER_CHECK, ScriptLimits};
 
 /// No script runs.
@@ -28,8 +27,6 @@ pub(crate) struct Control {
     instructions: AtomicU64,
     /// Bytes the interpreter held after the last script.
     pub(crate) memory_used: AtomicUsize,
-    /// Why the running script failed, left by the error handler.
-    pub(crate) failure: Mutex<Option<Failure>>,
 }
 
 impl Control {
@@ -37,7 +34,6 @@ impl Control {
     pub(crate) fn begin(&self) {
         self.protocol.store(2, Ordering::Relaxed);
         self.instructions.store(0, Ordering::Relaxed);
-        *self.failure.lock() = None;
         self.state.store(RUNNING, Ordering::Release);
     }
 

@@ -1,5 +1,7 @@
 //! Errors on their way from where they were raised to the wire.
 
+use std::borrow::Cow;
+
 use mlua::{Lua, Table, Value};
 
 /// Name of the sandbox's own chunk, whose functions are never where a script failed.
@@ -55,19 +57,30 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// What the error handler sees, at the point of failure.
-    pub(crate) fn at_handler(lua: &Lua, value: &Value) -> Failure {
+    /// What the error handler returns in place of the error, at the point of failure.
+    pub(crate) fn note(lua: &Lua, value: &Value) -> mlua::Result<Table> {
         let (text, counted) = describe(lua, value);
-        Failure { text, location: locate(lua), counted }
+        let table = Raised { text, by_command: counted }.to_table(lua)?;
+        if let Some((source, line)) = locate(lua) {
+            table.raw_set("source", source)?;
+            table.raw_set("line", line)?;
+        }
+        Ok(table)
     }
 
-    /// A failure that never reached the handler: of memory, or in the handler itself.
-    pub(crate) fn without_handler(lua: &Lua, value: &Value) -> Failure {
+    /// What a script left that did not end well: the handler's note, or the bare error where there
+    /// was no memory for the handler.
+    pub(crate) fn of_value(lua: &Lua, value: &Value) -> Failure {
         let (text, counted) = describe(lua, value);
-        Failure { text, location: None, counted }
+        let location = value.as_table().and_then(|note| {
+            let source: String = note.raw_get("source").ok()?;
+            let line: i64 = note.raw_get("line").ok()?;
+            Some(format!("{source}:{line}"))
+        });
+        Failure { text, location, counted }
     }
 
-    /// As [`Failure::without_handler`], for what the binding itself reports.
+    /// What the binding itself reports.
     pub(crate) fn of_binding(error: &mlua::Error) -> Failure {
         let (text, counted) = of_error(error);
         Failure { text, location: None, counted }
@@ -134,13 +147,13 @@ fn plain_text(lua: &Lua, value: &Value) -> Option<Vec<u8>> {
     }
 }
 
-/// The innermost line of the script's own on the stack below the running callback.
-fn locate(lua: &Lua) -> Option<String> {
+/// The innermost chunk and line of the script's own on the stack below the running callback.
+fn locate(lua: &Lua) -> Option<(String, usize)> {
     (1..LEVELS_MAX).find_map(|level| {
         lua.inspect_stack(level, |debug| {
-            let source = debug.source().source.map(|source| source.into_owned())?;
+            let source = debug.source().source.map(Cow::into_owned)?;
             let line = debug.current_line()?;
-            (source != PRELUDE_NAME).then(|| format!("{source}:{line}"))
+            (source != PRELUDE_NAME).then_some((source, line))
         })
         .flatten()
     })

@@ -155,10 +155,7 @@ impl Interpreter {
                 write_reply(&self.fields, self.control.protocol(), &value, &mut cx.reply)
                     .map_err(|error| Failure::of_binding(&error))
             }
-            Ok((false, value)) => {
-                let noted = self.control.failure.lock().take();
-                Err(noted.unwrap_or_else(|| Failure::without_handler(&self.lua, &value)))
-            }
+            Ok((false, value)) => Err(Failure::of_value(&self.lua, &value)),
             Err(error) => Err(Failure::of_binding(&error)),
         }
     }
@@ -202,11 +199,7 @@ fn add_error_functions(
         caught_control.check_ended(&caught_limits)?;
         shown(lua, value)
     })?;
-    let noted = Arc::clone(control);
-    let handler = lua.create_function(move |lua, value: Value| {
-        *noted.failure.lock() = Some(Failure::at_handler(lua, &value));
-        Ok(())
-    })?;
+    let handler = lua.create_function(|lua, value: Value| Failure::note(lua, &value))?;
     host.raw_set("caught", caught)?;
     host.raw_set("shown", lua.create_function(|lua, value: Value| shown(lua, value))?)?;
     host.raw_set("handler", handler)

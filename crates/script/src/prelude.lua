@@ -14,7 +14,7 @@ for name, value in pairs(_G) do raw[name] = value end
 local error, type, tostring, tonumber = raw.error, raw.type, raw.tostring, raw.tonumber
 local next, rawget, rawset, setmetatable = raw.next, raw.rawget, raw.rawset, raw.setmetatable
 local pcall, xpcall, loadstring, load = raw.pcall, raw.xpcall, raw.loadstring, raw.load
-local collectgarbage = raw.collectgarbage
+local collectgarbage, select = raw.collectgarbage, raw.select
 local find, byte, sub = string.find, string.byte, string.sub
 
 -- Read-only tables ------------------------------------------------------------------------------
@@ -111,7 +111,10 @@ local function after_pcall(ok, e, ...)
   return false, e
 end
 
-function globals.pcall(...) return after_pcall(pcall(...)) end
+function globals.pcall(...)
+  if select("#", ...) == 0 then return false, "bad argument #1 to 'pcall' (value expected)" end
+  return after_pcall(pcall(...))
+end
 
 local function after_caught(ok, e, ...)
   if ok then return ok, e, ... end

@@ -92,7 +92,7 @@ impl ValueWriter<'_, '_> {
             self.reply.error_bytes(&text.as_bytes());
         } else if let Value::String(text) = table.raw_get(&fields.ok)? {
             self.reply.simple_bytes(&text.as_bytes());
-        } else if let Some(number) = number(table.raw_get(&fields.double)?) {
+        } else if let Some(number) = number(&table.raw_get(&fields.double)?) {
             self.reply.double(number);
         } else if let Value::Table(map) = table.raw_get(&fields.map)? {
             self.map(&map, depth)?;
@@ -156,10 +156,10 @@ impl ValueWriter<'_, '_> {
     }
 }
 
-fn number(value: Value) -> Option<f64> {
+fn number(value: &Value) -> Option<f64> {
     match value {
-        Value::Integer(number) => Some(number as f64),
-        Value::Number(number) => Some(number),
+        Value::Integer(number) => Some(*number as f64),
+        Value::Number(number) => Some(*number),
         _ => None,
     }
 }
@@ -167,5 +167,5 @@ fn number(value: Value) -> Option<f64> {
 /// The integer part; what has none is what the processor Redis runs on makes of it.
 fn truncated(number: f64) -> i64 {
     const BOUND: f64 = 9_223_372_036_854_775_808.0;
-    if number >= -BOUND && number < BOUND { number as i64 } else { i64::MIN }
+    if (-BOUND..BOUND).contains(&number) { number as i64 } else { i64::MIN }
 }

@@ -114,6 +114,11 @@ fn errors_say_which_script_and_line_failed() {
     );
     bench.check("local _, e = xpcall(function() redis.call('GET', 'h') end, function(e) return type(e) .. e.err end) return e", &format!("$70\r\ntable{wrong_type}\r\n"));
     bench.check("local co = coroutine.create(function() redis.call('GET', 'h') end) local _, e = coroutine.resume(co) return type(e) .. tostring(e.ignore_error_stats_update)", "$9\r\ntabletrue\r\n");
+    bench.check(
+        "local _, e = load(function() error('x') end) return e",
+        "-ERR user_script:1: x\r\n",
+    );
+    bench.check("return pcall()", "$-1\r\n");
     bench.check_error("error('boom')", "ERR user_script:1: boom{}1.");
     bench.check_error("error('boom', 0)", "ERR boom{}1.");
     bench.check_error("error({err='MY boom'})", "MY boom{}1.");

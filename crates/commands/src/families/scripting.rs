@@ -186,6 +186,9 @@ fn eval(
         return unlock(cx, args);
     }
     let script = args.bytes()?;
+    if by_sha1 && script.len() != PHPREDIS_UNLOCK_SHA1.len() {
+        return Err(CommandError::NoScript);
+    }
     let script = if by_sha1 { ScriptRef::Sha1(script) } else { ScriptRef::Text(script) };
     let count = args.integer()?;
     let rest = args.take_rest();

@@ -65,7 +65,7 @@ impl Bench {
         let host = &*self.host;
         match admit(args, &mut self.client, host) {
             Admission::Run(call) => {
-                let patience = Duration::from_secs(60);
+                let patience = Duration::from_mins(1);
                 execute(&call, &mut self.client, host, &mut self.worker, NOW, patience, &mut out)
                     .expect("nobody holds a lock for so long");
             }
