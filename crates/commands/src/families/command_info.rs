@@ -46,6 +46,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "docs",
         summary: "Returns what the documentation says about commands.",
+        note: "Without the history and the arguments.",
         since: "7.0.0",
         complexity: PER_COMMAND,
         arity: Arity::at_least(2),
