@@ -249,7 +249,8 @@ fn build(
             .map_err(|error| StartError::Log(error.to_string()))?,
         None => Journal::off(storage, layout, policy),
     };
-    let begins_log = wants_log && !journal.is_enabled();
+    // A log whose sync failed before the restart can only be trusted after a new base.
+    let begins_log = wants_log && (!journal.is_enabled() || journal.needs_rewrite());
     server.persistence.set_journal(journal);
     if begins_log {
         snapshots::rewrite_now(&server).map_err(StartError::Log)?;
