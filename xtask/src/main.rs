@@ -1,24 +1,54 @@
-//! The project's own commands.
+//! The project's own commands, run as `cargo xtask <command>`.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line program: results go to stdout, everything else to stderr"
+)]
+
+mod bench;
+mod build;
+mod demo;
+mod steps;
+mod tidy;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-mod bench;
-
+/// The project's own commands.
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "The project's own commands.")]
-struct Line {
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
     #[command(subcommand)]
-    command: Task,
+    command: Command,
 }
 
 #[derive(Subcommand)]
-enum Task {
-    /// Compares guarda with the Redis-compatible servers on the machine.
+enum Command {
+    /// Compare guarda with the Redis-compatible servers on the machine
     Bench(guarda_bench::Options),
+    /// Show a PHP farm that keeps its sessions in guarda: two web servers, one balancer, one browser
+    Demo(demo::Options),
+    /// Run everything that CI runs, in CI's order
+    Test(steps::Options),
+    /// Check the rules that neither rustfmt nor clippy knows
+    Tidy,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Line::parse().command {
-        Task::Bench(options) => bench::run(options),
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Bench(options) => bench::run(options),
+        Command::Demo(options) => demo::run(&options),
+        Command::Test(options) => steps::run(&options),
+        Command::Tidy => tidy::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

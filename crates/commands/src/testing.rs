@@ -169,6 +169,7 @@ pub(crate) fn nil() -> Vec<u8> {
 }
 
 /// An array of replies.
+#[allow(clippy::needless_pass_by_value, reason = "a list of expected replies is written in place")]
 pub(crate) fn array<const N: usize>(items: [Vec<u8>; N]) -> Vec<u8> {
     [format!("*{N}\r\n").into_bytes(), items.concat()].concat()
 }

@@ -262,3 +262,62 @@ impl Storage for DiskStorage {
         self.resolve(path)?.try_exists()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn scratch(name: &str) -> PathBuf {
+        let path =
+            std::env::temp_dir().join(format!("guarda-storage-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    #[test]
+    fn the_disk_appends_cuts_and_renames() {
+        let root = scratch("disk");
+        let storage = DiskStorage::open(&root).unwrap();
+        storage.create_dir("dir").unwrap();
+        storage.create_dir("dir").unwrap();
+        let file = storage.open("dir/a", OpenMode::Create).unwrap();
+        write_all(&*file, b"12345").unwrap();
+        file.set_len(2).unwrap();
+        write_all(&*file, b"x").unwrap();
+        file.sync_data().unwrap();
+        storage.rename("dir/a", "dir/b").unwrap();
+        storage.sync_dir("dir").unwrap();
+        storage.sync_dir("").unwrap();
+        let again = storage.open("dir/b", OpenMode::Append).unwrap();
+        write_all(&*again, b"y").unwrap();
+        let mut content = String::new();
+        io::Read::read_to_string(&mut FileReader::new(again), &mut content).unwrap();
+        assert_eq!(content, "12xy");
+        assert_eq!(storage.list("dir").unwrap(), ["b"]);
+        assert!(storage.exists("dir/b").unwrap() && !storage.exists("dir/a").unwrap());
+        let mode = fs::metadata(root.join("dir/b")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "sessions are the owner's alone");
+        assert!(storage.open("dir/b", OpenMode::Create).unwrap().is_empty().unwrap());
+        storage.remove("dir/b").unwrap();
+        assert!(storage.open("dir/b", OpenMode::Append).is_err());
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn nothing_outside_of_the_root_is_reached_and_one_process_has_it() {
+        let root = scratch("root");
+        let storage = DiskStorage::open(&root).unwrap();
+        for path in ["../x", "/etc/passwd", "dir/../../x"] {
+            let error = storage.open(path, OpenMode::Create).err().unwrap();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{path}");
+        }
+        let lock = storage.try_lock().unwrap();
+        assert!(lock.is_some());
+        assert!(DiskStorage::open(&root).unwrap().try_lock().unwrap().is_none());
+        drop(lock);
+        assert!(storage.try_lock().unwrap().is_some());
+        assert!(DiskStorage::open(root.join("none")).is_err());
+        fs::remove_dir_all(root).unwrap();
+    }
+}

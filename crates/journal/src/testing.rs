@@ -22,6 +22,8 @@ pub enum Fault {
     Short,
     /// From this call on the disk is full; a write writes half first.
     Full,
+    /// This call and the four after it get an I/O error. A write writes half first.
+    Outage,
     /// From this call on everything gets an I/O error, as when the process were dead: whatever the
     /// code under test does to clean up is not done. A write writes half first.
     Dead,
@@ -29,7 +31,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Error, Self::Short, Self::Full, Self::Dead];
+    pub const ALL: [Self; 5] = [Self::Error, Self::Short, Self::Full, Self::Outage, Self::Dead];
 }
 
 /// What a crash leaves.
@@ -70,6 +72,8 @@ struct State {
     write_error_due: bool,
     /// From now on all calls fail.
     dead: bool,
+    /// So many calls more fail.
+    outage: u8,
     /// From now on writes fail for lack of space.
     full: bool,
 }
@@ -88,6 +92,10 @@ impl State {
         if self.dead {
             return Verdict::Fail(io::ErrorKind::Other);
         }
+        if self.outage > 0 {
+            self.outage -= 1;
+            return Verdict::Fail(io::ErrorKind::Other);
+        }
         let planned = match self.plan {
             Some((n, fault)) if n == call => {
                 self.plan = None;
@@ -97,8 +105,9 @@ impl State {
         };
         match planned {
             Some(Fault::Error) => Verdict::Fail(io::ErrorKind::Other),
-            Some(Fault::Dead) => {
-                self.dead = true;
+            Some(fault @ (Fault::Dead | Fault::Outage)) => {
+                self.dead = fault == Fault::Dead;
+                self.outage = 4;
                 if is_write { Verdict::Half } else { Verdict::Fail(io::ErrorKind::Other) }
             }
             Some(Fault::Full | Fault::Short) if is_write => {
@@ -157,12 +166,7 @@ impl MemoryStorage {
     pub fn repair(&self) {
         let mut state = self.state.lock();
         (state.plan, state.dead, state.full, state.write_error_due) = (None, false, false, false);
-    }
-
-    /// Whether a lasting fault is on.
-    pub fn is_broken(&self) -> bool {
-        let state = self.state.lock();
-        state.dead || state.full
+        state.outage = 0;
     }
 
     /// A new storage with what is left after a crash. Handles of this one do not reach it.

@@ -59,6 +59,8 @@ struct Life {
     /// How many of them survive a loss of power.
     durable: usize,
     next: u64,
+    /// The log is being switched on: until it is, nobody is promised anything.
+    enabling: bool,
 }
 
 impl Life {
@@ -73,6 +75,7 @@ impl Life {
             acknowledged: 0,
             durable: 0,
             next: 0,
+            enabling: false,
         }
     }
 
@@ -89,6 +92,11 @@ impl Life {
         if self.journal.refuses_writes().is_some() && !self.recover() {
             return;
         }
+        self.execute();
+    }
+
+    /// A write that has passed the gate.
+    fn execute(&mut self) {
         self.next += 1;
         let value = format!("value-{}", self.next).into_bytes();
         let mut state = self.state().clone();
@@ -113,6 +121,9 @@ impl Life {
     }
 
     fn acknowledge(&mut self, durable: bool) {
+        if self.enabling || !self.journal.is_enabled() {
+            return;
+        }
         self.acknowledged = self.executed();
         if durable {
             self.durable = self.executed();
@@ -149,7 +160,6 @@ impl Life {
     }
 
     fn base(
-        &self,
         rewrite: &Rewrite,
         state: &State,
     ) -> Result<guarda_journal::snapshot::SnapshotFile, RewriteError> {
@@ -171,15 +181,20 @@ impl Life {
     /// A rewrite with `writes` writes between its steps.
     fn rewrite(&mut self, writes: usize) -> Result<(), RewriteError> {
         let mut rewrite = self.journal.prepare_rewrite()?;
+        self.enabling = rewrite.enables();
         (0..writes).for_each(|_| self.write());
         // One that nobody has committed yet: it belongs to the old increment.
-        self.journal.append(0, &[b"SET", b"left", b"uncommitted"]);
+        self.next += 1;
+        let value = format!("uncommitted-{}", self.next).into_bytes();
+        self.journal.append(1, &[b"SET", b"left", &value]);
         let mut state = self.state().clone();
-        state.insert((0, b"left".to_vec()), b"uncommitted".to_vec());
+        state.insert((1, b"left".to_vec()), value);
         self.states.push(state.clone());
         self.journal.rotate(&mut rewrite);
+        // One that had passed the gate whatever the health of the log.
+        self.execute();
         (0..writes).for_each(|_| self.write());
-        let base = match self.base(&rewrite, &state) {
+        let base = match Self::base(&rewrite, &state) {
             Ok(base) => base,
             Err(error) => {
                 self.journal.abort_rewrite(rewrite);
@@ -187,9 +202,8 @@ impl Life {
             }
         };
         (0..writes).for_each(|_| self.write());
-        let enables = rewrite.enables();
         self.journal.finish_rewrite(rewrite, base)?;
-        if enables {
+        if std::mem::take(&mut self.enabling) {
             self.acknowledge(true);
         }
         Ok(())
@@ -201,6 +215,9 @@ impl Life {
         self.survived(&state, self.acknowledged, "restart");
         self.states.truncate(self.states.iter().rposition(|known| *known == state).unwrap() + 1);
         self.journal = journal;
+        if self.journal.needs_rewrite() && self.rewrite(0).is_err() {
+            return false;
+        }
         self.acknowledge(true);
         true
     }
@@ -273,6 +290,7 @@ impl Life {
             // Life goes on from there.
             let mut second = Self::new(&storage, self.policy);
             (second.states, second.journal) = (vec![state], journal);
+            second.recover();
             second.write();
             second.rewrite(1).unwrap();
             second.write();

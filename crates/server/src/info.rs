@@ -108,8 +108,7 @@ fn clients(server: &Server, text: &mut Text) {
 }
 
 fn human(bytes: u64) -> String {
-    const UNITS: [(&str, f64); 3] =
-        [("G", 1_073_741_824.0), ("M", 1_048_576.0), ("K", 1024.0)];
+    const UNITS: [(&str, f64); 3] = [("G", 1_073_741_824.0), ("M", 1_048_576.0), ("K", 1024.0)];
     let value = bytes as f64;
     UNITS
         .iter()
@@ -248,4 +247,3 @@ fn keyspace(server: &Server, text: &mut Text) {
         }
     }
 }
-

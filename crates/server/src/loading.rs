@@ -115,6 +115,9 @@ fn check_db(db: u32, server: &Server) -> Result<(), ApplyError> {
     if db < databases {
         return Ok(());
     }
-    Err(format!("the file uses database {db}; set `databases` to at least {} (now {databases})", db + 1)
-        .into())
+    Err(format!(
+        "the file uses database {db}; set `databases` to at least {} (now {databases})",
+        db + 1
+    )
+    .into())
 }

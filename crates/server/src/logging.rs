@@ -68,10 +68,8 @@ pub(crate) fn start(level: LogLevel, file: Option<&Path>) -> io::Result<()> {
         }
     };
     let (filter, handle) = reload::Layer::new(filter(level));
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(output)
-        .with_ansi(false)
-        .with_target(false);
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(output).with_ansi(false).with_target(false);
     // A second server in one process (tests) goes on with the first one's log.
     if tracing_subscriber::registry().with(filter).with(lines).try_init().is_ok() {
         let _ = LEVEL.set(handle);

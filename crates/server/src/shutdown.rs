@@ -48,7 +48,9 @@ fn make_safe(server: &Server, mode: ShutdownMode) -> std::io::Result<()> {
     let synced = server.persistence.sync_at_end();
     let saved = match (save, locked) {
         (true, Some(locked)) => snapshots::save_locked(server, locked),
-        (true, None) => snapshots::save_now(server).map_err(|e| std::io::Error::other(e.to_string())),
+        (true, None) => {
+            snapshots::save_now(server).map_err(|e| std::io::Error::other(e.to_string()))
+        }
         (false, locked) => {
             std::mem::forget(locked);
             Ok(())

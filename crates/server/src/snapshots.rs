@@ -134,7 +134,12 @@ impl<'s> Snapshot<'s> {
     }
 
     /// Writes the snapshot as an RDB file's content into `sink`.
-    pub(crate) fn write(mut self, sink: impl io::Write, header: &RdbHeader<'_>, checksum: bool) -> io::Result<()> {
+    pub(crate) fn write(
+        mut self,
+        sink: impl io::Write,
+        header: &RdbHeader<'_>,
+        checksum: bool,
+    ) -> io::Result<()> {
         let mut writer = RdbWriter::new(sink, header, checksum)?;
         let mut db = None;
         while self.next < SHARDS {
@@ -303,7 +308,10 @@ pub(crate) fn save_locked(server: &Server, mut locked: Locked<'_>) -> io::Result
 }
 
 /// BGSAVE.
-pub(crate) fn background_save(server: &Server, schedule: bool) -> Result<&'static str, CommandError> {
+pub(crate) fn background_save(
+    server: &Server,
+    schedule: bool,
+) -> Result<&'static str, CommandError> {
     let mut progress = server.persistence.progress.lock();
     match progress.activity {
         Activity::Saving => Err(SAVE_RUNS),
@@ -360,9 +368,9 @@ fn spawn(server: &Server, work: impl FnOnce(&Server) + Send + 'static) {
 pub(crate) fn background_rewrite(server: &Server) -> Result<&'static str, CommandError> {
     let mut progress = server.persistence.progress.lock();
     match progress.activity {
-        Activity::Rewriting => Err(CommandError::text(
-            "ERR Background append only file rewriting already in progress",
-        )),
+        Activity::Rewriting => {
+            Err(CommandError::text("ERR Background append only file rewriting already in progress"))
+        }
         Activity::Saving => {
             progress.rewrite_scheduled = true;
             Ok("Background append only file rewriting scheduled")

@@ -249,7 +249,8 @@ fn build(
             .map_err(|error| StartError::Log(error.to_string()))?,
         None => Journal::off(storage, layout, policy),
     };
-    let begins_log = wants_log && !journal.is_enabled();
+    // A log whose sync failed before the restart can only be trusted after a new base.
+    let begins_log = wants_log && (!journal.is_enabled() || journal.needs_rewrite());
     server.persistence.set_journal(journal);
     if begins_log {
         snapshots::rewrite_now(&server).map_err(StartError::Log)?;
@@ -280,9 +281,8 @@ fn listen(config: &Config) -> Result<Vec<Listener>, StartError> {
         }
     }
     if let Some(path) = &config.unixsocket {
-        let listener = bind_unix(path, config.unixsocketperm).map_err(|source| {
-            StartError::Listen { address: path.display().to_string(), source }
-        })?;
+        let listener = bind_unix(path, config.unixsocketperm)
+            .map_err(|source| StartError::Listen { address: path.display().to_string(), source })?;
         listeners.push(listener);
     }
     if listeners.is_empty() {
@@ -296,8 +296,7 @@ fn listen_on(
     config: &Config,
     listeners: &mut Vec<Listener>,
 ) -> Result<(), StartError> {
-    let failed =
-        |source| StartError::Listen { address: format!("{bind}:{}", config.port), source };
+    let failed = |source| StartError::Listen { address: format!("{bind}:{}", config.port), source };
     let addresses: Vec<SocketAddr> = match &bind.host {
         BindHost::Ip(ip) => vec![SocketAddr::new(*ip, config.port)],
         BindHost::Name(name) => match (name.as_str(), config.port).to_socket_addrs() {
@@ -310,9 +309,7 @@ fn listen_on(
     for address in addresses {
         match bind_tcp(address, config.tcp_backlog) {
             Ok(listener) => listeners.push(listener),
-            Err(source)
-                if bind.optional && source.kind() != io::ErrorKind::AddrInUse =>
-            {
+            Err(source) if bind.optional && source.kind() != io::ErrorKind::AddrInUse => {
                 tracing::debug!(%address, %source, "an optional address is not there");
             }
             Err(source) => return Err(failed(source)),

@@ -211,7 +211,11 @@ impl Server {
         client.details.lock().output_buffer = unsent;
         let hard = self.limits.output_hard_max.load(Ordering::Relaxed);
         if hard > 0 && unsent > hard {
-            tracing::warn!(client = client.id, unsent, "closed: its replies exceed client-output-buffer-limit");
+            tracing::warn!(
+                client = client.id,
+                unsent,
+                "closed: its replies exceed client-output-buffer-limit"
+            );
             self.stats.output_buffer_limit_disconnections.fetch_add(1, Ordering::Relaxed);
             self.kill(client.id);
         }

@@ -1,6 +1,8 @@
 //! When keys expire: the EXPIRE and TTL families and PERSIST.
 
-use guarda_store::UnixMillis;
+use std::cmp::Ordering;
+
+use guarda_store::{Record, UnixMillis};
 use itoa::Buffer;
 
 use crate::args::Args;
@@ -92,51 +94,64 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
 ];
 
 /// When an EXPIRE is carried out, told by the expiry that is there.
-#[derive(Default)]
 struct Condition {
-    only_without: bool,
-    only_with: bool,
-    only_later: bool,
-    only_earlier: bool,
+    /// NX and XX.
+    presence: Presence,
+    /// GT (greater) and LT (less): how the new expiry must compare to the old.
+    order: Option<Ordering>,
+}
+
+enum Presence {
+    Any,
+    Without,
+    With,
 }
 
 impl Condition {
     fn parse(args: &mut Args<'_>) -> Result<Condition, CommandError> {
-        let mut condition = Condition::default();
+        let (mut without, mut with, mut later, mut earlier) = (false, false, false, false);
         while !args.is_empty() {
-            if args.take_word("NX") {
-                condition.only_without = true;
-            } else if args.take_word("XX") {
-                condition.only_with = true;
-            } else if args.take_word("GT") {
-                condition.only_later = true;
-            } else if args.take_word("LT") {
-                condition.only_earlier = true;
-            } else {
+            let options =
+                [("NX", &mut without), ("XX", &mut with), ("GT", &mut later), ("LT", &mut earlier)];
+            let Some((_, option)) = options.into_iter().find(|(word, _)| args.take_word(word))
+            else {
                 let word = String::from_utf8_lossy(args.bytes()?);
                 return Err(CommandError::owned(format!("ERR Unsupported option {word}")));
-            }
+            };
+            *option = true;
         }
-        let compares = condition.only_later || condition.only_earlier;
-        if condition.only_without && (condition.only_with || compares) {
+        if without && (with || later || earlier) {
             return Err(CommandError::text(
                 "ERR NX and XX, GT or LT options at the same time are not compatible",
             ));
         }
-        if condition.only_later && condition.only_earlier {
+        if later && earlier {
             return Err(CommandError::text(
                 "ERR GT and LT options at the same time are not compatible",
             ));
         }
-        Ok(condition)
+        let presence = match (without, with) {
+            (true, _) => Presence::Without,
+            (_, true) => Presence::With,
+            _ => Presence::Any,
+        };
+        let order = match (later, earlier) {
+            (true, _) => Some(Ordering::Greater),
+            (_, true) => Some(Ordering::Less),
+            _ => None,
+        };
+        Ok(Condition { presence, order })
     }
 
     /// Whether an expiry at `new` may replace `old`; no expiry counts as the latest of all.
     fn allows(&self, old: Option<UnixMillis>, new: UnixMillis) -> bool {
-        !(self.only_without && old.is_some()
-            || self.only_with && old.is_none()
-            || self.only_later && old.is_none_or(|old| new <= old)
-            || self.only_earlier && old.is_some_and(|old| new >= old))
+        let present = match self.presence {
+            Presence::Any => true,
+            Presence::Without => old.is_none(),
+            Presence::With => old.is_some(),
+        };
+        let compared = old.map_or(Ordering::Less, |old| new.cmp(&old));
+        present && self.order.is_none_or(|order| order == compared)
     }
 }
 
@@ -152,7 +167,7 @@ fn expire(
     let amount = guarda_resp::number::parse_i64(amount).ok_or(CommandError::NotInteger)?;
     let at = unit.instant(amount, cx.db.now).ok_or(CommandError::InvalidExpire(command))?;
     let now = cx.db.now;
-    let done = match cx.db.peek(key).map(guarda_store::Record::expiry) {
+    let done = match cx.db.peek(key).map(Record::expiry) {
         Some(old) if condition.allows(old, at) => {
             if at <= now {
                 cx.db.delete(key);
@@ -197,7 +212,7 @@ fn time_of(
     time: fn(UnixMillis, UnixMillis) -> i64,
 ) -> CommandResult {
     let now = cx.db.now;
-    let answer = match cx.db.look(args.key()?).map(guarda_store::Record::expiry) {
+    let answer = match cx.db.look(args.key()?).map(Record::expiry) {
         None => -2,
         Some(None) => -1,
         Some(Some(at)) => time(at, now),

@@ -1,6 +1,6 @@
 //! Keys whatever they hold: DEL, EXISTS, TYPE, RENAME and their relatives.
 
-use guarda_store::Record;
+use guarda_store::ValueKind;
 
 use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
@@ -130,7 +130,7 @@ fn del(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 
 fn type_of(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let kind = cx.db.look(args.key()?).map(|record| record.value().kind());
-    cx.reply.simple(kind.map_or("none", guarda_store::ValueKind::name));
+    cx.reply.simple(kind.map_or("none", ValueKind::name));
     Ok(Outcome::Reply)
 }
 
@@ -178,7 +178,7 @@ fn copy(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     if target == cx.db.index && from == to {
         return Err(SAME_OBJECT);
     }
-    let copied = match cx.db.read(from).map(Record::clone) {
+    let copied = match cx.db.read(from).cloned() {
         Some(record) if replace || !cx.db.exists_in(target, to) => {
             cx.db.put(target, to, record);
             cx.db.count_changes(1);

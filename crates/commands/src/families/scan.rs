@@ -74,8 +74,7 @@ fn keys(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 /// A cursor as Redis reads it (C's `strtoul`): an optional sign and digits; nothing at all is 0.
 pub(crate) fn parse_cursor(text: &[u8]) -> Result<u64, CommandError> {
     let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
+        [sign @ (b'-' | b'+'), digits @ ..] => (*sign == b'-', digits),
         digits => (false, digits),
     };
     if digits.is_empty() && !text.is_empty() {
@@ -182,7 +181,6 @@ mod tests {
 
     use guarda_resp::Frame;
 
-    use super::*;
     use crate::testing::*;
 
     fn filled(keys: usize) -> Bench {

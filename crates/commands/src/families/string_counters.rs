@@ -35,7 +35,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         name: "incrby",
         summary: "Adds to an integer; a missing key counts as 0.",
         arity: Arity::exactly(3),
-        run: |cx, args| add_to_key(cx, args, |args| args.integer()),
+        run: |cx, args| add_to_key(cx, args, plain),
         ..INCR
     },
     CommandSpec {
@@ -54,6 +54,10 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         ..INCR
     },
 ];
+
+fn plain(args: &mut Args<'_>) -> Result<i64, CommandError> {
+    args.integer()
+}
 
 fn negated(args: &mut Args<'_>) -> Result<i64, CommandError> {
     let amount = args.integer()?;

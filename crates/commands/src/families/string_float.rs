@@ -2,6 +2,7 @@
 //! computes on x86-64 (C's `long double`), in integers, so that results are the same to the digit.
 
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 
 /// A finite number, `mantissa * 2^exponent`, or infinity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +35,7 @@ impl LongDouble {
             return None;
         }
         let (negative, magnitude) = match text {
-            [b'-', rest @ ..] => (true, rest),
-            [b'+', rest @ ..] => (false, rest),
+            [sign @ (b'-' | b'+'), rest @ ..] => (*sign == b'-', rest),
             rest => (false, rest),
         };
         let value = match magnitude {
@@ -222,10 +222,9 @@ impl Written {
 /// An optional sign and digits; cut off where it is out of any range.
 fn parse_exponent(text: &[u8]) -> Option<i32> {
     const EXPONENT_MAX: i32 = 1_000_000;
-    let (sign, digits) = match text {
-        [b'-', rest @ ..] => (-1, rest),
-        [b'+', rest @ ..] => (1, rest),
-        rest => (1, rest),
+    let (negative, digits) = match text {
+        [sign @ (b'-' | b'+'), rest @ ..] => (*sign == b'-', rest),
+        rest => (false, rest),
     };
     if digits.is_empty() {
         return None;
@@ -234,7 +233,7 @@ fn parse_exponent(text: &[u8]) -> Option<i32> {
         let digit = char::from(byte).to_digit(10)?;
         Some((value * 10 + digit as i32).min(EXPONENT_MAX))
     })?;
-    Some(sign * magnitude)
+    Some(if negative { -magnitude } else { magnitude })
 }
 
 /// An unsigned integer of any size, least significant word first, no zero words at the top.
@@ -362,7 +361,7 @@ impl Big {
         }
         let mut text = groups.pop().unwrap_or(0).to_string();
         for group in groups.iter().rev() {
-            text.push_str(&format!("{group:09}"));
+            write!(text, "{group:09}").expect("a String takes all");
         }
         text.into_bytes()
     }

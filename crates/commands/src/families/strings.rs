@@ -17,7 +17,6 @@ pub(crate) const NEW: CommandSpec =
 
 const SET_ACCESS: KeyAccess = KeyAccess(&["RW", "access", "update", "variable_flags"]);
 const GETDEL_ACCESS: KeyAccess = KeyAccess(&["RW", "access", "delete"]);
-const NEW_KEY_ACCESS: KeyAccess = KeyAccess(&["OW", "insert"]);
 
 const READ_FAST: Flags = Flags::READONLY.union(Flags::FAST);
 const WRITE_MORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
@@ -66,7 +65,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         summary: "Stores a string if the key does not exist.",
         arity: Arity::exactly(3),
         flags: WRITE_MORE.union(Flags::FAST),
-        keys: Keys::at(1, NEW_KEY_ACCESS),
+        keys: Keys::at(1, KeyAccess::NEW),
         run: setnx,
         ..NEW
     },
@@ -129,7 +128,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         complexity: "O(N) where N is the number of keys to set.",
         arity: Arity::at_least(3),
         flags: WRITE_MORE,
-        keys: Keys::range(1, -1, 2, NEW_KEY_ACCESS),
+        keys: Keys::range(1, -1, 2, KeyAccess::NEW),
         tips: &["request_policy:multi_shard", "response_policy:agg_min"],
         run: msetnx,
         ..NEW

@@ -61,6 +61,12 @@ impl AofLayout {
         format!("temp-{}.manifest", self.name)
     }
 
+    /// Present while a sync has failed and no new base made up for it. It need not be durable: a
+    /// loss of power takes the doubtful pages with it.
+    pub(crate) fn doubt(&self) -> String {
+        format!("{}.sync-failed", self.name)
+    }
+
     pub(crate) fn temp_base(&self) -> String {
         format!("temp-{}.base.rdb", self.name)
     }

@@ -206,7 +206,8 @@ impl Journal {
     /// Goes on with a log that was just [loaded](crate::aof::load), at its end.
     ///
     /// What a crash left is made durable (it may have been read by clients from now on) and what it
-    /// left over is removed.
+    /// left over is removed. When a sync had failed in that process, the log comes back refusing
+    /// writes, and [`needs_rewrite`](Self::needs_rewrite).
     ///
     /// # Errors
     ///
@@ -217,11 +218,15 @@ impl Journal {
         manifest: Manifest,
         policy: SyncPolicy,
     ) -> io::Result<Self> {
-        let (books, output, base_size, size) = rewrite::resume(&storage, &layout, manifest)?;
-        let journal = Self::build(storage, layout, policy, books, output);
-        journal.base_size.store(base_size, Ordering::Relaxed);
-        journal.current_size.store(size, Ordering::Relaxed);
+        let resumed = rewrite::resume(&storage, &layout, manifest)?;
+        let journal = Self::build(storage, layout, policy, resumed.books, resumed.output);
+        journal.base_size.store(resumed.base_size, Ordering::Relaxed);
+        journal.current_size.store(resumed.size, Ordering::Relaxed);
         journal.buffer.lock().enabled = true;
+        if resumed.doubtful {
+            let error = io::Error::other("a sync failed before the last restart");
+            journal.sync_failed(&mut journal.output.lock(), error);
+        }
         Ok(journal)
     }
 
@@ -284,6 +289,31 @@ impl Journal {
                 encode_exec(bytes);
             }
             *selected = Some(group.last_db);
+        })
+    }
+
+    /// Appends commands that take effect together, each with its database and already encoded as a
+    /// RESP array: as MULTI … EXEC when there are several. Call it under all their shard locks.
+    pub fn append_encoded<'r>(
+        &self,
+        len: usize,
+        commands: impl Iterator<Item = (u32, &'r [u8])>,
+    ) -> Seq {
+        let mut buffer = self.buffer.lock();
+        if len == 0 {
+            return Seq(buffer.total);
+        }
+        buffer.record(|bytes, selected| {
+            for (n, (db, command)) in commands.enumerate() {
+                select(bytes, selected, db);
+                if n == 0 && len > 1 {
+                    encode_multi(bytes);
+                }
+                bytes.extend_from_slice(command);
+            }
+            if len > 1 {
+                encode_exec(bytes);
+            }
         })
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{BUFFER_KEPT_MAX, CommitError, Health, Journal, Mark, SyncPolicy};
-use crate::storage::{FileHandle, write_all};
+use crate::storage::{FileHandle, OpenMode, write_all};
 
 /// What the writer has. Invariant: `taken[done..]` begins at position `written`.
 #[derive(Default)]
@@ -151,6 +151,9 @@ impl Journal {
         let error = Arc::new(error);
         output.file = None;
         output.hole = true;
+        // For the next process: it would read the lost pages back from the kernel's memory, sync
+        // them with success, and still not have them on the disk.
+        let _ = self.storage.open(&self.layout.path(&self.layout.doubt()), OpenMode::Create);
         self.set_health(Health::SyncFailed, Some(Arc::clone(&error)));
         CommitError::SyncFailed(error)
     }

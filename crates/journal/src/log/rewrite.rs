@@ -69,12 +69,21 @@ impl Rewrite {
     }
 }
 
-/// Where a log that was loaded goes on: books, output, size of the base, size of all.
+/// Where a log that was loaded goes on.
+pub(super) struct Resumed {
+    pub(super) books: Books,
+    pub(super) output: Output,
+    pub(super) base_size: u64,
+    pub(super) size: u64,
+    /// A sync failed in an earlier process and nothing has made up for it.
+    pub(super) doubtful: bool,
+}
+
 pub(super) fn resume(
     storage: &Arc<dyn Storage>,
     layout: &AofLayout,
     mut manifest: Manifest,
-) -> io::Result<(Books, Output, u64, u64)> {
+) -> io::Result<Resumed> {
     let names = storage.list(&layout.dir)?;
     // What was read may not be durable yet, and something else may be: before anything is removed
     // or acknowledged, make it so.
@@ -86,7 +95,11 @@ pub(super) fn resume(
     let mut size = 0;
     for file in manifest.live() {
         let handle = storage.open(&layout.path(&file.name), OpenMode::Append)?;
-        handle.sync_data()?;
+        if let Err(error) = handle.sync_data() {
+            // The next process would find a sync that succeeds, for nothing.
+            let _ = storage.open(&layout.path(&layout.doubt()), OpenMode::Create);
+            return Err(error);
+        }
         size += handle.len()?;
         if manifest.base.as_ref() == Some(file) {
             base_size = size;
@@ -109,7 +122,8 @@ pub(super) fn resume(
         }
     }
     drop_history(storage, layout, &mut books);
-    Ok((books, Output::new(file, len), base_size, size))
+    let doubtful = names.contains(&layout.doubt());
+    Ok(Resumed { books, output: Output::new(file, len), base_size, size, doubtful })
 }
 
 /// Deletes the files that count no more. One that cannot be deleted stays in the manifest and is
@@ -293,6 +307,8 @@ impl Journal {
         }
         if rewrite.detached {
             self.attach(&output);
+            // Left behind, it costs one rewrite at the next start.
+            let _ = self.storage.remove(&self.layout.path(&self.layout.doubt()));
         }
         let size = base_size + output.len;
         self.base_size.store(size, Ordering::Relaxed);

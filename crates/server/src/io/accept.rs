@@ -75,7 +75,8 @@ impl Listener {
         loop {
             let accepted = match self {
                 Listener::Tcp(listener) => listener.accept().map(|(stream, peer)| {
-                    let local = stream.local_addr().map_or_else(|_| String::new(), |a| a.to_string());
+                    let local =
+                        stream.local_addr().map_or_else(|_| String::new(), |a| a.to_string());
                     (Stream::Tcp(stream), Some(peer), peer.to_string(), local)
                 }),
                 Listener::Unix(listener, path) => listener.accept().map(|(stream, _)| {
@@ -127,8 +128,7 @@ fn tune(stream: &mio::net::TcpStream, keepalive_s: u64) {
     if keepalive_s > 0 {
         let idle = std::time::Duration::from_secs(keepalive_s);
         let interval = std::time::Duration::from_secs((keepalive_s / 3).max(1));
-        let keepalive =
-            TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(3);
+        let keepalive = TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(3);
         let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
     }
 }

@@ -1,0 +1,65 @@
+//! Every command, option and error, compared byte for byte with a real redis-server.
+//!
+//! The cases are the tables in `diff/`, one file per family; their language is described in
+//! `guarda_testkit::diff::script`. One test per family and protocol. `GUARDA_DIFF_ONLY=part`
+//! limits a run to cases whose name contains `part`; `GUARDA_TESTKIT_SUBJECT=redis-server` puts a
+//! redis-server in the place of guarda, which shows what the tables themselves are worth.
+
+use guarda_testkit::diff::{Case, Protocol, Setup, assert_same};
+use guarda_testkit::server::Program;
+
+#[path = "diff/connection.rs"]
+mod connection;
+#[path = "diff/hashes.rs"]
+mod hashes;
+#[path = "diff/keys.rs"]
+mod keys;
+#[path = "diff/protocol.rs"]
+mod protocol;
+#[path = "diff/scripting.rs"]
+mod scripting;
+#[path = "diff/server.rs"]
+mod server;
+#[path = "diff/strings.rs"]
+mod strings;
+#[path = "diff/transactions.rs"]
+mod transactions;
+
+macro_rules! families {
+    ($($family:ident: $resp2:ident, $resp3:ident;)*) => {$(
+        #[test]
+        fn $resp2() {
+            compare(stringify!($family), $family::CASES, Protocol::Resp2);
+        }
+
+        #[test]
+        fn $resp3() {
+            compare(stringify!($family), $family::CASES, Protocol::Resp3);
+        }
+    )*};
+}
+
+families! {
+    connection: connection_in_resp2, connection_in_resp3;
+    hashes: hashes_in_resp2, hashes_in_resp3;
+    keys: keys_in_resp2, keys_in_resp3;
+    protocol: protocol_in_resp2, protocol_in_resp3;
+    scripting: scripting_in_resp2, scripting_in_resp3;
+    server: server_in_resp2, server_in_resp3;
+    strings: strings_in_resp2, strings_in_resp3;
+    transactions: transactions_in_resp2, transactions_in_resp3;
+}
+
+/// Connections start unauthenticated there, so that there is no second run in RESP3: the cases
+/// change the protocol themselves.
+#[test]
+fn connections_to_a_server_with_a_password() {
+    let setup = Setup { password: Some("secret"), ..Setup::default() };
+    let subject = Program::subject(env!("CARGO_BIN_EXE_guarda"));
+    assert_same("password", connection::WITH_PASSWORD, Protocol::Resp2, subject, setup);
+}
+
+fn compare(family: &str, cases: &[Case<'_>], protocol: Protocol) {
+    let subject = Program::subject(env!("CARGO_BIN_EXE_guarda"));
+    assert_same(family, cases, protocol, subject, Setup::default());
+}

@@ -1,0 +1,438 @@
+//! Random commands: templates filled with few keys and nasty values.
+//!
+//! Times to live are either far away or already past, and never compared with each other where a
+//! millisecond decides: GT and LT come with absolute times only, relative ones lie days apart from
+//! all absolute ones.
+
+use crate::prng::Prng;
+
+/// One command and the connection that sends it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Op {
+    /// Index of the connection.
+    pub lane: usize,
+    /// The command's words.
+    pub args: Vec<Vec<u8>>,
+}
+
+/// Weight and words; a word in braces is replaced by one of its kind, or by several.
+const TEMPLATES: &[(usize, &str)] = &[
+    // Strings.
+    (30, "SET {key} {value}"),
+    (30, "SET {key} {value} {set-options}"),
+    (20, "GET {key}"),
+    (8, "GETEX {key} {getex-options}"),
+    (4, "GETDEL {key}"),
+    (5, "GETSET {key} {value}"),
+    (4, "SETNX {key} {value}"),
+    (5, "SETEX {key} {seconds} {value}"),
+    (4, "PSETEX {key} {millis} {value}"),
+    (8, "APPEND {key} {value}"),
+    (4, "STRLEN {key}"),
+    (6, "SETRANGE {key} {offset} {value}"),
+    (6, "GETRANGE {key} {index} {index}"),
+    (2, "SUBSTR {key} {index} {index}"),
+    (8, "INCR {key}"),
+    (6, "DECR {key}"),
+    (8, "INCRBY {key} {integer}"),
+    (6, "DECRBY {key} {integer}"),
+    (8, "INCRBYFLOAT {key} {float}"),
+    (5, "MSET {key} {value} {key} {value}"),
+    (4, "MSETNX {key} {value} {key} {value}"),
+    (5, "MGET {key} {key} {key}"),
+    (2, "LCS {key} {key}"),
+    (2, "LCS {key} {key} LEN"),
+    (2, "LCS {key} {key} IDX WITHMATCHLEN"),
+    // Keys.
+    (6, "DEL {key}"),
+    (3, "DEL {key} {key} {key}"),
+    (3, "UNLINK {key} {key}"),
+    (5, "EXISTS {key} {key}"),
+    (3, "TOUCH {key} {key}"),
+    (5, "TYPE {key}"),
+    (8, "EXPIRE {key} {seconds} {expire-options}"),
+    (6, "PEXPIRE {key} {millis} {expire-options}"),
+    (8, "EXPIREAT {key} {at} {expireat-options}"),
+    (6, "PEXPIREAT {key} {at-millis} {expireat-options}"),
+    (5, "TTL {key}"),
+    (5, "PTTL {key}"),
+    (5, "EXPIRETIME {key}"),
+    (5, "PEXPIRETIME {key}"),
+    (5, "PERSIST {key}"),
+    (5, "RENAME {key} {key}"),
+    (4, "RENAMENX {key} {key}"),
+    (4, "COPY {key} {key}"),
+    (3, "COPY {key} {key} REPLACE"),
+    (2, "RANDOMKEY"),
+    (3, "KEYS {pattern}"),
+    (3, "SCAN 0 MATCH {pattern}"),
+    (2, "SCAN 0 COUNT 3"),
+    (2, "SCAN 0 TYPE hash"),
+    (3, "DBSIZE"),
+    (1, "OBJECT REFCOUNT {key}"),
+    (1, "OBJECT FREQ {key}"),
+    // Hashes.
+    (20, "HSET {key} {field} {value}"),
+    (10, "HSET {key} {field} {value} {field} {value} {field} {value}"),
+    (5, "HSETNX {key} {field} {value}"),
+    (3, "HMSET {key} {field} {value} {field} {value}"),
+    (10, "HGET {key} {field}"),
+    (6, "HMGET {key} {field} {field} {field}"),
+    (8, "HGETALL {key}"),
+    (6, "HDEL {key} {field}"),
+    (3, "HDEL {key} {field} {field} {field}"),
+    (4, "HLEN {key}"),
+    (4, "HSTRLEN {key} {field}"),
+    (4, "HEXISTS {key} {field}"),
+    (3, "HKEYS {key}"),
+    (3, "HVALS {key}"),
+    (6, "HINCRBY {key} {field} {integer}"),
+    (6, "HINCRBYFLOAT {key} {field} {float}"),
+    (2, "HRANDFIELD {key}"),
+    (3, "HRANDFIELD {key} {small}"),
+    (3, "HRANDFIELD {key} {small} WITHVALUES"),
+    (4, "HSCAN {key} 0"),
+    (2, "HSCAN {key} 0 COUNT 2 MATCH {pattern}"),
+    // Transactions and databases.
+    (12, "MULTI"),
+    (16, "EXEC"),
+    (2, "DISCARD"),
+    (8, "WATCH {key}"),
+    (2, "WATCH {key} {key}"),
+    (2, "UNWATCH"),
+    (6, "SELECT {database}"),
+    (1, "FLUSHDB"),
+    // Scripts, as the session handler uses them.
+    (3, "EVAL {unlock} 1 {key} {value}"),
+    (2, "EVAL {swap} 2 {key} {key} {value}"),
+    // The rest.
+    (2, "PING"),
+    (1, "ECHO {value}"),
+    (1, "NONSENSE {value}"),
+];
+
+const KEYS: &[&[u8]] =
+    &[b"a", b"b", b"c", b"d", b"e", b"h1", b"h2", b"h3", b"", b"bin\x00\r\n\xff", b"sess_LOCK"];
+
+const FIELDS: &[&[u8]] =
+    &[b"f", b"g", b"h", b"i", b"j", b"", b"\x00\xff", b"1", b"field with spaces", &[b'l'; 70]];
+
+const VALUES: &[&[u8]] = &[
+    b"",
+    b"a",
+    b"text",
+    b"0",
+    b"1",
+    b"-1",
+    b"10",
+    b"9223372036854775807",
+    b"9223372036854775806",
+    b"9223372036854775808",
+    b"-9223372036854775808",
+    b"-9223372036854775809",
+    b"18446744073709551615",
+    b"1.5",
+    b"-0",
+    b"-0.0",
+    b"0.1",
+    b"3.0",
+    b"1e3",
+    b"1e400",
+    b"1e-20",
+    b"nan",
+    b"inf",
+    b"-inf",
+    b" 1",
+    b"1 ",
+    b"+1",
+    b"01",
+    b"0x10",
+    b"\x00",
+    b"\xff\xfe\x00",
+    b"a\r\nb",
+    b"$5\r\nhello\r\n",
+    &[b'v'; 44],
+    &[b'v'; 45],
+    &[b'v'; 64],
+    &[b'v'; 65],
+    &[b'v'; 400],
+];
+
+const INTEGERS: &[&[u8]] = &[
+    b"0",
+    b"1",
+    b"-1",
+    b"5",
+    b"100",
+    b"-70",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775808",
+    b"4611686018427387904",
+    b"1.5",
+    b"abc",
+    b"",
+    b" 1",
+    b"+1",
+    b"01",
+];
+
+const FLOATS: &[&[u8]] = &[
+    b"0",
+    b"1",
+    b"-1",
+    b"0.5",
+    b"1.5",
+    b"-2.25",
+    b"0.1",
+    b"3.0e3",
+    b"1e-3",
+    b"1e17",
+    b"-1e10",
+    b"123456.789",
+    b"100",
+    b"nan",
+    b"inf",
+    b"-inf",
+    b"1e5000",
+    b"abc",
+    b"",
+    b" 1",
+    b"0x10",
+];
+
+const SECONDS: &[&[u8]] = &[
+    b"100",
+    b"5000",
+    b"90000",
+    b"100",
+    b"5000",
+    b"90000",
+    b"0",
+    b"-1",
+    b"abc",
+    b"1.5",
+    b"",
+    b"9223372036854775807",
+    b"9223372036854775",
+    b"-9223372036854775808",
+];
+
+const MILLIS: &[&[u8]] = &[
+    b"100000",
+    b"5000000",
+    b"90000000",
+    b"100000",
+    b"5000000",
+    b"0",
+    b"-1",
+    b"abc",
+    b"9223372036854775807",
+    b"9223372036854775808",
+];
+
+const AT: &[&[u8]] = &[
+    b"33177117420",
+    b"33177117430",
+    b"40000000000",
+    b"33177117420",
+    b"40000000000",
+    b"1",
+    b"0",
+    b"-1",
+    b"abc",
+    b"9223372036854775807",
+];
+
+const AT_MILLIS: &[&[u8]] = &[
+    b"33177117420000",
+    b"33177117420001",
+    b"40000000000123",
+    b"33177117420000",
+    b"1",
+    b"0",
+    b"-1",
+    b"abc",
+    b"9223372036854775808",
+];
+
+const OFFSETS: &[&[u8]] =
+    &[b"0", b"1", b"5", b"43", b"100", b"-1", b"536870912", b"9223372036854775807", b"abc"];
+
+const INDEXES: &[&[u8]] = &[
+    b"0",
+    b"1",
+    b"2",
+    b"5",
+    b"100",
+    b"-1",
+    b"-2",
+    b"-5",
+    b"-100",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"abc",
+];
+
+const SMALL: &[&[u8]] = &[b"0", b"1", b"3", b"100", b"-1", b"-5", b"abc"];
+
+const PATTERNS: &[&[u8]] =
+    &[b"*", b"?", b"h*", b"[a-c]", b"[^a]*", b"*\\*", b"h[12]", b"", b"bin*", b"[", b"*_LOCK"];
+
+const DATABASES: &[&[u8]] = &[b"0", b"0", b"1", b"2", b"15", b"16", b"-1", b"abc"];
+
+/// phpredis's way to release a session lock, and two more commands in one script.
+const UNLOCK: &[u8] = b"if redis.call(\"get\",KEYS[1]) == ARGV[1] then return redis.call(\"del\",KEYS[1]) else return 0 end";
+const SWAP: &[u8] =
+    b"local old = redis.call('GET', KEYS[1]) redis.call('SET', KEYS[2], ARGV[1]) return old";
+
+/// Makes `count` commands out of `seed`, over `lanes` connections.
+#[must_use]
+pub fn generate(seed: u64, count: usize, lanes: usize) -> Vec<Op> {
+    let mut prng = Prng::new(seed);
+    let total: usize = TEMPLATES.iter().map(|(weight, _)| weight).sum();
+    (0..count)
+        .map(|_| {
+            let mut left = prng.below(total);
+            let mut template = "";
+            for (weight, words) in TEMPLATES {
+                template = words;
+                if left < *weight {
+                    break;
+                }
+                left -= weight;
+            }
+            Op { lane: prng.below(lanes), args: fill(&mut prng, template) }
+        })
+        .collect()
+}
+
+fn fill(prng: &mut Prng, template: &str) -> Vec<Vec<u8>> {
+    let mut args = Vec::new();
+    for word in template.split(' ') {
+        match word.strip_prefix('{').and_then(|word| word.strip_suffix('}')) {
+            Some(kind) => words_of(prng, kind, &mut args),
+            None => args.push(word.as_bytes().to_vec()),
+        }
+    }
+    match prng.below(60) {
+        0 if args.len() > 1 => {
+            args.pop();
+        }
+        1 => args.push(b"extra".to_vec()),
+        _ => {}
+    }
+    args[0] = mixed_case(prng, &args[0]);
+    args
+}
+
+fn words_of(prng: &mut Prng, kind: &str, args: &mut Vec<Vec<u8>>) {
+    let choices = match kind {
+        "key" => KEYS,
+        "field" => FIELDS,
+        "value" => {
+            args.push(value(prng));
+            return;
+        }
+        "integer" => INTEGERS,
+        "float" => FLOATS,
+        "seconds" => SECONDS,
+        "millis" => MILLIS,
+        "at" => AT,
+        "at-millis" => AT_MILLIS,
+        "offset" => OFFSETS,
+        "index" => INDEXES,
+        "small" => SMALL,
+        "pattern" => PATTERNS,
+        "database" => DATABASES,
+        "unlock" => &[UNLOCK],
+        "swap" => &[SWAP],
+        "set-options" => {
+            options(prng, args, &["NX", "XX", "GET", "KEEPTTL", "EX", "PX", "EXAT", "PXAT", "?"]);
+            return;
+        }
+        "getex-options" => {
+            options(prng, args, &["EX", "PX", "EXAT", "PXAT", "PERSIST", "?"]);
+            return;
+        }
+        "expire-options" => {
+            options(prng, args, &["NX", "XX", "?"]);
+            return;
+        }
+        "expireat-options" => {
+            options(prng, args, &["NX", "XX", "GT", "LT", "?"]);
+            return;
+        }
+        other => unreachable!("no kind of word is called {other}"),
+    };
+    args.push(prng.pick(choices).to_vec());
+}
+
+/// None, one, or sometimes several that may exclude each other; `?` is no option at all.
+fn options(prng: &mut Prng, args: &mut Vec<Vec<u8>>, choices: &[&str]) {
+    let count = match prng.below(10) {
+        0..3 => 0,
+        3..8 => 1,
+        _ => 2,
+    };
+    for _ in 0..count {
+        let option = prng.pick(choices);
+        if option == "?" {
+            if prng.percent(20) {
+                args.push(b"NONSENSE".to_vec());
+            }
+            continue;
+        }
+        args.push(mixed_case(prng, option.as_bytes()));
+        let times = match option {
+            "EX" => SECONDS,
+            "PX" => MILLIS,
+            "EXAT" => AT,
+            "PXAT" => AT_MILLIS,
+            _ => continue,
+        };
+        args.push(prng.pick(times).to_vec());
+    }
+}
+
+fn value(prng: &mut Prng) -> Vec<u8> {
+    match prng.below(10) {
+        0 => (0..prng.below(30)).map(|_| prng.below(256) as u8).collect(),
+        1 => prng.below(1000).to_string().into_bytes(),
+        _ => prng.pick(VALUES).to_vec(),
+    }
+}
+
+fn mixed_case(prng: &mut Prng, word: &[u8]) -> Vec<u8> {
+    match prng.below(10) {
+        0 => word.to_ascii_lowercase(),
+        1 => word
+            .iter()
+            .map(|byte| if prng.percent(50) { byte.to_ascii_lowercase() } else { *byte })
+            .collect(),
+        _ => word.to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn equal_seeds_give_equal_commands_and_others_do_not() {
+        assert_eq!(generate(1, 500, 2), generate(1, 500, 2));
+        assert_ne!(generate(1, 500, 2), generate(2, 500, 2));
+    }
+
+    #[test]
+    fn every_template_is_used() {
+        let used: BTreeSet<Vec<u8>> =
+            generate(3, 20_000, 2).into_iter().map(|op| op.args[0].to_ascii_uppercase()).collect();
+        for (_, template) in TEMPLATES {
+            let name = template.split(' ').next().unwrap();
+            assert!(used.contains(name.as_bytes()), "{name} never came");
+        }
+    }
+}

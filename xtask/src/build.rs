@@ -1,0 +1,40 @@
+//! Where the workspace is, and how the `guarda` binary is made.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// The root of the workspace: the parent of this crate's directory.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace's root")
+}
+
+/// The cargo that runs us.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// Builds `guarda` and returns the path of the binary.
+pub(crate) fn guarda(release: bool) -> Result<PathBuf> {
+    let mut build = cargo();
+    build.args(["build", "--package", "guarda"]);
+    if release {
+        build.arg("--release");
+    }
+    let status = build.status().context("cannot run cargo")?;
+    if !status.success() {
+        bail!("building guarda failed; cargo's messages are above");
+    }
+    // This program lies in <target directory>/<profile>/, wherever that is configured to be.
+    let own = env::current_exe().context("cannot find this program's own path")?;
+    let target = own.parent().and_then(Path::parent).context("this program lies in no profile")?;
+    let binary = target.join(if release { "release" } else { "debug" }).join("guarda");
+    if !binary.is_file() {
+        bail!("cargo built guarda, but not where it was expected: {}", binary.display());
+    }
+    Ok(binary)
+}

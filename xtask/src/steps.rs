@@ -1,0 +1,283 @@
+//! `cargo xtask test`: everything that CI runs, step by step, up to the first that fails.
+
+mod cargo_test;
+
+use std::env;
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use guarda_farm::{Need, install};
+
+use crate::build::cargo;
+use crate::tidy;
+use cargo_test::Closing;
+
+/// The version that reads `deny.toml`.
+const CARGO_DENY: &str = "0.20.2";
+/// What the fuzz step may take, in all.
+const FUZZ_SECONDS: &str = "60";
+/// What `--long` sets for the tests, and what they look at.
+const LONG: &str = "GUARDA_LONG";
+
+/// The command's options.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Run the longer variants of the tests too
+    #[arg(long)]
+    long: bool,
+    /// Run only these steps, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Step>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Step {
+    /// cargo fmt --check
+    Fmt,
+    /// cargo clippy with every warning an error
+    Clippy,
+    /// cargo doc with every warning an error
+    Doc,
+    /// cargo deny: licences, banned crates, sources
+    Deny,
+    /// cargo xtask tidy
+    Tidy,
+    /// Generated files are what their sources say
+    Codegen,
+    /// Every test of the workspace, unit to end-to-end
+    Unit,
+    /// Only the end-to-end tests with real PHP, which `unit` includes
+    Farm,
+    /// cargo xtask demo --once
+    Demo,
+    /// Each fuzz target for a moment
+    Fuzz,
+}
+
+/// CI's order: what fails fastest comes first.
+const ALL: [Step; 9] = [
+    Step::Fmt,
+    Step::Clippy,
+    Step::Doc,
+    Step::Deny,
+    Step::Tidy,
+    Step::Codegen,
+    Step::Unit,
+    Step::Demo,
+    Step::Fuzz,
+];
+
+/// What a run has found out so far.
+#[derive(Default)]
+struct Run {
+    long: bool,
+    closings: Vec<Closing>,
+}
+
+/// How a step went.
+struct Timing {
+    name: String,
+    passed: bool,
+    took: Duration,
+}
+
+/// Runs the command.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let steps: Vec<Step> = match options.only.as_slice() {
+        [] => ALL.to_vec(),
+        only => only.to_vec(),
+    };
+    let mut run = Run { long: options.long, ..Run::default() };
+    let mut timings = Vec::new();
+    let prepared = timed("prepare", &mut timings, || prepare(&steps));
+    let outcome = prepared.and_then(|()| {
+        steps.iter().try_for_each(|step| timed(&step.name(), &mut timings, || step.run(&mut run)))
+    });
+    println!("\nsteps:");
+    for Timing { name, passed, took } in &timings {
+        let word = if *passed { "ok" } else { "FAILED" };
+        println!("  {name:<8} {word:<7} {:>7.1} s", took.as_secs_f64());
+    }
+    if let Some(whole) = Closing::sum(&run.closings) {
+        println!("\n{whole}");
+    }
+    outcome
+}
+
+/// Runs one step between a headline and an entry in the list of timings.
+#[allow(clippy::disallowed_methods, reason = "the time of a step is shown to people")]
+fn timed(name: &str, timings: &mut Vec<Timing>, step: impl FnOnce() -> Result<()>) -> Result<()> {
+    println!("\n=== {name}");
+    // The step's programs write to the same place, past our buffer.
+    std::io::stdout().flush().context("stdout is closed")?;
+    let begin = Instant::now();
+    let outcome = step();
+    let took = begin.elapsed();
+    timings.push(Timing { name: name.to_owned(), passed: outcome.is_ok(), took });
+    println!("=== {name}: {:.1} s", took.as_secs_f64());
+    outcome.with_context(|| format!("step `{name}`"))
+}
+
+impl Step {
+    fn name(self) -> String {
+        let value = self.to_possible_value().expect("no step is hidden");
+        value.get_name().to_owned()
+    }
+
+    fn run(self, run: &mut Run) -> Result<()> {
+        match self {
+            Self::Fmt => succeed(cargo().args(["fmt", "--all", "--check"])),
+            Self::Clippy => {
+                let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+                succeed(cargo().args(clippy))
+            }
+            Self::Doc => succeed(
+                cargo()
+                    .args(["doc", "--workspace", "--no-deps"])
+                    .env("RUSTDOCFLAGS", "-D warnings"),
+            ),
+            Self::Deny => succeed(cargo().args(["deny", "check", "bans", "licenses", "sources"])),
+            Self::Tidy => tidy::run(),
+            Self::Codegen => codegen_is_fresh(),
+            Self::Unit => tests(run, &["--workspace"]),
+            Self::Farm => tests(run, &["--package", "guarda", "--test", "farm"]),
+            Self::Demo => succeed(itself()?.args(["demo", "--once"])),
+            Self::Fuzz => succeed(itself()?.args(["fuzz", "--seconds", FUZZ_SECONDS])),
+        }
+    }
+
+    /// What of the distribution the step runs on.
+    fn need(self) -> Option<Need> {
+        match self {
+            Self::Fmt | Self::Deny | Self::Tidy => None,
+            Self::Clippy | Self::Doc | Self::Codegen => Some(Need::Build),
+            Self::Unit | Self::Farm | Self::Demo | Self::Fuzz => Some(Need::Tests),
+        }
+    }
+}
+
+/// The generated documents are what the command table and the configuration table say.
+fn codegen_is_fresh() -> Result<()> {
+    succeed(cargo().args(["run", "--quiet", "--package", "guarda", "--", "codegen", "--check"]))
+}
+
+/// `cargo test` with these arguments; all tests run, also after one has failed.
+fn tests(run: &mut Run, arguments: &[&str]) -> Result<()> {
+    let mut command = cargo();
+    command.args(["test", "--no-fail-fast"]).args(arguments);
+    if run.long {
+        command.env(LONG, "1");
+    } else {
+        command.env_remove(LONG);
+    }
+    let (passed, closings) = cargo_test::run(command)?;
+    let failed: Vec<&str> =
+        closings.iter().flat_map(|closing| &closing.failed_tests).map(String::as_str).collect();
+    run.closings.extend(closings.iter().cloned());
+    if !failed.is_empty() {
+        bail!("these tests failed; what they said is above:\n  {}", failed.join("\n  "));
+    }
+    if !passed {
+        bail!("cargo test failed before the tests could say so; its messages are above");
+    }
+    Ok(())
+}
+
+/// Installs what the steps run on.
+fn prepare(steps: &[Step]) -> Result<()> {
+    let needs: Vec<Need> = steps.iter().filter_map(|step| step.need()).collect();
+    install(&needs, &mut |line| eprintln!("{line}"))?;
+    for (step, component) in [(Step::Fmt, "rustfmt"), (Step::Clippy, "clippy")] {
+        if steps.contains(&step) {
+            install_component(&step.name(), component)?;
+        }
+    }
+    if steps.contains(&Step::Deny) {
+        install_cargo_deny()?;
+    }
+    Ok(())
+}
+
+fn install_component(subcommand: &str, component: &str) -> Result<()> {
+    if answers(cargo().args([subcommand, "--version"])) {
+        return Ok(());
+    }
+    eprintln!("adding the toolchain's component {component}");
+    succeed(Command::new("rustup").args(["component", "add", component]))
+        .with_context(|| format!("`cargo {subcommand}` is missing: install {component}"))
+}
+
+fn install_cargo_deny() -> Result<()> {
+    if answers(cargo().args(["deny", "--version"])) {
+        return Ok(());
+    }
+    eprintln!(
+        "installing cargo-deny {CARGO_DENY}, which checks licences and sources of dependencies"
+    );
+    succeed(cargo().args(["install", "--locked", "cargo-deny", "--version", CARGO_DENY]))
+}
+
+/// This program once more.
+fn itself() -> Result<Command> {
+    Ok(Command::new(env::current_exe().context("cannot find this program's own path")?))
+}
+
+/// Runs a command whose output people see.
+fn succeed(command: &mut Command) -> Result<()> {
+    let name = words(command);
+    let status =
+        command.stdin(Stdio::null()).status().with_context(|| format!("cannot run `{name}`"))?;
+    if !status.success() {
+        bail!("`{name}` failed ({status}); its messages are above");
+    }
+    Ok(())
+}
+
+/// Whether a command can be run at all; its output is of no interest.
+fn answers(command: &mut Command) -> bool {
+    command.stdin(Stdio::null()).output().is_ok_and(|output| output.status.success())
+}
+
+/// The command as one would type it.
+fn words(command: &Command) -> String {
+    let program = command.get_program();
+    let name = std::path::Path::new(program).file_name().unwrap_or(program);
+    let all: Vec<_> =
+        std::iter::once(name).chain(command.get_args()).map(OsStr::to_string_lossy).collect();
+    all.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_run_has_every_step_but_the_one_that_unit_includes() {
+        for step in Step::value_variants() {
+            let times = ALL.iter().filter(|other| *other == step).count();
+            assert_eq!(times, usize::from(*step != Step::Farm), "{step:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_step_that_fails_is_timed_and_named() {
+        let mut timings = Vec::new();
+        assert!(timed("first", &mut timings, || Ok(())).is_ok());
+        let error = timed("second", &mut timings, || bail!("broken")).unwrap_err();
+        assert_eq!(format!("{error:#}"), "step `second`: broken");
+        assert_eq!(timings.iter().map(|timing| timing.passed).collect::<Vec<_>>(), [true, false]);
+    }
+
+    #[test]
+    fn a_command_that_fails_is_named_without_its_directory() {
+        let error = succeed(Command::new("/bin/sh").args(["-c", "exit 3"])).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`sh -c exit 3` failed (exit status: 3); its messages are above"
+        );
+    }
+}
