@@ -10,8 +10,8 @@ use guarda_config::{AppendFsync, Arguments, Exposure, load};
 
 /// The file that the redis-server package lists; never copied here.
 fn stock_file() -> PathBuf {
-    let listing = Command::new("dpkg").args(["-L", "redis-server"]).output().unwrap();
-    let listing = String::from_utf8(listing.stdout).unwrap();
+    let listing = Command::new("dpkg").args(["-L", "redis-server"]).output().expect("dpkg runs");
+    let listing = String::from_utf8(listing.stdout).expect("paths are UTF-8");
     let path = listing.lines().find(|line| line.ends_with("/redis.conf"));
     PathBuf::from(path.expect("the redis-server package is installed"))
 }
