@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 /// Names of the table, and what looks like values.
 fn word() -> impl Strategy<Value = Vec<u8>> {
-    let names: Vec<&str> = directives().flat_map(|row| row.names()).collect();
+    let names: Vec<&str> = directives().flat_map(guarda_config::Directive::names).collect();
     let values = vec![
         "yes",
         "no",
