@@ -18,12 +18,13 @@ pub(super) const ROWS: &[Directive] = &[
         Kind::Bool,
         "yes",
         Status::Implemented,
-        "Keep the append log, without which a crash loses what was written since the last snapshot.",
+        "Keep the append log, without which a crash loses what was written since the last \
+         snapshot.",
     )
     .caveat(|value| match value {
         Value::Bool(false) => Some(
-            "the append log is off: a crash or power loss ends every session written since the last \
-             snapshot; `appendonly yes` keeps them",
+            "the append log is off: a crash or power loss ends every session written since the \
+             last snapshot; `appendonly yes` keeps them",
         ),
         _ => None,
     }),
@@ -32,7 +33,8 @@ pub(super) const ROWS: &[Directive] = &[
         Kind::Enum(&["everysec", "always", "no"]),
         "everysec",
         Status::Implemented,
-        "When the append log is forced to disk: before each reply, once a second, or when the system likes.",
+        "When the append log is forced to disk: before each reply, once a second, or when the \
+         system likes.",
     ),
     Directive::new(
         "appendfilename",
