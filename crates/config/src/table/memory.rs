@@ -77,7 +77,7 @@ pub(super) const ROWS: &[Directive] = &[
         "hz",
         Kind::Hz,
         "10",
-        Status::Implemented,
+        Status::AcceptedIgnored("housekeeping has its own pace: it follows what is due"),
         "Rounds of background work per second.",
     ),
     Directive::new(
@@ -91,7 +91,7 @@ pub(super) const ROWS: &[Directive] = &[
         "active-expire-effort",
         int(1, 10),
         "1",
-        Status::Implemented,
+        Status::AcceptedIgnored("everything that is due is removed at once, in short slices"),
         "How much work goes into removing expired keys that nobody asks for.",
     ),
     Directive::new(

@@ -56,7 +56,7 @@ pub(super) const ROWS: &[Directive] = &[
         "no-appendfsync-on-rewrite",
         Kind::Bool,
         "no",
-        Status::Implemented,
+        Status::AcceptedIgnored("a rewrite never keeps the log from being forced to disk"),
         "Do not force the append log to disk while it is rewritten or a snapshot runs.",
     ),
     Directive::new(
@@ -85,7 +85,7 @@ pub(super) const ROWS: &[Directive] = &[
         "aof-use-rdb-preamble",
         Kind::Bool,
         "yes",
-        Status::Implemented,
+        Status::AcceptedIgnored("the base of the log is always a snapshot"),
         "Write the base of the append log as a snapshot, which loads faster than commands.",
     ),
     Directive::new(
