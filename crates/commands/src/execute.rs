@@ -267,6 +267,7 @@ pub fn execute_nested(
         caller: Caller::Script,
     };
     run(&call, &mut nested);
+    nested.db.forget_changes();
     // A SELECT inside the script holds until its end.
     cx.db.index = cx.client.db;
     Ok(())

@@ -130,13 +130,7 @@ pub fn run(
         "Guarda is starting"
     );
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    if !exposed.is_empty() {
-        tracing::warn!(
-            "anybody who reaches {} can read and change every session: there is no password and \
-             `protected-mode` is off",
-            exposed.join(", ")
-        );
-    }
+    configure::warn_exposed(&exposed);
     raise_descriptor_limit(&config);
     let storage = open_directory(&config)?;
     // Listen before loading, so that a taken port is known at once.
