@@ -130,13 +130,7 @@ pub fn run(
         "Guarda is starting"
     );
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    if !exposed.is_empty() {
-        tracing::warn!(
-            "anybody who reaches {} can read and change every session: there is no password and \
-             `protected-mode` is off",
-            exposed.join(", ")
-        );
-    }
+    configure::warn_exposed(&exposed);
     raise_descriptor_limit(&config);
     let storage = open_directory(&config)?;
     // Listen before loading, so that a taken port is known at once.
@@ -249,7 +243,8 @@ fn build(
             .map_err(|error| StartError::Log(error.to_string()))?,
         None => Journal::off(storage, layout, policy),
     };
-    let begins_log = wants_log && !journal.is_enabled();
+    // A log whose sync failed before the restart can only be trusted after a new base.
+    let begins_log = wants_log && (!journal.is_enabled() || journal.needs_rewrite());
     server.persistence.set_journal(journal);
     if begins_log {
         snapshots::rewrite_now(&server).map_err(StartError::Log)?;

@@ -231,7 +231,9 @@ impl IoThread {
 
     fn on_writable(&mut self, slot: usize, now: UnixMillis) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
-        if !connection.blocked_on_write {
+        // Replies of this turn may not leave before the log has their records: the end of the turn
+        // sends them together with the backlog.
+        if !connection.blocked_on_write || connection.is_dirty {
             return;
         }
         match connection.flush() {
@@ -403,6 +405,7 @@ impl IoThread {
                     SHARD_PATIENCE,
                     &mut connection.out,
                 );
+                connection.wrote |= std::mem::take(&mut self.worker.wrote);
                 match done {
                     Ok(outcome) => outcome,
                     Err(guarda_commands::Busy) => {
@@ -456,7 +459,7 @@ impl IoThread {
 
     /// Takes a client back from the script thread, with its reply.
     fn resume(&mut self, done: ScriptDone, now: UnixMillis) {
-        let ScriptDone { slot, mut client, reply, outcome, seq } = done;
+        let ScriptDone { slot, mut client, reply, outcome, seq, wrote } = done;
         let id = client.card.id;
         let Some(connection) = self.connections.get_mut(slot).filter(|c| c.id == id) else {
             client.unwatch_all(&self.server.keyspace);
@@ -469,6 +472,7 @@ impl IoThread {
         }
         let start = connection.out.len();
         connection.out.extend_from_slice(&reply);
+        connection.wrote |= wrote;
         self.worker.seen_seq = self.worker.seen_seq.max(seq);
         self.settle_reply(slot, start, outcome);
         self.serve(slot, now);
@@ -525,9 +529,9 @@ impl IoThread {
         for slot in std::mem::take(&mut self.dirty) {
             let Some(connection) = self.connections.get_mut(slot) else { continue };
             connection.is_dirty = false;
-            if !committed {
+            if std::mem::take(&mut connection.wrote) && !committed {
                 // The outcome is unknown to the client: the record may or may not survive. Saying
-                // anything would be a lie.
+                // anything would be a lie. Readers are answered: a full disk does not stop them.
                 self.close(slot);
                 continue;
             }
