@@ -87,6 +87,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "list",
         summary: "Describes the connections, one in a line.",
+        note: "Fields about buffers that have no counterpart here are 0.",
         since: "2.4.0",
         complexity: PER_CLIENT,
         arity: Arity::at_least(2),

@@ -5,9 +5,7 @@ use guarda_store::glob_match;
 use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
-use crate::execute::Call;
 use crate::families::subcommand_help;
-use crate::gates::resolve;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group, KeyAccess, KeyPositions};
 use crate::table::table;
 
@@ -46,6 +44,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "docs",
         summary: "Returns what the documentation says about commands.",
+        note: "Without the history and the arguments.",
         since: "7.0.0",
         complexity: PER_COMMAND,
         arity: Arity::at_least(2),
@@ -297,16 +296,23 @@ fn document(cx: &mut Context<'_, '_>, command: &Named) {
 
 // Keys -----------------------------------------------------------------------------------------
 
+/// The row of a call, of the subcommand where there is one, whatever its number of arguments.
+fn row_of(words: &[&[u8]]) -> Option<&'static CommandSpec> {
+    let spec = table().find(words.first()?)?;
+    match words.get(1) {
+        Some(word) if !spec.subcommands.is_empty() => spec.subcommand(word),
+        _ => Some(spec),
+    }
+}
+
 fn get_keys(cx: &mut Context<'_, '_>, args: &mut Args<'_>, with_flags: bool) -> CommandResult {
     let words = args.take_rest();
-    let Call { spec, .. } = resolve(words).map_err(|error| match error {
-        CommandError::WrongArity(_) => {
-            CommandError::text("ERR Invalid number of arguments specified for command")
-        }
-        _ => CommandError::text("ERR Invalid command specified"),
-    })?;
+    let spec = row_of(words).ok_or(CommandError::text("ERR Invalid command specified"))?;
     if spec.keys.positions == KeyPositions::None {
         return Err(CommandError::text("ERR The command has no key arguments"));
+    }
+    if !spec.arity.accepts(words.len()) {
+        return Err(CommandError::text("ERR Invalid number of arguments specified for command"));
     }
     let keys = spec.keys.of(words);
     if keys.is_empty() && !spec.flags.contains(Flags::NO_MANDATORY_KEYS) {

@@ -243,8 +243,7 @@ fn quit(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
 
 fn reset(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
     let client = &mut *cx.client;
-    client.transaction = None;
-    client.unwatch_all(cx.host.keyspace());
+    client.abandon_transaction(cx.host.keyspace());
     client.reply_mode = ReplyMode::On;
     client.db = 0;
     client.auth = if cx.db.settings.auth_required.load(Ordering::Relaxed) {
@@ -258,8 +257,6 @@ fn reset(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
         details.name.clear();
         DEFAULT_USER.clone_into(&mut details.user);
         details.db = 0;
-        details.multi = None;
-        details.watch = 0;
         details.no_evict = false;
     }
     speak(cx, Protocol::Resp2);

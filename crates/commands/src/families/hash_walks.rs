@@ -40,6 +40,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
     CommandSpec {
         name: "hrandfield",
         summary: "Returns fields of a hash chosen at random.",
+        note: "A negative count gets at most 10,000,000 fields and 512 MiB.",
         since: "6.2.0",
         complexity: "O(N) where N is the number of fields returned",
         arity: Arity::at_least(2),

@@ -23,6 +23,7 @@ const FLUSH: CommandSpec = CommandSpec {
     categories: Categories::KEYSPACE.union(Categories::DANGEROUS),
     locks: Locks::All,
     tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+    note: "ASYNC and SYNC are accepted and make no difference.",
     ..NEW
 };
 
@@ -161,7 +162,8 @@ const CONFIG: &[CommandSpec] = &[
     },
     CommandSpec {
         name: "rewrite",
-        summary: "Refused: the configuration file is the administrator's and is not written yet.",
+        summary: "Writes the configuration back to its file.",
+        note: "Refused: not supported yet.",
         since: "2.8.0",
         arity: Arity::exactly(2),
         flags: CONFIG_FLAGS,
