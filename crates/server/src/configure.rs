@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use guarda_commands::ConfigSetRejected;
-use guarda_config::{AppendFsync, Config, ConfigSetError};
+use guarda_config::{AppendFsync, Config, ConfigSetError, Exposure};
 use guarda_journal::log::SyncPolicy;
 
 use crate::snapshots;
@@ -56,11 +56,25 @@ pub(crate) fn apply(server: &Server, config: &Config) {
     server.persistence.stop_on_save_error.store(stop, Ordering::Relaxed);
 }
 
+/// Says that strangers get in.
+pub(crate) fn warn_exposed(addresses: &[String]) {
+    if !addresses.is_empty() {
+        tracing::warn!(
+            "anybody who reaches {} can read and change every session: there is no password and \
+             `protected-mode` is off",
+            addresses.join(", ")
+        );
+    }
+}
+
 /// CONFIG SET: all pairs take effect or none does.
 pub(crate) fn config_set(
     server: &Server,
     pairs: &[(&[u8], &[u8])],
 ) -> Result<(), ConfigSetRejected> {
+    // One at a time, from the proposal to the result; `config` itself is not held meanwhile, since
+    // rewriting the log asks it.
+    let _turn = server.config_changes.lock();
     let rejected = |error: &ConfigSetError| ConfigSetRejected(error.to_string());
     let proposal = server.config.lock().propose(pairs).map_err(|error| rejected(&error))?;
     let changed = |name: &str| proposal.applied.changed.contains(&name);
@@ -94,6 +108,9 @@ pub(crate) fn config_set(
     }
     if changed("loglevel") {
         crate::logging::set_level(proposal.config.loglevel);
+    }
+    if let Exposure::WarnExposed(addresses) = proposal.config.exposure() {
+        warn_exposed(&addresses);
     }
     apply(server, &proposal.config);
     *server.config.lock() = proposal.config;

@@ -15,7 +15,7 @@ use crate::io::{Message, ScriptDone, ScriptJob};
 use crate::state::Server;
 
 /// Scripts wait for the exclusive lock as long as it takes.
-const PATIENCE: Duration = Duration::from_secs(3600);
+const PATIENCE: Duration = Duration::from_hours(1);
 
 /// The way to the script thread, and what it is doing.
 pub(crate) struct ScriptQueue {
@@ -79,7 +79,8 @@ fn run(server: &Arc<Server>, worker: &mut Worker, job: ScriptJob) {
         reply.extend_from_slice(b"-BUSY the keyspace could not be locked\r\n");
         Outcome::Reply
     });
-    let done = ScriptDone { slot, client, reply, outcome, seq: worker.seen_seq };
+    let wrote = std::mem::take(&mut worker.wrote);
+    let done = ScriptDone { slot, client, reply, outcome, seq: worker.seen_seq, wrote };
     server.mailbox(thread).send(Message::ScriptDone(Box::new(done)));
     server.retry_parked();
 }

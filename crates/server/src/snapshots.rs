@@ -26,7 +26,7 @@ const STEP_LEN: usize = 256 << 10;
 const WAITING_LEN_MAX: usize = 1 << 30;
 
 /// Locking all shards waits for the longest script.
-const PATIENCE: Duration = Duration::from_secs(3600);
+const PATIENCE: Duration = Duration::from_hours(1);
 
 /// A shard's records as RDB entries.
 struct RdbSink {
@@ -261,7 +261,7 @@ fn write_dump(server: &Server, snapshot: Snapshot<'_>, shape: &Shape) -> io::Res
 }
 
 fn note_saved(server: &Server, saved: &io::Result<()>, began: Duration, dirty: u64) {
-    let took = server.clock.monotonic() - began;
+    let took = server.clock.since(began);
     match saved {
         Ok(()) => {
             // What changed while it was written is not in it.
@@ -273,12 +273,16 @@ fn note_saved(server: &Server, saved: &io::Result<()>, began: Duration, dirty: u
     server.persistence.note_save(saved.is_ok(), took, server.clock.now().seconds());
 }
 
+/// Stands for the process in the temporary file's name, so that the last save does not meet the file
+/// of a background save that is cut off by it.
+const AT_THE_END: u32 = 0;
+
 /// Saves while the caller holds all shards, and keeps them locked for ever if that went well: the
 /// process ends.
 pub(crate) fn save_locked(server: &Server, mut locked: Locked<'_>) -> io::Result<()> {
     let shape = shape(server);
     let storage = Arc::clone(&server.persistence.storage);
-    let mut file = SnapshotFile::create_dump(storage, std::process::id())?;
+    let mut file = SnapshotFile::create_dump(storage, AT_THE_END)?;
     let mut writer = RdbWriter::new(&mut file, &header(server, false), shape.checksum)?;
     let mut encoder = EntryEncoder::new(shape.compression);
     let mut encoded = Vec::new();
@@ -399,7 +403,7 @@ pub(crate) fn rewrite_now(server: &Server) -> Result<(), String> {
 pub(crate) fn rewrite(server: &Server) -> Result<(), RewriteError> {
     let began = server.clock.monotonic();
     let done = rewrite_base(server);
-    let took = server.clock.monotonic() - began;
+    let took = server.clock.since(began);
     match &done {
         Ok(()) => tracing::info!("append log rewritten in {:.3} s", took.as_secs_f64()),
         Err(error) => tracing::error!(%error, "the append log could not be rewritten"),

@@ -25,9 +25,10 @@ pub(crate) struct Connection {
     /// Replies; `sent <= out.len()`.
     pub(crate) out: Vec<u8>,
     sent: usize,
-    /// How much of `out` the running batch found there: beyond it, nothing may leave before the
-    /// log has reached the batch's sequence number.
+    /// No more commands are taken; closed when everything was sent.
     pub(crate) closing: bool,
+    /// Replies in `out` acknowledge writes that the log has not been seen to have.
+    pub(crate) wrote: bool,
     /// The peer has closed its half, or an error was met: nothing more will be read.
     pub(crate) read_closed: bool,
     /// The socket may hold more than was read (edge-triggered readiness must be used up).
@@ -61,6 +62,7 @@ impl Connection {
             out: Vec::new(),
             sent: 0,
             closing: false,
+            wrote: false,
             read_closed: false,
             readable: true,
             blocked_on_write: false,

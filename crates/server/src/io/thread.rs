@@ -231,7 +231,9 @@ impl IoThread {
 
     fn on_writable(&mut self, slot: usize, now: UnixMillis) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
-        if !connection.blocked_on_write {
+        // Replies of this turn may not leave before the log has their records: the end of the turn
+        // sends them together with the backlog.
+        if !connection.blocked_on_write || connection.is_dirty {
             return;
         }
         match connection.flush() {
@@ -250,10 +252,7 @@ impl IoThread {
     /// Reads and runs what a connection has sent.
     fn serve(&mut self, slot: usize, now: UnixMillis) {
         // Commands received earlier come first: those behind a parked one, or behind a backlog.
-        let mut want = match self.run_pending(slot, now) {
-            Some(want) => want,
-            None => return,
-        };
+        let Some(mut want) = self.run_pending(slot, now) else { return };
         for _ in 0..READS_PER_TURN {
             let Some(connection) = self.connections.get_mut(slot) else { return };
             if !connection.readable || !connection.accepts_commands() {
@@ -263,7 +262,12 @@ impl IoThread {
             match connection.read(&mut self.scratch, want) {
                 Ok(Some(n)) => {
                     self.server.stats.net_input.fetch_add(n as u64, Ordering::Relaxed);
-                    if !was_pending {
+                    if was_pending {
+                        match self.run_pending(slot, now) {
+                            Some(more) => want = more,
+                            None => return,
+                        }
+                    } else {
                         let mut scratch = std::mem::take(&mut self.scratch);
                         let used = self.run_commands(slot, &mut scratch[..n], now);
                         if let Some(connection) = self.connections.get_mut(slot) {
@@ -271,11 +275,6 @@ impl IoThread {
                         }
                         self.scratch = scratch;
                         want = used.1;
-                    } else {
-                        match self.run_pending(slot, now) {
-                            Some(more) => want = more,
-                            None => return,
-                        }
                     }
                 }
                 Ok(None) => break,
@@ -344,7 +343,7 @@ impl IoThread {
                 Ok(Parsed::Empty { consumed }) => used += consumed,
                 Ok(Parsed::Incomplete { need_hint }) => return (used, need_hint),
                 Err(error) => {
-                    self.refuse_frame(slot, &error);
+                    self.refuse_frame(slot, error);
                     return (len, 0);
                 }
             }
@@ -353,11 +352,11 @@ impl IoThread {
     }
 
     /// Answers a frame that is none and closes the connection.
-    fn refuse_frame(&mut self, slot: usize, error: &guarda_resp::ProtocolError) {
+    fn refuse_frame(&mut self, slot: usize, error: guarda_resp::ProtocolError) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
         tracing::debug!(client = connection.id, %error, "protocol error");
         if let Some(client) = &connection.client {
-            ReplyWriter::new(&mut connection.out, client.protocol).protocol_error(error);
+            ReplyWriter::new(&mut connection.out, client.protocol).protocol_error(&error);
         }
         connection.closing = true;
         self.mark_dirty(slot);
@@ -403,14 +402,14 @@ impl IoThread {
                     SHARD_PATIENCE,
                     &mut connection.out,
                 );
-                match done {
-                    Ok(outcome) => outcome,
-                    Err(guarda_commands::Busy) => {
-                        connection.waiting_for_shards = true;
-                        encode_command(&mut connection.pending, args);
-                        self.parked.add(slot, self.server.clock.monotonic());
-                        return Flow::Stop;
-                    }
+                connection.wrote |= std::mem::take(&mut self.worker.wrote);
+                if let Ok(outcome) = done {
+                    outcome
+                } else {
+                    connection.waiting_for_shards = true;
+                    encode_command(&mut connection.pending, args);
+                    self.parked.add(slot, self.server.clock.monotonic());
+                    return Flow::Stop;
                 }
             }
         };
@@ -456,7 +455,7 @@ impl IoThread {
 
     /// Takes a client back from the script thread, with its reply.
     fn resume(&mut self, done: ScriptDone, now: UnixMillis) {
-        let ScriptDone { slot, mut client, reply, outcome, seq } = done;
+        let ScriptDone { slot, mut client, reply, outcome, seq, wrote } = done;
         let id = client.card.id;
         let Some(connection) = self.connections.get_mut(slot).filter(|c| c.id == id) else {
             client.unwatch_all(&self.server.keyspace);
@@ -469,6 +468,7 @@ impl IoThread {
         }
         let start = connection.out.len();
         connection.out.extend_from_slice(&reply);
+        connection.wrote |= wrote;
         self.worker.seen_seq = self.worker.seen_seq.max(seq);
         self.settle_reply(slot, start, outcome);
         self.serve(slot, now);
@@ -525,9 +525,9 @@ impl IoThread {
         for slot in std::mem::take(&mut self.dirty) {
             let Some(connection) = self.connections.get_mut(slot) else { continue };
             connection.is_dirty = false;
-            if !committed {
+            if std::mem::take(&mut connection.wrote) && !committed {
                 // The outcome is unknown to the client: the record may or may not survive. Saying
-                // anything would be a lie.
+                // anything would be a lie. Readers are answered: a full disk does not stop them.
                 self.close(slot);
                 continue;
             }
