@@ -1,6 +1,6 @@
 //! Lua 5.1 scripts over the command table.
 //!
-//! [`LuaEngine`] implements [`Scripting`](guarda_commands::Scripting) with PUC Lua 5.1. One thread
+//! [`LuaEngine`] implements [`Scripting`] with PUC Lua 5.1. One thread
 //! evaluates at a time, under the keyspace's exclusive lock; loading, asking, forgetting and killing
 //! wait for no running script.
 //!
@@ -16,6 +16,19 @@
 //! A script cannot touch files, sockets, processes or the clock, because its world holds no function
 //! that does; it cannot load bytecode; and it leaves nothing behind in the interpreter, because all
 //! that scripts share is read-only.
+//!
+//! # Where it differs from Redis 7
+//!
+//! - The libraries `cjson`, `cmsgpack`, `struct` and `bit` are not there yet.
+//! - Memory is bounded ([`ScriptLimits::memory_max`]), replies are in length ([`REPLY_LEN_MAX`]) and
+//!   depth ([`REPLY_DEPTH_MAX`]), and string patterns of more than 4,096 bytes may not repeat or
+//!   capture. Scripts known only from EVAL are forgotten as in Redis 7.4 ([`EVALUATED_MAX`]).
+//! - SCRIPT KILL also ends a script that catches it with `xpcall`. Errors without text,
+//!   `error({x=1})`, are answered `ERR unknown error`; Redis 7.0 crashes.
+//! - `redis.set_repl` checks its argument and changes nothing: every write is journalled.
+//! - Functions written in Lua here (`pcall`, `pairs`, `string.find`, ...) lose their place in an
+//!   error if they are the operand of `return` and their arguments are wrong.
+//! - A NaN has no sign.
 
 #![forbid(unsafe_code)]
 

@@ -23,6 +23,8 @@ pub(crate) struct FakeHost {
     log: FakeLog,
     pub(crate) over_memory: AtomicBool,
     pub(crate) write_refusal: Mutex<Option<CommandError>>,
+    /// A write command came as far as asking for `write_refusal`.
+    pub(crate) write_asked: AtomicBool,
 }
 
 /// Keeps each group of records as text.
@@ -48,6 +50,7 @@ impl Bench {
             log: FakeLog::default(),
             over_memory: AtomicBool::new(false),
             write_refusal: Mutex::new(None),
+            write_asked: AtomicBool::new(false),
         };
         Bench::of(&Arc::new(host))
     }
@@ -154,6 +157,7 @@ impl Host for FakeHost {
     }
 
     fn refuses_writes(&self) -> Option<CommandError> {
+        self.write_asked.store(true, Ordering::Release);
         self.write_refusal.lock().clone()
     }
 
