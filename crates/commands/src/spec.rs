@@ -131,6 +131,7 @@ macro_rules! bit_set {
             $($(#[$flag_doc])* pub const $flag: $name = $name(1 << $bit);)*
 
             /// Both sets' members.
+            #[must_use]
             pub const fn union(self, other: $name) -> $name {
                 $name(self.0 | other.0)
             }

@@ -213,12 +213,11 @@ fn build(
     let began = server.clock.monotonic();
     server.persistence.set_loading(true);
     let mut loader = Loader::new(&server);
-    let report = match &manifest {
-        Some(manifest) => Some(load(&storage, &layout, manifest, options, &mut loader)?),
-        None => {
-            loader.drop_due_at = Some(server.clock.now());
-            load_dump(&*storage, &dump_name, options, &mut loader)?
-        }
+    let report = if let Some(manifest) = &manifest {
+        Some(load(&storage, &layout, manifest, options, &mut loader)?)
+    } else {
+        loader.drop_due_at = Some(server.clock.now());
+        load_dump(&*storage, &dump_name, options, &mut loader)?
     };
     server.persistence.set_loading(false);
     if let Some(report) = &report {
@@ -234,7 +233,7 @@ fn build(
             "loaded {} keys and {} commands in {:.3} s",
             report.entries,
             report.commands,
-            (server.clock.monotonic() - began).as_secs_f64()
+            server.clock.since(began).as_secs_f64()
         );
     }
     server.dirty.store(0, std::sync::atomic::Ordering::Relaxed);
