@@ -578,7 +578,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         TTL t //~ within 2 -- time passes between the two servers
         OBJECT ENCODING t
         INCRBYFLOAT t 1.5
-        OBJECT ENCODING t //~ any -- how the string was made is not kept
+        OBJECT ENCODING t //~ either int embstr -- how the string was made is not kept
         ",
     ),
     Case::new(

@@ -9,6 +9,7 @@
 //! unordered-deep without a   the same, leaving out names `a` with their values wherever they are
 //! within 2             integers that differ by at most 2 (negative ones must be equal)
 //! shape                same type and length
+//! either a b           texts that are equal, or both among these
 //! any                  any reply at all
 //! code                 errors with the same first word
 //! except a b           maps (or flat arrays of pairs) that agree but for these names
@@ -41,6 +42,8 @@ pub enum Mask {
     Within(u64, String),
     /// Everything but type and length.
     Shape(String),
+    /// Which of these texts it is.
+    Either(Vec<String>, String),
     /// Everything.
     Any(String),
     /// The text of an error after its first word.
@@ -141,6 +144,7 @@ impl Mask {
                 Self::Within(distance.parse().map_err(|_| "`within` takes a number")?, reason)
             }
             (b"shape", []) => Self::Shape(reason),
+            (b"either", [_, _, ..]) => Self::Either(names(), reason),
             (b"any", []) => Self::Any(reason),
             (b"code", []) => Self::Code(reason),
             (b"keys", []) => Self::Keys(reason),
@@ -220,6 +224,12 @@ impl Mask {
                 _ => false,
             },
             Self::Shape(_) => same_shape(left, right),
+            Self::Either(texts, _) => {
+                let is_one = |frame: &Frame| {
+                    frame.text().is_some_and(|text| texts.iter().any(|t| t.as_bytes() == text))
+                };
+                same_kind(left, right) && is_one(left) && is_one(right)
+            }
             Self::Code(_) => {
                 left.is_error() && right.is_error() && first_word(left) == first_word(right)
             }
@@ -390,6 +400,8 @@ mod tests {
             ("within 2", ":10 ", ":12 ", ":13 "),
             ("within 2", ":0 ", ":2 ", ":-1 "),
             ("shape", "*1 :1 ", "*1 :2 ", "*2 :1 :1 "),
+            ("either a b", "+a ", "+b ", "+c "),
+            ("either a b", "$1 a ", "$1 b ", "+b "),
             ("any", ":1 ", "+x ", "-ERR "),
             ("keys", "*4 +a :1 +b :2 ", "*4 +b :9 +a :8 ", "*4 +a :1 +c :2 "),
             ("except b", "*4 +a :1 +b :2 ", "*4 +a :1 +b :3 ", "*4 +a :2 +b :2 "),
