@@ -170,7 +170,7 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
     result.unwrap_or_else(|error| {
         cx.db.effects.counters.error_replies += 1;
         cx.reply.buf.truncate(start);
-        cx.reply.error(&error.to_string());
+        cx.reply.error_bytes(&error.wire());
         Outcome::Reply
     })
 }
