@@ -2,7 +2,7 @@
 
 use super::Finding;
 
-/// Who may depend on whom: the crates of docs/ARCHITECTURE.md, lowest first. A dependency of a crate's own
+/// Who may depend on whom: the crates of ARCHITECTURE.md, lowest first. A dependency of a crate's own
 /// tests is free, since nothing can be built on a test.
 const ARROWS: &[(&str, &[&str])] = &[
     ("guarda-resp", &[]),
@@ -31,7 +31,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("guarda-testkit", &["guarda-resp"]),
     ("guarda-farm", &[]),
     ("guarda-bench", &[]),
-    ("xtask", &["guarda-testkit", "guarda-farm", "guarda-bench"]),
+    (
+        "xtask",
+        &["guarda-testkit", "guarda-farm", "guarda-bench", "guarda-commands", "guarda-config"],
+    ),
+    (
+        "guarda-fuzz",
+        &["guarda-commands", "guarda-config", "guarda-journal", "guarda-store", "guarda-resp"],
+    ),
 ];
 
 /// Checks one manifest. The workspace's own, which has no package, passes.
