@@ -27,7 +27,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("guarda-client", &["guarda-session", "guarda-resp"]),
-    ("guarda", &["guarda-server", "guarda-config", "guarda-client", "guarda-session"]),
+    (
+        "guarda",
+        &["guarda-server", "guarda-script", "guarda-config", "guarda-client", "guarda-session"],
+    ),
     ("guarda-testkit", &["guarda-resp"]),
     ("guarda-farm", &[]),
     ("guarda-bench", &[]),
