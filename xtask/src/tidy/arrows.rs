@@ -2,7 +2,7 @@
 
 use super::Finding;
 
-/// Who may depend on whom: the crates of ARCHITECTURE.md, lowest first. A dependency of a crate's own
+/// Who may depend on whom: the crates of docs/ARCHITECTURE.md, lowest first. A dependency of a crate's own
 /// tests is free, since nothing can be built on a test.
 const ARROWS: &[(&str, &[&str])] = &[
     ("guarda-resp", &[]),
@@ -27,20 +27,17 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("guarda-client", &["guarda-session", "guarda-resp"]),
-    (
-        "guarda",
-        &["guarda-server", "guarda-script", "guarda-config", "guarda-client", "guarda-session"],
-    ),
+    ("guarda", &["guarda-server", "guarda-config", "guarda-client", "guarda-session"]),
     ("guarda-testkit", &["guarda-resp"]),
     ("guarda-farm", &[]),
     ("guarda-bench", &[]),
     (
-        "xtask",
-        &["guarda-testkit", "guarda-farm", "guarda-bench", "guarda-commands", "guarda-config"],
+        "guarda-fuzz",
+        &["guarda-commands", "guarda-journal", "guarda-config", "guarda-store", "guarda-resp"],
     ),
     (
-        "guarda-fuzz",
-        &["guarda-commands", "guarda-config", "guarda-journal", "guarda-store", "guarda-resp"],
+        "xtask",
+        &["guarda-testkit", "guarda-farm", "guarda-bench", "guarda-commands", "guarda-config"],
     ),
 ];
 
