@@ -167,7 +167,8 @@ impl Scene {
             connection.send(&[b"FLUSHALL"]).unwrap();
             self.flushed = Flushed::Sent;
             let waits_for_answer = prng.percent(50);
-            let answered = waits_for_answer && connection.read().is_ok_and(|reply| !reply.is_error());
+            let answered =
+                waits_for_answer && connection.read().is_ok_and(|reply| !reply.is_error());
             thread::sleep(Duration::from_micros(prng.below(3_000) as u64));
             self.kill(server);
             *is_over = true;
@@ -190,7 +191,11 @@ impl Scene {
         self.killed_at = unix_ms();
     }
 
-    fn join(&mut self, writers: Vec<thread::JoinHandle<Book>>, helpers: Vec<thread::JoinHandle<()>>) {
+    fn join(
+        &mut self,
+        writers: Vec<thread::JoinHandle<Book>>,
+        helpers: Vec<thread::JoinHandle<()>>,
+    ) {
         self.books = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
         helpers.into_iter().for_each(|helper| helper.join().unwrap());
     }

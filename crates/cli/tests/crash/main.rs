@@ -4,8 +4,8 @@
 //! `GUARDA_SEED` repeats a run, `GUARDA_LONG=1` runs ten times as many rounds.
 
 mod common;
-//mod consistency;
-//mod damage;
+mod consistency;
+mod damage;
 mod kill9;
 mod model;
-//mod shutdown;
+mod shutdown;

@@ -85,7 +85,10 @@ impl Op {
     /// The commands to send; the last reply acknowledges the operation.
     pub(crate) fn commands(&self) -> Vec<Command> {
         let command = |name: &str, args: &[&[u8]]| -> Command {
-            std::iter::once(name.as_bytes()).chain(args.iter().copied()).map(<[u8]>::to_vec).collect()
+            std::iter::once(name.as_bytes())
+                .chain(args.iter().copied())
+                .map(<[u8]>::to_vec)
+                .collect()
         };
         let one = match self {
             Self::Set { key, value } => command("SET", &[key.as_bytes(), value]),
@@ -106,9 +109,7 @@ impl Op {
             Self::HashSet { key, field, value } => {
                 command("HSET", &[key.as_bytes(), field.as_bytes(), value])
             }
-            Self::HashDelete { key, field } => {
-                command("HDEL", &[key.as_bytes(), field.as_bytes()])
-            }
+            Self::HashDelete { key, field } => command("HDEL", &[key.as_bytes(), field.as_bytes()]),
             Self::Delete { key } => command("DEL", &[key.as_bytes()]),
             Self::Flush => command("FLUSHDB", &[]),
             Self::Group(ops) => {
@@ -216,7 +217,11 @@ impl Model {
                 (_, None) => differences.push(format!("{name}: missing")),
                 (expiry, Some(entry)) => {
                     if entry.value != slot.rendered() {
-                        differences.push(format!("{name}: {} expected {}", entry.value, slot.rendered()));
+                        differences.push(format!(
+                            "{name}: {} expected {}",
+                            entry.value,
+                            slot.rendered()
+                        ));
                     }
                     let fits = match expiry {
                         None => entry.expires_at_ms == -1,
