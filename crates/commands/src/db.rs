@@ -24,7 +24,7 @@ pub struct Db<'a, 'k> {
     pub(crate) effects: &'a mut Effects,
 }
 
-impl<'k> Db<'_, 'k> {
+impl Db<'_, '_> {
     /// The key with its hash.
     pub fn hashed<'b>(&mut self, key: &'b [u8]) -> HashedKey<'b> {
         self.locked.hashed(key)

@@ -158,7 +158,7 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
     cx.db.effects.explicit = false;
     let mut args = Args::new(call.args, call.names);
     let result: CommandResult = (call.spec.run)(cx, &mut args);
-    let effects = &mut cx.db.effects;
+    let effects = &mut *cx.db.effects;
     if effects.changes > 0 {
         effects.counters.dirty += effects.changes;
         let recorded = effects.explicit || call.spec.flags.contains(Flags::NOT_JOURNALLED);
@@ -206,7 +206,7 @@ pub fn replay(
     // As in Redis, nothing is due while the log is read: a key that expires is deleted by a record
     // of its own, and what a record does to it before must still happen.
     let outside_time = UnixMillis(0);
-    let patience = Duration::from_secs(3600);
+    let patience = Duration::from_hours(1);
     execute(&call, client, host, worker, outside_time, patience, scratch)
         .map_err(|Busy| "the keyspace is locked".to_owned())?;
     worker.effects.records.clear();
