@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::output::Output;
 use super::{Health, Journal, Mark, RewriteError, Seq};
-use crate::aof::{AofFile, AofLayout, Manifest};
+use crate::aof::{AofFile, AofLayout, Manifest, take_over};
 use crate::snapshot::SnapshotFile;
 use crate::storage::{FileHandle, OpenMode, Storage};
 
@@ -84,6 +84,7 @@ pub(super) fn resume(
     layout: &AofLayout,
     mut manifest: Manifest,
 ) -> io::Result<Resumed> {
+    take_over(storage, layout, &manifest)?;
     let names = storage.list(&layout.dir)?;
     // What was read may not be durable yet, and something else may be: before anything is removed
     // or acknowledged, make it so.

@@ -1,0 +1,9 @@
+//! A way in and a way back: Redis's data directory is taken over as it is, and Redis takes over ours.
+//!
+//! "The same" always means: every key of every database with its type, value and absolute expiry.
+
+#[path = "../crash/common.rs"]
+mod common;
+mod data;
+mod refusals;
+mod takeover;
