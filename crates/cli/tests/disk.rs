@@ -4,6 +4,8 @@
 //! The disk is as full as a limit on the size of files makes it (`RLIMIT_FSIZE`, with its signal
 //! ignored): writes then come back short or fail, as on a full disk, and no mount is needed.
 
+#![allow(clippy::unwrap_used, reason = "clippy exempts test functions and not their helpers")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;

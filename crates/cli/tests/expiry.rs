@@ -1,5 +1,7 @@
 //! Expiry in bulk and at its edges, and the limit of memory, through the real server.
 
+#![allow(clippy::unwrap_used, reason = "clippy exempts test functions and not their helpers")]
+
 use std::fs;
 use std::time::Duration;
 

@@ -26,7 +26,9 @@ const DATA: [&str; 7] = [
 fn started(spec: ServerSpec) -> (Server, Connection, Dump) {
     let server = Server::start(spec).unwrap();
     let mut connection = server.connect().unwrap();
-    DATA.iter().for_each(|command| drop(call(&mut connection, command)));
+    for command in DATA {
+        call(&mut connection, command);
+    }
     let data = dump(&server);
     (server, connection, data)
 }

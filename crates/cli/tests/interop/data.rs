@@ -73,7 +73,7 @@ pub(crate) fn fill_collections(connection: &mut Connection) {
         commands.push(words(line));
     }
     commands.push(words(&format!("PEXPIREAT list {FAR}")));
-    commands.push(command("RPUSH", &[b"odd", b"", b"\r\n\0\xff", &[b'z'; 70_000]]));
+    commands.push(command("RPUSH", &[b"odd", b"", b"\r\n\0\xff", &vec![b'z'; 70_000]]));
     for n in 0..1_500_i64 {
         let member = format!("{long}{n}");
         commands.push(words(&format!("RPUSH long {member}")));

@@ -2,6 +2,8 @@
 //!
 //! "The same" always means: every key of every database with its type, value and absolute expiry.
 
+#![allow(clippy::unwrap_used, reason = "clippy exempts test functions and not their helpers")]
+
 #[path = "../crash/common.rs"]
 mod common;
 mod data;
