@@ -100,14 +100,11 @@ fn system(what: &'static str) -> impl FnOnce(io::Error) -> StartError {
     move |source| StartError::System { what, source }
 }
 
-/// Runs the server until it is told to stop; `make_scripting` builds the script engine.
+/// Runs the server until it is told to stop.
 ///
 /// # Errors
 /// Why it did not start. Once it serves, it ends by SHUTDOWN or a signal and does not return.
-pub fn run(
-    program: Program,
-    make_scripting: impl FnOnce() -> Box<dyn Scripting + Send>,
-) -> Result<(), StartError> {
+pub fn run(program: Program) -> Result<(), StartError> {
     let arguments = Arguments::parse(program.args);
     let loaded = guarda_config::load(&arguments, io::stdin().take(u64::from(u32::MAX)))?;
     let mut config = loaded.config;
@@ -129,13 +126,14 @@ pub fn run(
         pid = std::process::id(),
         "Guarda is starting"
     );
+    supervision::end_on_panic();
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     configure::warn_exposed(&exposed);
     raise_descriptor_limit(&config);
     let storage = open_directory(&config)?;
     // Listen before loading, so that a taken port is known at once.
     let listeners = listen(&config)?;
-    let server = build(config, storage, make_scripting(), &arguments)?;
+    let server = build(config, storage, guarda_script::engine(), &arguments)?;
     server.memory.set_source(program.allocated);
     serve(&server, listeners)
 }
@@ -213,12 +211,11 @@ fn build(
     let began = server.clock.monotonic();
     server.persistence.set_loading(true);
     let mut loader = Loader::new(&server);
-    let report = match &manifest {
-        Some(manifest) => Some(load(&storage, &layout, manifest, options, &mut loader)?),
-        None => {
-            loader.drop_due_at = Some(server.clock.now());
-            load_dump(&*storage, &dump_name, options, &mut loader)?
-        }
+    let report = if let Some(manifest) = &manifest {
+        Some(load(&storage, &layout, manifest, options, &mut loader)?)
+    } else {
+        loader.drop_due_at = Some(server.clock.now());
+        load_dump(&*storage, &dump_name, options, &mut loader)?
     };
     server.persistence.set_loading(false);
     if let Some(report) = &report {
@@ -234,7 +231,7 @@ fn build(
             "loaded {} keys and {} commands in {:.3} s",
             report.entries,
             report.commands,
-            (server.clock.monotonic() - began).as_secs_f64()
+            server.clock.since(began).as_secs_f64()
         );
     }
     server.dirty.store(0, std::sync::atomic::Ordering::Relaxed);

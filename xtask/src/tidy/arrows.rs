@@ -31,7 +31,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("guarda-testkit", &["guarda-resp"]),
     ("guarda-farm", &[]),
     ("guarda-bench", &[]),
-    ("xtask", &["guarda-testkit", "guarda-farm", "guarda-bench"]),
+    (
+        "guarda-fuzz",
+        &["guarda-commands", "guarda-journal", "guarda-config", "guarda-store", "guarda-resp"],
+    ),
+    (
+        "xtask",
+        &["guarda-testkit", "guarda-farm", "guarda-bench", "guarda-commands", "guarda-config"],
+    ),
 ];
 
 /// Checks one manifest. The workspace's own, which has no package, passes.

@@ -252,10 +252,7 @@ impl IoThread {
     /// Reads and runs what a connection has sent.
     fn serve(&mut self, slot: usize, now: UnixMillis) {
         // Commands received earlier come first: those behind a parked one, or behind a backlog.
-        let mut want = match self.run_pending(slot, now) {
-            Some(want) => want,
-            None => return,
-        };
+        let Some(mut want) = self.run_pending(slot, now) else { return };
         for _ in 0..READS_PER_TURN {
             let Some(connection) = self.connections.get_mut(slot) else { return };
             if !connection.readable || !connection.accepts_commands() {
@@ -265,7 +262,12 @@ impl IoThread {
             match connection.read(&mut self.scratch, want) {
                 Ok(Some(n)) => {
                     self.server.stats.net_input.fetch_add(n as u64, Ordering::Relaxed);
-                    if !was_pending {
+                    if was_pending {
+                        match self.run_pending(slot, now) {
+                            Some(more) => want = more,
+                            None => return,
+                        }
+                    } else {
                         let mut scratch = std::mem::take(&mut self.scratch);
                         let used = self.run_commands(slot, &mut scratch[..n], now);
                         if let Some(connection) = self.connections.get_mut(slot) {
@@ -273,11 +275,6 @@ impl IoThread {
                         }
                         self.scratch = scratch;
                         want = used.1;
-                    } else {
-                        match self.run_pending(slot, now) {
-                            Some(more) => want = more,
-                            None => return,
-                        }
                     }
                 }
                 Ok(None) => break,
@@ -346,7 +343,7 @@ impl IoThread {
                 Ok(Parsed::Empty { consumed }) => used += consumed,
                 Ok(Parsed::Incomplete { need_hint }) => return (used, need_hint),
                 Err(error) => {
-                    self.refuse_frame(slot, &error);
+                    self.refuse_frame(slot, error);
                     return (len, 0);
                 }
             }
@@ -355,11 +352,11 @@ impl IoThread {
     }
 
     /// Answers a frame that is none and closes the connection.
-    fn refuse_frame(&mut self, slot: usize, error: &guarda_resp::ProtocolError) {
+    fn refuse_frame(&mut self, slot: usize, error: guarda_resp::ProtocolError) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
         tracing::debug!(client = connection.id, %error, "protocol error");
         if let Some(client) = &connection.client {
-            ReplyWriter::new(&mut connection.out, client.protocol).protocol_error(error);
+            ReplyWriter::new(&mut connection.out, client.protocol).protocol_error(&error);
         }
         connection.closing = true;
         self.mark_dirty(slot);
@@ -381,14 +378,20 @@ impl IoThread {
         }
         self.worker.effects.counters.commands_processed += 1;
         let outcome = match admit(args, client, &*self.server) {
-            Admission::Queued => {
+            Admission::Queued(call) => {
+                note_command(client, &call, now);
                 connection.out.extend_from_slice(b"+QUEUED\r\n");
                 Outcome::Reply
             }
             Admission::Refused(error) => {
                 self.worker.effects.counters.error_replies += 1;
-                ReplyWriter::new(&mut connection.out, client.protocol).error(&error.to_string());
+                ReplyWriter::new(&mut connection.out, client.protocol).error_bytes(&error.wire());
                 Outcome::Reply
+            }
+            Admission::Dropped => {
+                tracing::warn!(client = connection.id, "closed: it speaks HTTP");
+                self.close(slot);
+                return Flow::Stop;
             }
             Admission::Run(call) => {
                 note_command(client, &call, now);
@@ -406,14 +409,13 @@ impl IoThread {
                     &mut connection.out,
                 );
                 connection.wrote |= std::mem::take(&mut self.worker.wrote);
-                match done {
-                    Ok(outcome) => outcome,
-                    Err(guarda_commands::Busy) => {
-                        connection.waiting_for_shards = true;
-                        encode_command(&mut connection.pending, args);
-                        self.parked.add(slot, self.server.clock.monotonic());
-                        return Flow::Stop;
-                    }
+                if let Ok(outcome) = done {
+                    outcome
+                } else {
+                    connection.waiting_for_shards = true;
+                    encode_command(&mut connection.pending, args);
+                    self.parked.add(slot, self.server.clock.monotonic());
+                    return Flow::Stop;
                 }
             }
         };
