@@ -157,6 +157,22 @@ fn an_end_in_the_middle_of_a_save_or_rewrite_loses_nothing() {
     }
 }
 
+/// The first answer means that the server is ready for its end, too.
+#[test]
+fn a_server_can_be_ended_from_its_first_answer_on() {
+    for round in 0..15 {
+        let mut server = Server::start(logged()).unwrap();
+        if round % 2 == 0 {
+            let status = server.terminate().unwrap().expect("it ran");
+            assert!(status.success(), "round {round}: {status}");
+            assert!(!server.socket_path().exists(), "the socket is left behind");
+        } else {
+            let mut connection = Connection::open(&server.unix()).unwrap();
+            shut_down(&mut server, &mut connection, "SHUTDOWN");
+        }
+    }
+}
+
 /// Starts guarda by itself and waits for its end; what it printed.
 fn attempt(dir: &std::path::Path, port: u16) -> String {
     let Program::Guarda(path) = guarda() else { unreachable!() };
