@@ -153,6 +153,11 @@ fn full_disk(policy: &str) {
     assert_there(&mut reader, &acknowledged);
     assert_eq!(info(&mut reader, "aof_last_write_status"), "err");
 
+    // An end in good order would lose the write whose outcome is unknown: refused, and all goes on.
+    let reply = ask(&mut reader, "SHUTDOWN");
+    assert_eq!(reply.to_string(), "-ERR Errors trying to SHUTDOWN. Check logs.");
+    assert_there(&mut reader, &acknowledged);
+
     // A crash now, and a start on the full disk.
     server.kill9();
     server.restart().unwrap();

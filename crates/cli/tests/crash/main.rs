@@ -11,3 +11,4 @@ mod damage;
 mod kill9;
 mod model;
 mod shutdown;
+mod startup;
