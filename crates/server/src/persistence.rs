@@ -123,13 +123,16 @@ impl Persistence {
         self.is_loading.store(loading, Ordering::Relaxed);
     }
 
-    /// Brings the log up to `seq`; false if that failed, and no reply that depends on it may leave.
-    pub(crate) fn commit(&self, seq: u64) -> bool {
+    /// Brings the log up to `seq`; false if that failed, and no reply that acknowledges a change may
+    /// leave. Without such a reply (`wrote`), nothing is waited for while the log is out of order:
+    /// a full disk does not stop reads.
+    pub(crate) fn commit(&self, seq: u64, wrote: bool) -> bool {
         let seq = Seq(seq);
         if self.journal().is_committed(seq) || !self.is_logging() {
             return true;
         }
-        match self.journal().commit(seq, Wait::Policy, self.clock.monotonic()) {
+        let wait = if wrote { Wait::Policy } else { Wait::Read };
+        match self.journal().commit(seq, wait, self.clock.monotonic()) {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(%error, "unanswered clients are disconnected");
