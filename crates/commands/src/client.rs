@@ -189,6 +189,15 @@ impl Client {
         self.watch_dirty.store(false, Ordering::Relaxed);
     }
 
+    /// Leaves the transaction, nothing of it done, and ends all watches. The caller holds no shard.
+    pub(crate) fn abandon_transaction(&mut self, keyspace: &Keyspace) {
+        self.transaction = None;
+        self.unwatch_all(keyspace);
+        let mut details = self.card.details.lock();
+        details.multi = None;
+        details.watch = 0;
+    }
+
     /// Notes that a command was refused: an open transaction can no longer be executed.
     pub(crate) fn note_refusal(&mut self) {
         if let Some(transaction) = &mut self.transaction {

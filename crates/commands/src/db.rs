@@ -24,7 +24,7 @@ pub struct Db<'a, 'k> {
     pub(crate) effects: &'a mut Effects,
 }
 
-impl<'k> Db<'_, 'k> {
+impl Db<'_, '_> {
     /// The key with its hash.
     pub fn hashed<'b>(&mut self, key: &'b [u8]) -> HashedKey<'b> {
         self.locked.hashed(key)
@@ -227,6 +227,11 @@ impl<'k> Db<'_, 'k> {
         self.effects.explicit = true;
     }
 
+    /// The changes so far were counted already, by the commands run inside this one.
+    pub(crate) fn forget_changes(&mut self) {
+        self.effects.changes = 0;
+    }
+
     /// Records as DEL what lookups removed because it was due. Such records precede those of the
     /// command that met the expired key: replaying them later would delete what it stored.
     pub(crate) fn record_expired(&mut self) {
@@ -262,5 +267,18 @@ fn string_of(record: Option<&Record>) -> Result<Option<&[u8]>, CommandError> {
         None => Ok(None),
         Some(ValueRef::String(bytes)) => Ok(Some(bytes)),
         Some(_) => Err(CommandError::WrongType),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use guarda_session::{lock_key, tombstone_key};
+    use guarda_store::shard_stem;
+
+    #[test]
+    fn the_store_keeps_what_belongs_to_a_session_together() {
+        let key = b"PHPREDIS_SESSION:abc";
+        assert_eq!(shard_stem(&lock_key(key)), key);
+        assert_eq!(shard_stem(&tombstone_key(key)), key);
     }
 }

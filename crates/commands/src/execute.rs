@@ -40,6 +40,8 @@ pub struct Worker {
     /// Highest journal sequence number that a reply of this batch depends on: replies leave only
     /// after the log has reached it.
     pub seen_seq: u64,
+    /// Set when a command was journalled; the owner resets it.
+    pub wrote: bool,
 }
 
 /// Whether a call needs the Lua interpreter, and so must run on the thread that has it.
@@ -89,7 +91,7 @@ pub fn execute(
         caller: Caller::Client,
     };
     let outcome = run(call, &mut cx);
-    worker.seen_seq = worker.seen_seq.max(settle(&mut locked, host, &mut worker.effects));
+    settle(&mut locked, host, worker);
     Ok(outcome)
 }
 
@@ -156,7 +158,7 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
     cx.db.effects.explicit = false;
     let mut args = Args::new(call.args, call.names);
     let result: CommandResult = (call.spec.run)(cx, &mut args);
-    let effects = &mut cx.db.effects;
+    let effects = &mut *cx.db.effects;
     if effects.changes > 0 {
         effects.counters.dirty += effects.changes;
         let recorded = effects.explicit || call.spec.flags.contains(Flags::NOT_JOURNALLED);
@@ -173,17 +175,18 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
     })
 }
 
-/// Hands the records to the log, still under the locks; returns the sequence number that replies
-/// to this call depend on.
-fn settle(locked: &mut Locked<'_>, host: &dyn Host, effects: &mut Effects) -> u64 {
-    if !effects.records.is_empty() {
+/// Hands the records to the log, still under the locks, and notes what replies depend on.
+fn settle(locked: &mut Locked<'_>, host: &dyn Host, worker: &mut Worker) {
+    let records = &mut worker.effects.records;
+    if !records.is_empty() {
         if let Some(log) = host.log() {
-            let seq = log.append(&effects.records);
+            let seq = log.append(records);
             locked.set_last_seq(seq);
+            worker.wrote = true;
         }
-        effects.records.clear();
+        records.clear();
     }
-    locked.last_seq()
+    worker.seen_seq = worker.seen_seq.max(locked.last_seq());
 }
 
 /// Runs a command of the append log, as it was journalled: no gates, nothing expires, nothing is
@@ -203,7 +206,7 @@ pub fn replay(
     // As in Redis, nothing is due while the log is read: a key that expires is deleted by a record
     // of its own, and what a record does to it before must still happen.
     let outside_time = UnixMillis(0);
-    let patience = Duration::from_secs(3600);
+    let patience = Duration::from_hours(1);
     execute(&call, client, host, worker, outside_time, patience, scratch)
         .map_err(|Busy| "the keyspace is locked".to_owned())?;
     worker.effects.records.clear();
@@ -264,6 +267,7 @@ pub fn execute_nested(
         caller: Caller::Script,
     };
     run(&call, &mut nested);
+    nested.db.forget_changes();
     // A SELECT inside the script holds until its end.
     cx.db.index = cx.client.db;
     Ok(())

@@ -35,6 +35,14 @@ pub fn admit<'a>(args: &'a [&'a [u8]], client: &mut Client, host: &dyn Host) -> 
                 _ => Admission::Run(call),
             }
         }
+        Err(error) if table().find(args[0]).is_some_and(is_exec) => {
+            client.abandon_transaction(host.keyspace());
+            let text = error.to_string();
+            let reason = text.strip_prefix("ERR ").unwrap_or(&text);
+            Admission::Refused(CommandError::owned(format!(
+                "EXECABORT Transaction discarded because of: {reason}"
+            )))
+        }
         Err(error) => {
             client.note_refusal();
             Admission::Refused(error)

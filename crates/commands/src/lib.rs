@@ -8,6 +8,7 @@
 
 mod args;
 mod client;
+mod compatibility;
 mod context;
 mod db;
 mod effects;
@@ -15,6 +16,7 @@ mod error;
 mod execute;
 mod gates;
 mod host;
+mod reference;
 mod spec;
 mod table;
 #[cfg(test)]
@@ -24,6 +26,7 @@ mod families;
 
 pub use args::Args;
 pub use client::{AuthState, Client, ClientCard, QueuedCall, ReplyMode, Transaction};
+pub use compatibility::compatibility_markdown;
 pub use context::{Caller, CommandResult, Context, Outcome};
 pub use db::Db;
 pub use effects::{Counters, Effects, Records};
@@ -33,6 +36,7 @@ pub use families::connection::REDIS_VERSION;
 pub use families::scripting::{PHPREDIS_UNLOCK_SHA1, sha1_hex};
 pub use gates::{Admission, admit};
 pub use host::{ConfigSetRejected, Host, Log, ScriptCall, Scripting, Settings, ShutdownMode};
+pub use reference::reference_markdown;
 pub use spec::{
     Arity, Categories, CommandSpec, Flags, Group, KeyAccess, KeyPositions, Keys, Locks,
 };

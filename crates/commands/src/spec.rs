@@ -30,6 +30,8 @@ pub struct CommandSpec {
     pub locks: Locks,
     /// Command tips as `COMMAND INFO` lists them.
     pub tips: &'static [&'static str],
+    /// How it differs from Redis's, if it does: one sentence for the reference.
+    pub note: &'static str,
     /// Subcommands; the container's own `run` is never called then.
     pub subcommands: &'static [CommandSpec],
     /// The behaviour.
@@ -50,6 +52,7 @@ impl CommandSpec {
         keys: Keys::NONE,
         locks: Locks::Keys,
         tips: &[],
+        note: "",
         subcommands: &[],
         run: |cx, _| {
             let _ = cx;
@@ -128,6 +131,7 @@ macro_rules! bit_set {
             $($(#[$flag_doc])* pub const $flag: $name = $name(1 << $bit);)*
 
             /// Both sets' members.
+            #[must_use]
             pub const fn union(self, other: $name) -> $name {
                 $name(self.0 | other.0)
             }

@@ -14,8 +14,8 @@ use crate::value::Value;
 
 /// A valid configuration.
 ///
-/// The typed settings are read by `Deref` (`config.port`). Invariant: they are what the values by name say, which
-/// is why they change together, and only by [`Config::config_set`].
+/// The typed settings are read by `Deref` (`config.port`). Invariant: they are what the values by
+/// name say, which is why they change together, and only by [`Config::config_set`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// One for each row of the table, in its order.
@@ -79,13 +79,13 @@ impl Deref for Config {
 }
 
 impl Config {
-    /// Builds a configuration from lines in their order: a later one overrides an earlier one, except that `save`
-    /// adds up and `client-output-buffer-limit` changes the classes it names.
+    /// Builds a configuration from lines in their order: a later one overrides an earlier one,
+    /// except that `save` adds up and `client-output-buffer-limit` changes the classes it names.
     ///
     /// # Errors
     ///
-    /// The first line that is not understood, or else the first directive of the table that asks for something
-    /// Guarda does not have.
+    /// The first line that is not understood, or else the first directive of the table that asks
+    /// for something Guarda does not have.
     pub fn from_lines(lines: impl IntoIterator<Item = Line>) -> Result<Loaded, ConfigError> {
         let mut config = Self::default();
         for line in lines {
@@ -132,9 +132,9 @@ impl Config {
 
     /// `CONFIG GET`: names and values, in the order of the patterns and then of the table.
     ///
-    /// A pattern without `*`, `?` or `[` is a name in any case, answered under the name as asked. A glob finds
-    /// names and aliases, which are answered as they are. No name comes twice. Secrets are included, as in
-    /// Redis: the caller checks who asks.
+    /// A pattern without `*`, `?` or `[` is a name in any case, answered under the name as asked. A
+    /// glob finds names and aliases, which are answered as they are. No name comes twice. Secrets
+    /// are included, as in Redis: the caller checks who asks.
     pub fn config_get<P: AsRef<[u8]>>(
         &self,
         patterns: impl IntoIterator<Item = P>,
@@ -178,13 +178,14 @@ impl Config {
         Ok(proposal.applied)
     }
 
-    /// What `CONFIG SET` would make of this configuration, for a server that must first put the change into effect and
-    /// may fail in that; it then answers [`ConfigSetError::failed`] and keeps the old configuration.
+    /// What `CONFIG SET` would make of this configuration, for a server that must first put the
+    /// change into effect and may fail in that; it then answers [`ConfigSetError::failed`] and
+    /// keeps the old configuration.
     ///
     /// # Errors
     ///
-    /// As Redis 7.0: names are looked at first, in their order (unknown, not changeable, given twice), values
-    /// afterwards. What only start-up refuses (`replicaof`) is refused here too.
+    /// As Redis 7.0: names are looked at first, in their order (unknown, not changeable, given
+    /// twice), values afterwards. What only start-up refuses (`replicaof`) is refused here too.
     pub fn propose<N: AsRef<[u8]>, V: AsRef<[u8]>>(
         &self,
         pairs: &[(N, V)],
@@ -196,7 +197,7 @@ impl Config {
             let slot = &mut config.slots[*index];
             let new = row
                 .kind
-                .parse(&[value.as_ref().to_vec()], Some(&slot.value))
+                .parse_set(value.as_ref(), &slot.value)
                 .map_err(|reason| ConfigSetError::bad_value(argument, &reason))?;
             if let Status::Refused(why) = row.status
                 && differs_from_default(row, &new)
@@ -220,11 +221,13 @@ impl Config {
         Ok(Proposal { config, applied: Applied { changed, warnings } })
     }
 
-    /// Makes `dir` absolute, as seen from the directory `current`, so that `CONFIG GET dir` shows what Redis would.
+    /// Makes `dir` absolute, as seen from the directory `current`, so that `CONFIG GET dir` shows
+    /// what Redis would.
     pub fn make_dir_absolute(&mut self, current: &Path) {
         let joined: std::path::PathBuf = current.join(&self.settings.dir).components().collect();
         let (index, _) = table::find(b"dir").expect("`dir` is in the table");
-        // A path that is not UTF-8 cannot have come from the configuration; `CONFIG GET` shows it roughly.
+        // A path that is not UTF-8 cannot have come from the configuration; `CONFIG GET` shows it
+        // roughly.
         self.slots[index].value = Value::Text(joined.to_string_lossy().into_owned());
         self.settings.dir = joined;
     }
@@ -265,7 +268,8 @@ fn settings_of(slots: &[Slot]) -> Settings {
     })
 }
 
-/// Whether a value that was given says something else than the default. A directive without a value always does.
+/// Whether a value that was given says something else than the default. A directive without a value
+/// always does.
 fn differs_from_default(row: &Directive, value: &Value) -> bool {
     matches!(row.kind, Kind::FileOnly { .. }) || *value != row.default_value()
 }

@@ -10,8 +10,8 @@ use crate::line::Origin;
 /// The longest part of a name that an error repeats.
 const NAME_SHOWN_LEN_MAX: usize = 128;
 
-/// Why the server cannot start with this configuration. The text names the place and the remedy, and never
-/// repeats a secret.
+/// Why the server cannot start with this configuration. The text names the place and the remedy,
+/// and never repeats a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -26,7 +26,11 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// A file is longer than any configuration.
-    #[error("`{}` is longer than {} bytes; is it a configuration file?", .path.display(), crate::FILE_LEN_MAX)]
+    #[error(
+        "`{}` is longer than {} bytes; is it a configuration file?",
+        .path.display(),
+        crate::FILE_LEN_MAX
+    )]
     FileTooLong {
         /// The file, or `standard input`.
         path: PathBuf,
@@ -38,7 +42,10 @@ pub enum ConfigError {
         origin: Origin,
     },
     /// A file includes itself, perhaps through others.
-    #[error("{origin}: `{}` is being read already and would include itself for ever", .path.display())]
+    #[error(
+        "{origin}: `{}` is being read already and would include itself for ever",
+        .path.display()
+    )]
     IncludeCycle {
         /// The `include`.
         origin: Origin,
@@ -169,7 +176,8 @@ impl ConfigSetError {
     }
 }
 
-/// A client's text inside an error reply: no line end may leave the reply, and it is cut to a sane length.
+/// A client's text inside an error reply: no line end may leave the reply, and it is cut to a sane
+/// length.
 fn one_line(text: &[u8]) -> String {
     String::from_utf8_lossy(&text[..text.len().min(NAME_SHOWN_LEN_MAX)])
         .replace(['\r', '\n', '\0'], " ")

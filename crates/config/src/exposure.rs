@@ -66,16 +66,18 @@ pub enum Exposure {
     Ok,
     /// Strangers could reach the server without a password and nobody has said that this is wanted.
     RefuseToStart(String),
-    /// The same, but the configuration says `protected-mode no`: a warning should name these addresses.
+    /// The same, but the configuration says `protected-mode no`: a warning should name these
+    /// addresses.
     WarnExposed(Vec<String>),
 }
 
 /// Decides whether listening on `bind` and `port` is safe.
 ///
 /// Redis starts in any case and, in protected mode without a password, refuses each connection from
-/// outside. Guarda does that too ([`serves_peer`]), but does not start at all when such connections could
-/// only ever be refused or be a danger: listening beyond loopback takes a password, or `protected-mode no` in
-/// so many words. Port 0 and an empty `bind` listen on no address; a Unix socket is not reachable from outside.
+/// outside. Guarda does that too ([`serves_peer`]), but does not start at all when such connections
+/// could only ever be refused or be a danger: listening beyond loopback takes a password, or
+/// `protected-mode no` in so many words. Port 0 and an empty `bind` listen on no address; a Unix
+/// socket is not reachable from outside.
 pub fn exposure(port: u16, bind: &[BindAddress], protected: bool, has_password: bool) -> Exposure {
     if port == 0 || has_password {
         return Exposure::Ok;
@@ -89,17 +91,18 @@ pub fn exposure(port: u16, bind: &[BindAddress], protected: bool, has_password: 
         return Exposure::WarnExposed(outside);
     }
     Exposure::RefuseToStart(format!(
-        "refusing to listen on {} (port {port}) without a password: whoever reaches it could read and change \
-         every session. Set `requirepass`, or listen on this machine only with `bind 127.0.0.1 -::1`, or \
-         write `protected-mode no` if the network already keeps strangers out",
+        "refusing to listen on {} (port {port}) without a password: whoever reaches it could read and \
+         change every session. Set `requirepass`, or listen on this machine only with \
+         `bind 127.0.0.1 -::1`, or write `protected-mode no` if the network already keeps strangers out",
         outside.join(", ")
     ))
 }
 
-/// Whether protected mode lets a connection in: `peer` is its address, or nothing for a Unix socket.
+/// Whether protected mode lets a connection in: `peer` is its address, or nothing for a Unix
+/// socket.
 ///
-/// Redis 7.0 serves only this machine while protected mode is on and there is no password, however the server
-/// was bound. It matters when the password is taken away at run time.
+/// Redis 7.0 serves only this machine while protected mode is on and there is no password, however
+/// the server was bound. It matters when the password is taken away at run time.
 pub fn serves_peer(peer: Option<IpAddr>, protected: bool, has_password: bool) -> bool {
     !protected || has_password || peer.is_none_or(|address| address.to_canonical().is_loopback())
 }

@@ -5,12 +5,13 @@ const BACKTRACK_STEPS_MAX: usize = 100_000;
 
 /// Whether `text` matches `pattern`: `*`, `?`, `[a-z]`, `[^x]`, `\` escapes the next byte.
 ///
-/// Case is ignored when `fold_case` is set, as `CONFIG GET` does. A class that is not closed runs to the end of
-/// the pattern. Cost is bounded: a pattern that needs more than 100,000 steps does not match.
+/// Case is ignored when `fold_case` is set, as `CONFIG GET` does. A class that is not closed runs
+/// to the end of the pattern. Cost is bounded: a pattern that needs more than 100,000 steps does
+/// not match.
 pub(crate) fn matches(pattern: &[u8], text: &[u8], fold_case: bool) -> bool {
     let (mut p, mut t) = (0, 0);
-    // Where to resume after the last star: one byte further into `text` each time. One pair is enough,
-    // since a later star makes every earlier one irrelevant.
+    // Where to resume after the last star: one byte further into `text` each time. One pair is
+    // enough, since a later star makes every earlier one irrelevant.
     let mut star: Option<(usize, usize)> = None;
     for _ in 0..BACKTRACK_STEPS_MAX {
         if p == pattern.len() && t == text.len() {
@@ -58,7 +59,8 @@ fn match_one(pattern: &[u8], byte: u8, fold_case: bool) -> Option<usize> {
     }
 }
 
-/// Matches the inside of `[...]`; returns whether `byte` belongs and how long the class is with its `]`.
+/// Matches the inside of `[...]`; returns whether `byte` belongs and how long the class is with its
+/// `]`.
 fn match_class(class: &[u8], byte: u8, fold_case: bool) -> (bool, usize) {
     let fold = |b: u8| if fold_case { b.to_ascii_lowercase() } else { b };
     let byte = fold(byte);

@@ -1,5 +1,6 @@
 //! What a directive's value may be, and how it is read and written.
 
+use crate::line::split_words;
 use crate::value::{Amount, OutputLimit, OutputLimits, SavePoint, Value};
 use crate::{ByteCount, Secret};
 
@@ -121,24 +122,46 @@ pub(crate) enum BadValue {
 }
 
 impl Kind {
-    /// Reads a value from the words after the directive's name; `before` is the value so far, which some
-    /// directives change only in part.
+    /// Reads a value from the words after the directive's name in a file or on the command line;
+    /// `before` is the value so far, which some directives change only in part.
     pub(crate) fn parse(self, args: &[Vec<u8>], before: Option<&Value>) -> Result<Value, BadValue> {
-        if let Self::FileOnly { args_min, args_max } = self {
-            let fits = (args_min..=args_max).contains(&args.len());
-            return if fits { Ok(Value::Absent) } else { Err(BadValue::Arity) };
+        match self {
+            Self::FileOnly { args_min, args_max } => {
+                let fits = (args_min..=args_max).contains(&args.len());
+                if fits { Ok(Value::Absent) } else { Err(BadValue::Arity) }
+            }
+            Self::Master => parse_master(args),
+            list if list.is_list() => {
+                // A list in quotes is split like a line of its own.
+                let items = match args {
+                    [only] => split_words(only).map_err(|_| BadValue::Arity)?,
+                    several => several.to_vec(),
+                };
+                let items: Vec<&[u8]> = items.iter().map(Vec::as_slice).collect();
+                list.parse_list(&items, before)
+            }
+            single => match args {
+                [arg] => single.parse_single(arg),
+                _ => Err(BadValue::Arity),
+            },
         }
-        if let Self::Master = self {
-            return parse_master(args);
-        }
-        if self.is_list() {
-            return self.parse_list(&list_items(args), before);
-        }
-        let [arg] = args else { return Err(BadValue::Arity) };
-        self.parse_single(arg)
     }
 
-    /// Whether the value is several words, which may also be given as one with single spaces between.
+    /// Reads a value from the one argument that `CONFIG SET` has for it.
+    pub(crate) fn parse_set(self, arg: &[u8], before: &Value) -> Result<Value, BadValue> {
+        if !self.is_list() {
+            return self.parse(&[arg.to_vec()], Some(before));
+        }
+        // Unlike in a file, only single spaces separate here.
+        let items: Vec<&[u8]> = match arg {
+            [] => Vec::new(),
+            arg => arg.split(|byte| *byte == b' ').collect(),
+        };
+        self.parse_list(&items, Some(before))
+    }
+
+    /// Whether the value is several words, which may also be given as one with single spaces
+    /// between.
     fn is_list(self) -> bool {
         matches!(
             self,
@@ -216,10 +239,9 @@ impl Kind {
             Self::Octal => "permission bits in octal, like 770".into(),
             Self::Enum(words) => format!("one of {}", words.join(", ")),
             Self::Flags(words) => format!("one or more of {}", words.join(", ")),
-            Self::Text => "one value (quote it if it has spaces)".into(),
+            Self::Text | Self::Secret => "one value (quote it if it has spaces)".into(),
             Self::FileName => "a file name without a directory".into(),
             Self::HostName => "a host name of letters, digits, hyphens and dots".into(),
-            Self::Secret => "one value (quote it if it has spaces)".into(),
             Self::Addresses => "addresses like 127.0.0.1 -::1".into(),
             Self::SavePoints => "pairs of seconds and changes like 3600 1 300 100".into(),
             Self::OutputLimits => {
@@ -369,15 +391,6 @@ fn choose(arg: &[u8], words: &'static [&'static str]) -> Result<&'static str, Ba
         .find(|word| word.as_bytes().eq_ignore_ascii_case(arg))
         .copied()
         .ok_or(BadValue::OneOf(words))
-}
-
-/// The items of a list: the words, or the parts of the only word. One empty word is an empty list.
-fn list_items(args: &[Vec<u8>]) -> Vec<&[u8]> {
-    match args {
-        [only] if only.is_empty() => Vec::new(),
-        [only] => only.split(|byte| *byte == b' ').collect(),
-        several => several.iter().map(Vec::as_slice).collect(),
-    }
 }
 
 fn parse_addresses(items: &[&[u8]]) -> Result<Value, BadValue> {

@@ -1,8 +1,9 @@
 //! Guarda's configuration: redis.conf, its directives, `CONFIG GET` and `CONFIG SET`.
 //!
-//! One table of directives ([`directives`]) is the single source: parsing, errors, warnings, both commands and
-//! docs/configuration.md derive from it. The crate reads files when asked to ([`load`]) and does nothing
-//! else: it opens no socket, changes no directory, writes nothing and logs nothing.
+//! One table of directives ([`directives`]) is the single source: parsing, errors, warnings, both
+//! commands and docs/configuration.md derive from it. The crate reads files when asked to
+//! ([`load`]) and does nothing else: it opens no socket, changes no directory, writes nothing and
+//! logs nothing.
 //!
 //! ```
 //! use guarda_config::{Arguments, load};

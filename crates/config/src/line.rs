@@ -61,8 +61,8 @@ pub(crate) struct Unbalanced;
 /// Splits a line into words as Redis does.
 ///
 /// Words are separated by white space. `"..."` knows `\n \r \t \b \a \xHH`, any other escaped byte
-/// stands for itself; `'...'` knows only `\'`. A quote may open inside a word, but after the closing
-/// one the word must end. Nothing inside a line starts a comment.
+/// stands for itself; `'...'` knows only `\'`. A quote may open inside a word, but after the
+/// closing one the word must end. Nothing inside a line starts a comment.
 pub(crate) fn split_words(line: &[u8]) -> Result<Vec<Vec<u8>>, Unbalanced> {
     let mut words = Vec::new();
     let mut rest = line;

@@ -10,18 +10,19 @@ const INTRODUCTION: &str = "\
 
 <!-- Generated from the table of directives in crates/config; `cargo xtask codegen` writes it. -->
 
-`guarda serve [redis.conf | -] [--name value ...]` reads redis.conf's own syntax. Options of the command line come after
-the file and override it; `-` reads the file from standard input. Names may be written in any case. Sizes are bytes or
-carry a unit: `1k` is 1000, `1kb` is 1024, likewise `m`, `mb`, `g`, `gb`. `CONFIG GET` shows the values in the forms given
-below as defaults.
+`guarda serve [redis.conf | -] [--name value ...]` reads redis.conf's own syntax. Options of the
+command line come after the file and override it; `-` reads the file from standard input. Names may
+be written in any case. Sizes are bytes or carry a unit: `1k` is 1000, `1kb` is 1024, likewise `m`,
+`mb`, `g`, `gb`. `CONFIG GET` shows the values in the forms given below as defaults.
 
 - **obeyed**: the directive does what it says.
-- **ignored**: any valid value is accepted and changes nothing; one other than the default gets one warning in the log.
-- **refused**: the server does not start with a value other than the default, because ignoring it would break what it
-  asks for.
+- **ignored**: any valid value is accepted and changes nothing; one other than the default gets one
+  warning in the log.
+- **refused**: the server does not start with a value other than the default, because ignoring it
+  would break what it asks for.
 
-An unknown name or a bad value stops the start with the file, the line, and what was expected. Values marked *run time* can be
-changed by `CONFIG SET`; the others take a restart.
+An unknown name or a bad value stops the start with the file, the line, and what was expected.
+Values marked *run time* can be changed by `CONFIG SET`; the others take a restart.
 ";
 
 /// The reference of all directives, as Markdown.

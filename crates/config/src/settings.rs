@@ -8,7 +8,8 @@ use crate::exposure::BindAddress;
 use crate::value::{ByteCount, OutputLimits, SavePoint, Value};
 use crate::{Exposure, Secret, exposure};
 
-/// Everything the server obeys, understood. One field for each implemented directive, under its name.
+/// Everything the server obeys, understood. One field for each implemented directive, under its
+/// name.
 #[allow(clippy::struct_excessive_bools, reason = "each is a `yes` or `no` of redis.conf")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -109,7 +110,8 @@ pub struct Settings {
     pub slowlog_max_len: u64,
 }
 
-/// Up to which size a collection is kept as one compact block, which `OBJECT ENCODING` calls `listpack`.
+/// Up to which size a collection is kept as one compact block, which `OBJECT ENCODING` calls
+/// `listpack`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncodingLimits {
     /// Most entries.
@@ -129,7 +131,9 @@ pub enum IoThreads {
 
 /// A type for the words of an enumerated directive.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)*
+    }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum $name {
@@ -286,8 +290,8 @@ impl Settings {
     }
 }
 
-/// Values by name and type. Names and types are those of the table's own rows, so that a miss is a mistake in
-/// this file, which any test that builds a configuration finds.
+/// Values by name and type. Names and types are those of the table's own rows, so that a miss is a
+/// mistake in this file, which any test that builds a configuration finds.
 struct Lookup<F>(F);
 
 impl<'a, F: Fn(&str) -> &'a Value> Lookup<F> {

@@ -29,17 +29,21 @@ pub enum ConfigFile {
     StandardInput,
 }
 
-/// A command line as redis-server takes it: `[redis.conf | -] [--name value ...]`.
+/// A command line as redis-server takes it: `[redis.conf | -] [--name value ...] [-]`.
 ///
-/// The first argument is a file unless it begins with `-`. `--name` begins a directive; the next argument is its first
-/// value whatever it looks like, further ones go on until one begins with `--`. Only `--save` may have no value
-/// before another option, and then means `save ""`. Verified against redis-server 7.0.15 by tests/real_server.rs.
+/// The first argument is a file unless it begins with `-`. `--name` begins a directive; the next
+/// argument is its first value whatever it looks like, further ones go on until one begins with
+/// `--`. Only `--save` may have no value before another option, and then means `save ""`. A `-` as
+/// the first or the last argument reads standard input after the file and before the options.
+/// Verified against redis-server 7.0.15 by tests/real_server.rs.
 ///
 /// `Debug` shows no value, since one may be a password.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Arguments {
-    /// The file to read first, if any.
+    /// What to read first, if anything.
     pub file: Option<ConfigFile>,
+    /// The last argument is `-`: standard input is read after the file.
+    standard_input_last: bool,
     /// The directives of the command line, in their order. Not checked yet.
     options: Vec<Words>,
 }
@@ -54,32 +58,34 @@ impl fmt::Debug for Arguments {
 }
 
 impl Arguments {
-    /// Sorts the arguments, without the program's name. Whether they mean anything is found out by [`load`].
+    /// Sorts the arguments, without the program's name. Whether they mean anything is found out by
+    /// [`load`].
     pub fn parse<A: Into<OsString>>(args: impl IntoIterator<Item = A>) -> Self {
-        let mut args = args.into_iter().map(|arg| arg.into().into_vec()).peekable();
-        let mut parsed = Self::default();
-        match args.peek().map(Vec::as_slice) {
-            Some(b"-") => parsed.file = Some(ConfigFile::StandardInput),
+        let mut args: Vec<Vec<u8>> = args.into_iter().map(|arg| arg.into().into_vec()).collect();
+        let file = match args.first().map(Vec::as_slice) {
+            Some(b"-") => Some(ConfigFile::StandardInput),
             // An empty first argument stands for no file, as in Redis.
-            Some([b'-', ..] | []) | None => {}
-            Some(path) => parsed.file = Some(ConfigFile::Path(OsStr::from_bytes(path).into())),
+            Some([b'-', ..] | []) | None => None,
+            Some(path) => Some(ConfigFile::Path(OsStr::from_bytes(path).into())),
+        };
+        if file.is_some() || args.first().is_some_and(Vec::is_empty) {
+            args.remove(0);
         }
-        if parsed.file.is_some() || args.peek().is_some_and(Vec::is_empty) {
-            args.next();
-        }
+        let standard_input_last = args.pop_if(|last| last == b"-").is_some();
+        let mut options: Vec<Words> = Vec::new();
         for arg in args {
-            let begins = match parsed.options.last() {
+            let begins = match options.last() {
                 None => true,
                 Some(words) => arg.starts_with(b"--") && !takes_any_value(words),
             };
             if begins {
-                parsed.options.push(Vec::new());
+                options.push(Vec::new());
             }
-            if let Some(words) = parsed.options.last_mut() {
+            if let Some(words) = options.last_mut() {
                 words.push(arg);
             }
         }
-        parsed
+        Self { file, standard_input_last, options }
     }
 
     fn lines(&self) -> Result<Vec<Line>, ConfigError> {
@@ -88,7 +94,8 @@ impl Arguments {
             let unbalanced = |_| ConfigError::UnbalancedQuotes { origin: Origin::CommandLine };
             let Some((first, values)) = words.split_first() else { continue };
             let mut words = match first.strip_prefix(b"--") {
-                // Redis pastes the name into a line of text: `"--hz 20"` and a lone `--` before a name work.
+                // Redis pastes the name into a line of text: `"--hz 20"` and a lone `--` before a
+                // name work.
                 Some(name) => split_words(name).map_err(unbalanced)?,
                 None => vec![first.clone()],
             };
@@ -109,28 +116,27 @@ fn takes_any_value(words: &Words) -> bool {
 
 /// Reads everything that `arguments` name, the command line last, and builds the configuration.
 ///
-/// Relative paths, of `include` too, are seen from the current directory. `stdin` is read only if the command line
-/// says `-`.
+/// Relative paths, of `include` too, are seen from the current directory. `stdin` is read only if
+/// the command line says `-`.
 ///
 /// # Errors
 ///
 /// See [`ConfigError`].
 pub fn load(arguments: &Arguments, stdin: impl Read) -> Result<Loaded, ConfigError> {
     let mut reader = Reader::default();
-    match &arguments.file {
-        Some(ConfigFile::Path(path)) => reader.read_file(path, None)?,
-        Some(ConfigFile::StandardInput) => {
-            let name = PathBuf::from("standard input");
-            let text = read_limited(stdin, &name, None)?;
-            reader.read_text(&text, |line| Origin::StandardInput { line })?;
-        }
-        None => {}
+    if let Some(ConfigFile::Path(path)) = &arguments.file {
+        reader.read_file(path, None)?;
+    }
+    if arguments.standard_input_last || arguments.file == Some(ConfigFile::StandardInput) {
+        let text = read_limited(stdin, Path::new("standard input"), None)?;
+        reader.read_text(&text, |line| Origin::StandardInput { line })?;
     }
     reader.lines.extend(arguments.lines()?);
     Config::from_lines(reader.lines)
 }
 
-/// Splits a text into lines without reading any file: an `include` in it stays a line like the others.
+/// Splits a text into lines without reading any file: an `include` in it stays a line like the
+/// others.
 ///
 /// # Errors
 ///
@@ -229,7 +235,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads the files that `pattern` matches, in the order of their names; a plain name must exist.
+    /// Reads the files that `pattern` matches, in the order of their names; a plain name must
+    /// exist.
     fn include(&mut self, pattern: &[u8], origin: &Origin) -> Result<(), ConfigError> {
         let path = Path::new(OsStr::from_bytes(pattern));
         if !glob::is_pattern(pattern) {

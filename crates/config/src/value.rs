@@ -93,8 +93,8 @@ impl Value {
         }
     }
 
-    /// The value after one more line of a file. Every `save` line adds to those before it, unless `first`: then only
-    /// the default stands, which goes. An empty `save` line clears them.
+    /// The value after one more line of a file. Every `save` line adds to those before it, unless
+    /// `first`: then only the default stands, which goes. An empty `save` line clears them.
     pub(crate) fn followed_by(&self, new: Self, first: bool) -> Self {
         match (self, new) {
             (Self::Save(before), Self::Save(new)) if !first && !new.is_empty() => {

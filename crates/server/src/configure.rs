@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guarda_commands::ConfigSetRejected;
-use guarda_config::{AppendFsync, Config, ConfigSetError};
+use guarda_config::{AppendFsync, Config, ConfigSetError, Exposure};
 use guarda_journal::log::SyncPolicy;
 
 use crate::io::OutputLimit;
@@ -62,11 +62,25 @@ pub(crate) fn apply(server: &Server, config: &Config) {
     server.persistence.stop_on_save_error.store(stop, Ordering::Relaxed);
 }
 
+/// Says that strangers get in.
+pub(crate) fn warn_exposed(addresses: &[String]) {
+    if !addresses.is_empty() {
+        tracing::warn!(
+            "anybody who reaches {} can read and change every session: there is no password and \
+             `protected-mode` is off",
+            addresses.join(", ")
+        );
+    }
+}
+
 /// CONFIG SET: all pairs take effect or none does.
 pub(crate) fn config_set(
     server: &Server,
     pairs: &[(&[u8], &[u8])],
 ) -> Result<(), ConfigSetRejected> {
+    // One at a time, from the proposal to the result; `config` itself is not held meanwhile, since
+    // rewriting the log asks it.
+    let _turn = server.config_changes.lock();
     let rejected = |error: &ConfigSetError| ConfigSetRejected(error.to_string());
     let proposal = server.config.lock().propose(pairs).map_err(|error| rejected(&error))?;
     let changed = |name: &str| proposal.applied.changed.contains(&name);
@@ -100,6 +114,9 @@ pub(crate) fn config_set(
     }
     if changed("loglevel") {
         crate::logging::set_level(proposal.config.loglevel);
+    }
+    if let Exposure::WarnExposed(addresses) = proposal.config.exposure() {
+        warn_exposed(&addresses);
     }
     apply(server, &proposal.config);
     *server.config.lock() = proposal.config;

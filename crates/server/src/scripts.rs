@@ -79,7 +79,8 @@ fn run(server: &Arc<Server>, worker: &mut Worker, job: ScriptJob) {
         reply.extend_from_slice(b"-BUSY the keyspace could not be locked\r\n");
         Outcome::Reply
     });
-    let done = ScriptDone { slot, client, reply, outcome, seq: worker.seen_seq };
+    let wrote = std::mem::take(&mut worker.wrote);
+    let done = ScriptDone { slot, client, reply, outcome, seq: worker.seen_seq, wrote };
     server.mailbox(thread).send(Message::ScriptDone(Box::new(done)));
     server.retry_parked();
 }

@@ -273,12 +273,16 @@ fn note_saved(server: &Server, saved: &io::Result<()>, began: Duration, dirty: u
     server.persistence.note_save(saved.is_ok(), took, server.clock.now().seconds());
 }
 
+/// Stands for the process in the temporary file's name, so that the last save does not meet the file
+/// of a background save that is cut off by it.
+const AT_THE_END: u32 = 0;
+
 /// Saves while the caller holds all shards, and keeps them locked for ever if that went well: the
 /// process ends.
 pub(crate) fn save_locked(server: &Server, mut locked: Locked<'_>) -> io::Result<()> {
     let shape = shape(server);
     let storage = Arc::clone(&server.persistence.storage);
-    let mut file = SnapshotFile::create_dump(storage, std::process::id())?;
+    let mut file = SnapshotFile::create_dump(storage, AT_THE_END)?;
     let mut writer = RdbWriter::new(&mut file, &header(server, false), shape.checksum)?;
     let mut encoder = EntryEncoder::new(shape.compression);
     let mut encoded = Vec::new();

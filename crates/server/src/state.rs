@@ -33,6 +33,8 @@ pub(crate) struct Server {
     pub(crate) scripting: Box<dyn Scripting + Send>,
     pub(crate) scripts: ScriptQueue,
     pub(crate) config: Mutex<guarda_config::Config>,
+    /// Held while CONFIG SET changes it.
+    pub(crate) config_changes: Mutex<()>,
     /// SHA-256 of the password, if one is required.
     password: RwLock<Option<[u8; 32]>>,
     mailboxes: OnceLock<Vec<Arc<Mailbox>>>,
@@ -96,6 +98,7 @@ impl Server {
             scripts: ScriptQueue::new(),
             port: config.port,
             config: Mutex::new(config),
+            config_changes: Mutex::new(()),
             password: RwLock::new(None),
             mailboxes: OnceLock::new(),
             this: OnceLock::new(),

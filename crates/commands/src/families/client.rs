@@ -87,6 +87,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "list",
         summary: "Describes the connections, one in a line.",
+        note: "Fields about buffers that have no counterpart here are 0.",
         since: "2.4.0",
         complexity: PER_CLIENT,
         arity: Arity::at_least(2),
@@ -418,4 +419,206 @@ fn kill(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         cx.reply.ok();
     }
     Ok(outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Bench, START, bulk, err, int, new_client, nil, ok, simple};
+
+    /// A bench with clients 1 (who speaks), 2 and 3, at 127.0.0.1:1, :20 and :30.
+    fn crowd() -> Bench {
+        let bench = Bench::new();
+        let mut cards = vec![Arc::clone(&bench.client.card)];
+        for id in [2, 3] {
+            let addr = format!("127.0.0.1:{id}0");
+            cards.push(Arc::new(ClientCard::new(id, addr, "127.0.0.1:2".into(), 9, START)));
+        }
+        *bench.host.clients.lock() = cards;
+        bench
+    }
+
+    /// The line about client `id` at `addr` that has done nothing yet.
+    fn fresh_line(id: u64, addr: &str) -> String {
+        format!(
+            "id={id} addr={addr} laddr=127.0.0.1:2 fd=9 name= age=0 idle=0 flags=N db=0 sub=0 \
+             psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 \
+             oll=0 omem=0 tot-mem=0 events=r cmd=NULL user=default redir=-1 resp=2 lib-name= \
+             lib-ver=\n"
+        )
+    }
+
+    fn asked(bench: &Bench) -> Vec<String> {
+        std::mem::take(&mut *bench.host.asked.lock())
+    }
+
+    #[test]
+    fn list_shows_every_client_or_those_asked_for() {
+        let mut bench = crowd();
+        let lines = [1, 2, 3].map(|id| {
+            let port = if id == 1 { 1 } else { id * 10 };
+            fresh_line(id, &format!("127.0.0.1:{port}"))
+        });
+        bench.check("CLIENT LIST", bulk(lines.concat()));
+        bench.check("CLIENT LIST TYPE Normal", bulk(lines.concat()));
+        for none in ["master", "slave", "replica", "pubsub"] {
+            bench.check(&format!("CLIENT LIST TYPE {none}"), bulk(""));
+        }
+        bench.check("CLIENT LIST ID 3 0 1 3 -7", bulk(format!("{1}{0}{1}", lines[0], lines[2])));
+        bench.host.clients.lock()[1].killed.store(true, Ordering::Relaxed);
+        bench.check("CLIENT LIST ID 2", bulk(""));
+        bench.run("HELLO 3");
+        bench.check("CLIENT LIST ID 2", "=4\r\ntxt:\r\n");
+    }
+
+    #[test]
+    fn list_refuses_what_it_does_not_know() {
+        let mut bench = crowd();
+        for line in
+            ["CLIENT LIST bogus", "CLIENT LIST TYPE", "CLIENT LIST TYPE normal x", "CLIENT LIST ID"]
+        {
+            bench.check(line, err("ERR syntax error"));
+        }
+        bench.check("CLIENT LIST TYPE bogus", err("ERR Unknown client type 'bogus'"));
+        bench.check("CLIENT LIST ID 1 x", err("ERR Invalid client ID"));
+        bench.check("CLIENT", err("ERR wrong number of arguments for 'client' command"));
+        bench.check("CLIENT bogus", err("ERR unknown subcommand 'bogus'. Try CLIENT HELP."));
+    }
+
+    #[test]
+    fn info_follows_what_the_client_does() {
+        let mut bench = Bench::new();
+        let card = ClientCard::new(7, "/run/s.sock:0".into(), "/run/s.sock:0".into(), 11, START);
+        bench.swap_client(crate::client::Client::new(
+            Arc::new(card),
+            crate::client::AuthState::Granted,
+        ));
+        for line in [
+            "SELECT 2",
+            "CLIENT SETNAME web",
+            "CLIENT SETINFO LIB-NAME phpredis",
+            "CLIENT SETINFO lib-ver 5.3.7",
+            "CLIENT NO-EVICT ON",
+            "MULTI",
+        ] {
+            bench.check(line, ok());
+        }
+        bench.check("CLIENT INFO", simple("QUEUED"));
+        bench.client.card.details.lock().multi = None;
+        bench.client.transaction = None;
+        bench.advance(65_999);
+        bench.client.card.active.store(START.0 + 60_000, Ordering::Relaxed);
+        bench.client.card.details.lock().multi = Some(4);
+        let expected = "id=7 addr=/run/s.sock:0 laddr=/run/s.sock:0 fd=11 name=web age=65 idle=5 \
+                        flags=xUe db=2 sub=0 psub=0 ssub=0 multi=4 qbuf=0 qbuf-free=0 argv-mem=0 \
+                        multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=NULL \
+                        user=default redir=-1 resp=2 lib-name=phpredis lib-ver=5.3.7\n";
+        bench.check("CLIENT INFO", bulk(expected));
+    }
+
+    #[test]
+    fn names_are_printable_ascii_without_blanks() {
+        let mut bench = Bench::new();
+        bench.check("CLIENT ID", int(1));
+        bench.check("CLIENT GETNAME", nil());
+        bench.check("CLIENT SETNAME !web~1", ok());
+        bench.check("CLIENT GETNAME", bulk("!web~1"));
+        let refused = "ERR Client names cannot contain spaces, newlines or special characters.";
+        for name in [r#""a b""#, r#""a\n""#, r#""\x7f""#, r#""\xc3\xa9""#] {
+            bench.check(&format!("CLIENT SETNAME {name}"), err(refused));
+            bench.check(
+                &format!("CLIENT SETINFO Lib-Name {name}"),
+                err("ERR Lib-Name cannot contain spaces, newlines or special characters."),
+            );
+        }
+        bench.check("CLIENT GETNAME", bulk("!web~1"));
+        bench.check(r#"CLIENT SETNAME """#, ok());
+        bench.check("CLIENT GETNAME", nil());
+        bench.check("CLIENT SETINFO badger x", err("ERR Unrecognized option 'badger'"));
+    }
+
+    #[test]
+    fn kill_by_filter_spares_the_caller_unless_told_otherwise() {
+        let mut bench = crowd();
+        bench.check("CLIENT KILL TYPE normal", int(2));
+        assert_eq!(asked(&bench), ["kill_client 2", "kill_client 3"]);
+        bench.check("CLIENT KILL TYPE normal", int(0));
+        bench.check("CLIENT KILL ID 1", int(0));
+        assert!(asked(&bench).is_empty());
+        bench.check("CLIENT KILL ID 1 SKIPME no", int(1));
+        assert!(asked(&bench).is_empty(), "the caller is closed after its reply");
+    }
+
+    #[test]
+    fn kill_wants_all_its_conditions_met() {
+        let mut bench = crowd();
+        bench.host.clients.lock()[1].details.lock().user = "default".into();
+        for line in [
+            "CLIENT KILL ID 2 ADDR 127.0.0.1:30",
+            "CLIENT KILL TYPE replica",
+            "CLIENT KILL ADDR nowhere",
+            "CLIENT KILL LADDR 127.0.0.1:3",
+            "CLIENT KILL ID 99",
+        ] {
+            bench.check(line, int(0));
+        }
+        let line = "CLIENT KILL id 99 ID 3 addr 127.0.0.1:30 LADDR 127.0.0.1:2 TYPE normal USER \
+                    default SKIPME yes";
+        bench.check(line, int(1));
+        assert_eq!(asked(&bench), ["kill_client 3"]);
+    }
+
+    #[test]
+    fn kill_by_address_alone_must_find_someone_and_may_be_the_caller() {
+        let mut bench = crowd();
+        bench.check("CLIENT KILL 127.0.0.1:9", err("ERR No such client"));
+        bench.check("CLIENT KILL ID", err("ERR No such client"));
+        bench.check("CLIENT KILL 127.0.0.1:20", ok());
+        assert_eq!(asked(&bench), ["kill_client 2"]);
+        bench.check("CLIENT KILL 127.0.0.1:1", ok());
+        assert!(asked(&bench).is_empty());
+    }
+
+    #[test]
+    fn kill_refuses_what_it_does_not_know() {
+        let mut bench = crowd();
+        for line in [
+            "CLIENT KILL bogus x",
+            "CLIENT KILL ID 2 ADDR",
+            "CLIENT KILL SKIPME maybe",
+            "CLIENT KILL MAXAGE 10",
+        ] {
+            bench.check(line, err("ERR syntax error"));
+        }
+        for id in ["x", "0", "-2"] {
+            let error = err("ERR client-id should be greater than 0");
+            bench.check(&format!("CLIENT KILL ID {id} SKIPME no"), error);
+        }
+        bench.check("CLIENT KILL TYPE bogus", err("ERR Unknown client type 'bogus'"));
+        bench.check("CLIENT KILL USER nobody", err("ERR No such user 'nobody'"));
+        assert!(asked(&bench).is_empty());
+    }
+
+    #[test]
+    fn reply_answers_to_on_only() {
+        let mut bench = Bench::new();
+        bench.check("CLIENT REPLY SKIP", "");
+        assert_eq!(bench.client.reply_mode, ReplyMode::SkipNext);
+        bench.check("CLIENT REPLY off", "");
+        bench.check("CLIENT REPLY SKIP", "");
+        assert_eq!(bench.client.reply_mode, ReplyMode::Off, "SKIP means nothing when all are off");
+        bench.check("CLIENT REPLY maybe", err("ERR syntax error"));
+        bench.check("CLIENT REPLY ON", ok());
+        assert_eq!(bench.client.reply_mode, ReplyMode::On);
+        bench.check("CLIENT NO-EVICT maybe", err("ERR syntax error"));
+    }
+
+    #[test]
+    fn help_lists_every_subcommand() {
+        let mut bench = Bench::new();
+        let _ = bench.swap_client(new_client(2));
+        let reply = String::from_utf8(bench.run("CLIENT HELP")).expect("ASCII");
+        assert!(reply.starts_with(&format!("*{}\r\n+CLIENT <sub", 1 + 2 * SUBCOMMANDS.len())));
+        assert!(reply.contains("+NO-EVICT\r\n+    Says whether"));
+    }
 }

@@ -5,9 +5,7 @@ use guarda_store::glob_match;
 use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
-use crate::execute::Call;
 use crate::families::subcommand_help;
-use crate::gates::resolve;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group, KeyAccess, KeyPositions};
 use crate::table::table;
 
@@ -46,6 +44,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "docs",
         summary: "Returns what the documentation says about commands.",
+        note: "Without the history and the arguments.",
         since: "7.0.0",
         complexity: PER_COMMAND,
         arity: Arity::at_least(2),
@@ -297,16 +296,23 @@ fn document(cx: &mut Context<'_, '_>, command: &Named) {
 
 // Keys -----------------------------------------------------------------------------------------
 
+/// The row of a call, of the subcommand where there is one, whatever its number of arguments.
+fn row_of(words: &[&[u8]]) -> Option<&'static CommandSpec> {
+    let spec = table().find(words.first()?)?;
+    match words.get(1) {
+        Some(word) if !spec.subcommands.is_empty() => spec.subcommand(word),
+        _ => Some(spec),
+    }
+}
+
 fn get_keys(cx: &mut Context<'_, '_>, args: &mut Args<'_>, with_flags: bool) -> CommandResult {
     let words = args.take_rest();
-    let Call { spec, .. } = resolve(words).map_err(|error| match error {
-        CommandError::WrongArity(_) => {
-            CommandError::text("ERR Invalid number of arguments specified for command")
-        }
-        _ => CommandError::text("ERR Invalid command specified"),
-    })?;
+    let spec = row_of(words).ok_or(CommandError::text("ERR Invalid command specified"))?;
     if spec.keys.positions == KeyPositions::None {
         return Err(CommandError::text("ERR The command has no key arguments"));
+    }
+    if !spec.arity.accepts(words.len()) {
+        return Err(CommandError::text("ERR Invalid number of arguments specified for command"));
     }
     let keys = spec.keys.of(words);
     if keys.is_empty() && !spec.flags.contains(Flags::NO_MANDATORY_KEYS) {
@@ -381,4 +387,183 @@ fn list(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         cx.reply.bulk_str(name);
     }
     Ok(Outcome::Reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Bench, array, bulk, bulks, err, int, nil, simple};
+
+    fn statuses<const N: usize>(names: [&str; N]) -> Vec<u8> {
+        array(names.map(simple))
+    }
+
+    fn range_spec(flags: Vec<u8>, begin: i64, last: i64, step: i64) -> Vec<u8> {
+        let field = |name: &str, value: i64| [bulk(name), int(value)].concat();
+        let begin =
+            [bulk("type"), bulk("index"), bulk("spec"), bulks_map(&[field("index", begin)])];
+        let fields = [field("lastkey", last), field("keystep", step), field("limit", 0)];
+        let find = [bulk("type"), bulk("range"), bulk("spec"), bulks_map(&fields)];
+        array([
+            bulk("flags"),
+            flags,
+            bulk("begin_search"),
+            array(begin),
+            bulk("find_keys"),
+            array(find),
+        ])
+    }
+
+    /// A map in RESP2.
+    fn bulks_map(fields: &[Vec<u8>]) -> Vec<u8> {
+        [format!("*{}\r\n", 2 * fields.len()).into_bytes(), fields.concat()].concat()
+    }
+
+    #[test]
+    fn info_describes_a_command_as_its_row_does() {
+        let mut bench = Bench::new();
+        let hget = array([
+            bulk("hget"),
+            int(3),
+            statuses(["readonly", "fast"]),
+            int(1),
+            int(1),
+            int(1),
+            statuses(["@read", "@hash", "@fast"]),
+            array([]),
+            array([range_spec(statuses(["RO", "access"]), 1, 0, 1)]),
+            array([]),
+        ]);
+        bench.check("COMMAND INFO HGet", array([hget]));
+        let rename = array([
+            bulk("rename"),
+            int(3),
+            statuses(["write"]),
+            int(1),
+            int(2),
+            int(1),
+            statuses(["@keyspace", "@write", "@slow"]),
+            array([]),
+            array([
+                range_spec(statuses(["RW", "access", "delete"]), 1, 0, 1),
+                range_spec(statuses(["OW", "update"]), 2, 0, 1),
+            ]),
+            array([]),
+        ]);
+        bench.check("COMMAND INFO rename", array([rename]));
+    }
+
+    #[test]
+    fn info_finds_subcommands_by_their_full_name() {
+        let mut bench = Bench::new();
+        let get = array([
+            bulk("config|get"),
+            int(-3),
+            statuses(["admin", "noscript", "loading", "stale"]),
+            int(0),
+            int(0),
+            int(0),
+            statuses(["@admin", "@slow", "@dangerous"]),
+            array([]),
+            array([]),
+            array([]),
+        ]);
+        let line = "COMMAND INFO CONFIG|Get config|nosuch nosuch get|x";
+        bench.check(line, array([get, nil(), nil(), nil()]));
+        let client = String::from_utf8(bench.run("COMMAND INFO client")).expect("ASCII");
+        assert!(client.contains("$11\r\nclient|list\r\n"));
+    }
+
+    #[test]
+    fn resp3_has_sets_and_maps() {
+        let mut bench = Bench::new();
+        bench.run("HELLO 3");
+        let reply = String::from_utf8(bench.run("COMMAND INFO hget")).expect("ASCII");
+        assert!(reply.contains(":3\r\n~2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n~3\r\n+@read"));
+        assert!(reply.contains("~0\r\n~1\r\n%3\r\n$5\r\nflags\r\n~2\r\n+RO\r\n+access\r\n"));
+        bench.check("COMMAND INFO nosuch", "*1\r\n_\r\n");
+    }
+
+    #[test]
+    fn all_commands_are_counted_listed_and_described() {
+        let mut bench = Bench::new();
+        let count = table().len();
+        bench.check("COMMAND COUNT", int(count as i64));
+        let head = format!("*{count}\r\n");
+        assert!(bench.run("COMMAND").starts_with(head.as_bytes()));
+        assert_eq!(bench.run("COMMAND INFO"), bench.run("COMMAND"));
+        let subcommands: usize = table().iter().map(|spec| spec.subcommands.len()).sum();
+        let head = format!("*{}\r\n", count + subcommands);
+        assert!(bench.run("COMMAND LIST").starts_with(head.as_bytes()));
+    }
+
+    #[test]
+    fn list_filters_by_category_pattern_and_module() {
+        let mut bench = Bench::new();
+        let transactions = bulks(["multi", "exec", "discard", "watch", "unwatch"]);
+        bench.check("COMMAND LIST FILTERBY ACLCAT Transaction", transactions);
+        bench.check("COMMAND LIST FILTERBY ACLCAT nosuch", array([]));
+        bench.check("COMMAND LIST FILTERBY PATTERN HINC*", bulks(["hincrby", "hincrbyfloat"]));
+        bench.check("COMMAND LIST filterby pattern client|l*", bulks(["client|list"]));
+        bench.check("COMMAND LIST FILTERBY MODULE any", array([]));
+        for line in [
+            "COMMAND LIST FILTERBY",
+            "COMMAND LIST FILTERBY MODULE",
+            "COMMAND LIST FILTERBY bogus x",
+            "COMMAND LIST FILTERBY PATTERN a b",
+        ] {
+            bench.check(line, err("ERR syntax error"));
+        }
+    }
+
+    #[test]
+    fn getkeys_finds_the_keys_of_a_call() {
+        let mut bench = Bench::new();
+        for (call, keys) in [
+            ("GET a", bulks(["a"])),
+            ("mset a 1 b 2", array([bulk("a"), bulk("b")])),
+            ("EVAL script 2 a b c", array([bulk("a"), bulk("b")])),
+            ("EVAL script 0 a", array([])),
+            ("OBJECT ENCODING a", bulks(["a"])),
+        ] {
+            bench.check(&format!("COMMAND GETKEYS {call}"), keys);
+        }
+        let none = "ERR The command has no key arguments";
+        let number = "ERR Invalid number of arguments specified for command";
+        for (call, error) in [
+            ("PING a", none),
+            ("CLIENT ID x", none),
+            ("GET a b", number),
+            ("NOSUCH a", "ERR Invalid command specified"),
+            ("CLIENT NOSUCH", "ERR Invalid command specified"),
+        ] {
+            bench.check(&format!("COMMAND GETKEYS {call}"), err(error));
+        }
+    }
+
+    #[test]
+    fn getkeysandflags_says_what_happens_to_each_key() {
+        let mut bench = Bench::new();
+        let from = array([bulk("a"), statuses(["RW", "access", "delete"])]);
+        let to = array([bulk("b"), statuses(["OW", "update"])]);
+        bench.check("COMMAND GETKEYSANDFLAGS rename a b", array([from, to]));
+    }
+
+    #[test]
+    fn docs_come_from_the_row() {
+        let mut bench = Bench::new();
+        let hlen = array([
+            bulk("summary"),
+            bulk("Returns the number of fields of a hash."),
+            bulk("since"),
+            bulk("2.0.0"),
+            bulk("group"),
+            bulk("hash"),
+            bulk("complexity"),
+            bulk("O(1)"),
+        ]);
+        bench.check("COMMAND DOCS HLEN nosuch", array([bulk("hlen"), hlen]));
+        let config = String::from_utf8(bench.run("COMMAND DOCS config")).expect("ASCII");
+        assert!(config.contains("$11\r\nsubcommands\r\n*10\r\n$10\r\nconfig|get\r\n*8\r\n"));
+    }
 }

@@ -243,8 +243,7 @@ fn quit(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
 
 fn reset(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
     let client = &mut *cx.client;
-    client.transaction = None;
-    client.unwatch_all(cx.host.keyspace());
+    client.abandon_transaction(cx.host.keyspace());
     client.reply_mode = ReplyMode::On;
     client.db = 0;
     client.auth = if cx.db.settings.auth_required.load(Ordering::Relaxed) {
@@ -258,11 +257,210 @@ fn reset(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
         details.name.clear();
         DEFAULT_USER.clone_into(&mut details.user);
         details.db = 0;
-        details.multi = None;
-        details.watch = 0;
         details.no_evict = false;
     }
     speak(cx, Protocol::Resp2);
     cx.reply.simple("RESET");
     Ok(Outcome::Reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Bench, bulk, bulks, err, nil, ok, simple, wrong_type};
+
+    /// A bench whose server requires the password `secret`, and a client that has not given it.
+    fn locked_bench() -> Bench {
+        let mut bench = Bench::new();
+        bench.host.password = Some(b"secret".to_vec());
+        bench.host.settings.auth_required.store(true, Ordering::Relaxed);
+        bench.client.auth = AuthState::Required;
+        bench
+    }
+
+    fn wrong_password() -> Vec<u8> {
+        err("WRONGPASS invalid username-password pair or user is disabled.")
+    }
+
+    fn no_auth() -> Vec<u8> {
+        err("NOAUTH Authentication required.")
+    }
+
+    #[test]
+    fn a_password_opens_the_connection_and_a_wrong_one_changes_nothing() {
+        let mut bench = locked_bench();
+        bench.check("PING", no_auth());
+        bench.check("AUTH wrong", wrong_password());
+        bench.check("AUTH nobody secret", wrong_password());
+        bench.check("PING", no_auth());
+        bench.check("AUTH secret", ok());
+        bench.check("PING", simple("PONG"));
+        bench.check("AUTH default wrong", wrong_password());
+        bench.check("PING", simple("PONG"));
+        bench.check("AUTH default secret", ok());
+        bench.check("AUTH default secret more", err("ERR syntax error"));
+        bench.check("AUTH", err("ERR wrong number of arguments for 'auth' command"));
+    }
+
+    #[test]
+    fn without_a_password_auth_says_so_and_the_default_user_is_open() {
+        let mut bench = Bench::new();
+        let hint = "ERR AUTH <password> called without any password configured for the default \
+                    user. Are you sure your configuration is correct?";
+        bench.check("AUTH secret", err(hint));
+        bench.check("AUTH default anything", ok());
+        bench.check("AUTH nobody anything", wrong_password());
+    }
+
+    /// HELLO's reply to client 1.
+    fn introduction(protocol: u8) -> Vec<u8> {
+        let head = if protocol == 3 { "%7" } else { "*14" };
+        format!(
+            "{head}\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n{REDIS_VERSION}\r\n\
+             $5\r\nproto\r\n:{protocol}\r\n$2\r\nid\r\n:1\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n\
+             $4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n*0\r\n"
+        )
+        .into_bytes()
+    }
+
+    #[test]
+    fn hello_changes_the_protocol_from_its_own_reply_on() {
+        let mut bench = Bench::new();
+        bench.check("HELLO", introduction(2));
+        bench.check("HELLO 3", introduction(3));
+        bench.check("GET nokey", "_\r\n");
+        assert_eq!(bench.client.card.details.lock().resp, 3);
+        bench.check("HELLO", introduction(3));
+        bench.check("HELLO 2", introduction(2));
+        bench.check("GET nokey", nil());
+    }
+
+    #[test]
+    fn hello_refuses_what_it_does_not_know() {
+        let mut bench = Bench::new();
+        let version = err("ERR Protocol version is not an integer or out of range");
+        bench.check("HELLO abc", &version);
+        for unspoken in ["HELLO 1", "HELLO 4", "HELLO -1"] {
+            bench.check(unspoken, err("NOPROTO unsupported protocol version"));
+        }
+        for (line, option) in [
+            ("HELLO 3 bogus", "bogus"),
+            ("HELLO 3 AUTH", "AUTH"),
+            ("HELLO 3 AUTH a", "AUTH"),
+            ("HELLO 3 setname", "setname"),
+            ("HELLO 3 SETNAME a more", "more"),
+        ] {
+            bench.check(line, err(&format!("ERR Syntax error in HELLO option '{option}'")));
+        }
+        bench.check("CLIENT GETNAME", nil());
+        bench.check("GET nokey", nil());
+    }
+
+    #[test]
+    fn hello_needs_the_password_and_takes_it_along() {
+        let mut bench = locked_bench();
+        let refused = "NOAUTH HELLO must be called with the client already authenticated, \
+                       otherwise the HELLO AUTH <user> <pass> option can be used to authenticate \
+                       the client and select the RESP protocol version at the same time";
+        bench.check("HELLO", err(refused));
+        bench.check("HELLO 3 SETNAME me", err(refused));
+        bench.check("HELLO 3 AUTH default wrong", wrong_password());
+        bench.check("HELLO 3 SETNAME me AUTH default secret", introduction(3));
+        bench.check("CLIENT GETNAME", bulk("me"));
+    }
+
+    #[test]
+    fn a_password_counts_though_a_later_option_of_hello_is_wrong() {
+        let mut bench = locked_bench();
+        let error = err("ERR Syntax error in HELLO option 'bogus'");
+        bench.check("HELLO 3 AUTH default secret bogus", error);
+        bench.check("PING", simple("PONG"));
+        assert_eq!(bench.client.protocol, Protocol::Resp2);
+    }
+
+    #[test]
+    fn select_takes_the_databases_there_are() {
+        let mut bench = Bench::new();
+        bench.check("SET k zero", ok());
+        bench.check("SELECT 15", ok());
+        bench.check("GET k", nil());
+        assert_eq!(bench.client.card.details.lock().db, 15);
+        bench.check("SELECT 16", err("ERR DB index is out of range"));
+        bench.check("SELECT -1", err("ERR DB index is out of range"));
+        bench.check("SELECT x", err("ERR value is not an integer or out of range"));
+        let range = "ERR value is out of range, value must between -2147483648 and 2147483647";
+        bench.check("SELECT 2147483648", err(range));
+        bench.check_journal("SET k v", &["15:SET k v"]);
+        bench.check("SELECT 0", ok());
+        bench.check("GET k", bulk("zero"));
+    }
+
+    #[test]
+    fn ping_and_echo_answer() {
+        let mut bench = Bench::new();
+        bench.check("PING", simple("PONG"));
+        bench.check(r#"PING "a\r\n""#, bulk("a\r\n"));
+        bench.check("PING a b", err("ERR wrong number of arguments for 'ping' command"));
+        bench.check(r#"ECHO """#, bulk(""));
+    }
+
+    #[test]
+    fn quit_and_reset_are_not_queued() {
+        let mut bench = Bench::new();
+        bench.check("MULTI", ok());
+        bench.check("QUIT a b", ok());
+        bench.check("MULTI", err("ERR MULTI calls can not be nested"));
+        bench.check("RESET", simple("RESET"));
+        bench.check("EXEC", err("ERR EXEC without MULTI"));
+    }
+
+    #[test]
+    fn reset_leaves_nothing_but_the_connection_and_its_library() {
+        let mut bench = locked_bench();
+        bench.run("HELLO 3 AUTH default secret SETNAME me");
+        for line in ["SELECT 3", "CLIENT NO-EVICT on", "CLIENT SETINFO lib-name lib", "WATCH k"] {
+            bench.check(line, ok());
+        }
+        bench.client.reply_mode = ReplyMode::Off;
+        bench.check("MULTI", ok());
+        bench.check("RESET", simple("RESET"));
+        bench.check("GET k", no_auth());
+        bench.check("AUTH secret", ok());
+        bench.check("GET k", nil());
+        assert_eq!(bench.client.db, 0);
+        assert_eq!(bench.client.reply_mode, ReplyMode::On);
+        assert!(bench.client.watched.is_empty());
+        let details = bench.client.card.details.lock().clone();
+        assert_eq!((details.name, details.lib_name), (Vec::new(), b"lib".to_vec()));
+        assert_eq!((details.db, details.resp, details.multi, details.watch), (0, 2, None, 0));
+        assert!(!details.no_evict);
+    }
+
+    #[test]
+    fn an_exec_that_a_gate_refuses_is_over() {
+        let mut bench = locked_bench();
+        bench.run("AUTH secret");
+        bench.check("WATCH k", ok());
+        bench.check("MULTI", ok());
+        bench.check("SET k v", simple("QUEUED"));
+        bench.host.over_memory.store(true, Ordering::Relaxed);
+        let reason = "OOM command not allowed when used memory > 'maxmemory'.";
+        let abort = |why: &str| err(&format!("EXECABORT Transaction discarded because of: {why}"));
+        bench.check("EXEC", abort(reason));
+        bench.host.over_memory.store(false, Ordering::Relaxed);
+        bench.check("EXEC", err("ERR EXEC without MULTI"));
+        assert!(bench.client.watched.is_empty());
+        bench.check("EXEC now", abort("wrong number of arguments for 'exec' command"));
+        bench.check("RESET", simple("RESET"));
+        bench.check("EXEC", abort("NOAUTH Authentication required."));
+    }
+
+    #[test]
+    fn commands_of_another_type_are_told_apart_in_either_protocol() {
+        let mut bench = Bench::new();
+        bench.make_hash("h");
+        bench.run("HELLO 3");
+        bench.check("GET h", wrong_type());
+        bench.check("HKEYS h", bulks(["f"]));
+    }
 }

@@ -286,3 +286,211 @@ fn hincrbyfloat(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult 
     cx.reply.bulk(&text);
     Ok(Outcome::Reply)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{
+        Bench, array, bulk, bulks, err, int, new_client, nil, ok, simple, wrong_type,
+    };
+
+    #[test]
+    fn fields_are_set_read_and_counted() {
+        let mut bench = Bench::new();
+        bench.check("HSET h a 1 b 2 a 3", int(2));
+        bench.check("HGETALL h", bulks(["a", "3", "b", "2"]));
+        bench.check(r#"HSET h a 1 c "a\r\n\x00""#, int(1));
+        bench.check("HGET h c", bulk("a\r\n\0"));
+        bench.check("HSTRLEN h c", int(4));
+        bench.check("HGET h zz", nil());
+        bench.check("HGET nokey a", nil());
+        bench.check("HMGET h a zz b a", array([bulk("1"), nil(), bulk("2"), bulk("1")]));
+        bench.check("HMGET nokey a b", array([nil(), nil()]));
+        bench.check("HLEN h", int(3));
+        bench.check("HLEN nokey", int(0));
+        bench.check("HEXISTS h b", int(1));
+        bench.check("HEXISTS h zz", int(0));
+        bench.check("HEXISTS nokey b", int(0));
+        bench.check("HSTRLEN h zz", int(0));
+        bench.check("HSTRLEN nokey a", int(0));
+        bench.check("HMSET h d 4 a 9", ok());
+        bench.check("HSETNX h d 5", int(0));
+        bench.check("HSETNX h e 5", int(1));
+        bench.check("HSETNX new e 5", int(1));
+        bench.check(r#"HSET h "" """#, int(1));
+        bench.check(r#"HGET h """#, bulk(""));
+        bench.check("TYPE h", simple("hash"));
+    }
+
+    #[test]
+    fn a_field_without_its_value_is_refused_and_nothing_is_set() {
+        let mut bench = Bench::new();
+        for line in ["HSET h", "HSET h a", "HSET h a 1 b"] {
+            bench.check(line, err("ERR wrong number of arguments for 'hset' command"));
+        }
+        for line in ["HMSET h a", "HMSET h a 1 b"] {
+            bench.check(line, err("ERR wrong number of arguments for 'hmset' command"));
+        }
+        bench.check("EXISTS h", int(0));
+    }
+
+    #[test]
+    fn the_last_field_takes_the_key_with_it() {
+        let mut bench = Bench::new();
+        bench.run("HSET h a 1 b 2 c 3");
+        bench.check("HDEL h a zz a", int(1));
+        bench.check("HDEL h zz", int(0));
+        bench.check("HDEL nokey a", int(0));
+        bench.check("HDEL h b c", int(2));
+        bench.check("EXISTS h", int(0));
+    }
+
+    #[test]
+    fn strings_are_refused_and_stay() {
+        let mut bench = Bench::new();
+        bench.run("SET s v");
+        for line in [
+            "HSET s a 1",
+            "HMSET s a 1",
+            "HSETNX s a 1",
+            "HGET s a",
+            "HMGET s a",
+            "HDEL s a",
+            "HLEN s",
+            "HSTRLEN s a",
+            "HEXISTS s a",
+            "HINCRBY s a 1",
+            "HINCRBYFLOAT s a 1",
+        ] {
+            bench.check(line, wrong_type());
+        }
+        bench.check("GET s", bulk("v"));
+    }
+
+    #[test]
+    fn integers_are_added_within_64_bits() {
+        let mut bench = Bench::new();
+        bench.check("HINCRBY h n 5", int(5));
+        bench.check("HINCRBY h n -7", int(-2));
+        bench.check("HGET h n", bulk("-2"));
+        bench.run("HSET h max 9223372036854775807 text abc blank \" 1\" float 1.5 empty \"\"");
+        bench.check("HINCRBY h max 0", int(i64::MAX));
+        bench.check("HINCRBY h max 1", err("ERR increment or decrement would overflow"));
+        for field in ["text", "blank", "float", "empty"] {
+            let error = err("ERR hash value is not an integer");
+            bench.check(&format!("HINCRBY h {field} 1"), error);
+        }
+        for amount in ["abc", "1.5", "+1", "9223372036854775808"] {
+            let error = err("ERR value is not an integer or out of range");
+            bench.check(&format!("HINCRBY nokey n {amount}"), error);
+        }
+        bench.check("EXISTS nokey", int(0));
+    }
+
+    #[test]
+    fn floats_are_added_and_journalled_as_their_sum() {
+        let mut bench = Bench::new();
+        bench.check("HINCRBYFLOAT h f 10.50", bulk("10.5"));
+        bench.check_journal("HINCRBYFLOAT h f 0.1", &["HSET h f 10.6"]);
+        bench.check("HINCRBYFLOAT h f -5.0e3", bulk("-4989.39999999999999991"));
+        bench.check("HINCRBYFLOAT h g 3.0e3", bulk("3000"));
+        bench.run("HSET h text abc blank \" 1\" empty \"\" inf inf");
+        for field in ["text", "blank", "empty"] {
+            let error = err("ERR hash value is not a float");
+            bench.check(&format!("HINCRBYFLOAT h {field} 1"), error);
+        }
+        let error = err("ERR increment would produce NaN or Infinity");
+        bench.check("HINCRBYFLOAT h inf 1", error);
+        bench.journal();
+        for amount in ["abc", "nan", "\" 1\""] {
+            let error = err("ERR value is not a valid float");
+            bench.check(&format!("HINCRBYFLOAT nokey f {amount}"), error);
+        }
+        bench.check("HINCRBYFLOAT nokey f inf", err("ERR value is NaN or Infinity"));
+        bench.check("EXISTS nokey", int(0));
+        assert!(bench.journal().is_empty());
+    }
+
+    #[test]
+    fn what_changed_is_journalled_verbatim_and_nothing_else_is() {
+        let mut bench = Bench::new();
+        bench.check_journal("hset h a 1 b 2", &["hset h a 1 b 2"]);
+        bench.check_journal("HSET h a 1", &["HSET h a 1"]);
+        bench.check_journal("HMSET h a 1 d 4", &["HMSET h a 1 d 4"]);
+        bench.check_journal("HSETNX h a 2", &[]);
+        bench.check_journal("HSETNX h c 3", &["HSETNX h c 3"]);
+        bench.check_journal("HINCRBY h c 4", &["HINCRBY h c 4"]);
+        bench.check_journal("HINCRBY h c x", &[]);
+        bench.check_journal("HDEL h zz", &[]);
+        bench.check_journal("HDEL h c zz", &["HDEL h c zz"]);
+        bench.check_journal("HGETALL h", &[]);
+        let before = bench.worker.effects.counters.dirty;
+        bench.run("HSET h a 1 b 2 e 3");
+        bench.run("HDEL h a b zz");
+        bench.run("HSETNX h e 1");
+        assert_eq!(bench.worker.effects.counters.dirty - before, 5);
+    }
+
+    #[test]
+    fn a_due_hash_is_gone_before_it_is_changed() {
+        let mut bench = Bench::new();
+        bench.run("HSET h a 1");
+        bench.run("PEXPIRE h 100");
+        bench.check("HSET h b 2", int(1));
+        bench.check("PTTL h", int(100));
+        bench.advance(100);
+        bench.check_journal("HSET h c 3", &["DEL h", "HSET h c 3"]);
+        bench.check("HGETALL h", bulks(["c", "3"]));
+        bench.check("PTTL h", int(-1));
+        bench.run("PEXPIRE h 100");
+        bench.advance(100);
+        bench.check_journal("HDEL h c", &["DEL h"]);
+        bench.run("HSET h c 3");
+        bench.run("PEXPIRE h 100");
+        bench.advance(100);
+        bench.check_journal("HINCRBYFLOAT h c 1", &["DEL h", "HSET h c 1"]);
+    }
+
+    #[test]
+    fn watchers_are_told_of_changes_only() {
+        let mut bench = Bench::new();
+        bench.run("HSET h a 1");
+        for (line, fires) in [
+            ("HSETNX h a 2", false),
+            ("HDEL h zz", false),
+            ("HINCRBY h a x", false),
+            ("HGET h a", false),
+            ("HSET h a 1", true),
+            ("HINCRBYFLOAT h a 1", true),
+            ("HDEL h a", true),
+        ] {
+            bench.check("WATCH h", ok());
+            let me = bench.swap_client(new_client(2));
+            bench.run(line);
+            bench.swap_client(me);
+            bench.check("MULTI", ok());
+            bench.check("EXEC", if fires { b"*-1\r\n".to_vec() } else { array([]) });
+        }
+    }
+
+    #[test]
+    fn a_hash_grows_out_of_its_small_form_and_keeps_its_fields() {
+        let mut bench = Bench::new();
+        bench.run(&format!("HSET long a {}", "x".repeat(64)));
+        bench.check("OBJECT ENCODING long", bulk("listpack"));
+        bench.run(&format!("HSET long b {}", "x".repeat(65)));
+        bench.check("OBJECT ENCODING long", bulk("hashtable"));
+        for n in 0..600 {
+            bench.run(&format!("HSET many f{n} {n}"));
+            let encoding = if n < 512 { "listpack" } else { "hashtable" };
+            if n == 511 || n == 512 {
+                bench.check("OBJECT ENCODING many", bulk(encoding));
+            }
+        }
+        bench.check("HLEN many", int(600));
+        for n in 0..600 {
+            bench.check(&format!("HGET many f{n}"), bulk(n.to_string()));
+            bench.check(&format!("HDEL many f{n}"), int(1));
+        }
+        bench.check("EXISTS many", int(0));
+    }
+}

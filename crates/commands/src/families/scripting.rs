@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+pub use guarda_session::PHPREDIS_UNLOCK_SHA1;
 use sha1::{Digest, Sha1};
 
 use crate::args::Args;
@@ -10,10 +11,6 @@ use crate::error::CommandError;
 use crate::families::subcommand_help;
 use crate::host::{Host, ScriptCall, ScriptRef};
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group, KeyAccess, Keys, Locks};
-
-/// SHA-1 of the script with which phpredis releases a session lock: one key, one argument; deletes
-/// the key if its value is the argument, and returns the number of keys deleted.
-pub const PHPREDIS_UNLOCK_SHA1: &str = "b70c2384248f88e6b75b9f89241a180f856ad852";
 
 const NEW: CommandSpec =
     CommandSpec { group: Group::Scripting, categories: Categories::SCRIPTING, ..CommandSpec::NEW };

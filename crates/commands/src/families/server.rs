@@ -23,6 +23,7 @@ const FLUSH: CommandSpec = CommandSpec {
     categories: Categories::KEYSPACE.union(Categories::DANGEROUS),
     locks: Locks::All,
     tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+    note: "ASYNC and SYNC are accepted and make no difference.",
     ..NEW
 };
 
@@ -161,7 +162,8 @@ const CONFIG: &[CommandSpec] = &[
     },
     CommandSpec {
         name: "rewrite",
-        summary: "Refused: the configuration file is the administrator's and is not written yet.",
+        summary: "Writes the configuration back to its file.",
+        note: "Refused: not supported yet.",
         since: "2.8.0",
         arity: Arity::exactly(2),
         flags: CONFIG_FLAGS,
@@ -311,4 +313,175 @@ fn time(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
         cx.reply.bulk(itoa::Buffer::new().format(part).as_bytes());
     }
     Ok(Outcome::Reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::testing::{Bench, array, bulk, bulks, err, int, nil, ok, simple};
+
+    fn asked(bench: &Bench) -> Vec<String> {
+        std::mem::take(&mut *bench.host.asked.lock())
+    }
+
+    #[test]
+    fn flushes_empty_what_they_say_and_are_journalled_even_over_nothing() {
+        let mut bench = Bench::new();
+        bench.check_journal("FLUSHALL", &["FLUSHALL"]);
+        bench.check_journal("flushdb async", &["flushdb async"]);
+        bench.run("MSET a 1 b 2");
+        bench.run("SELECT 1");
+        bench.run("MSET c 3 d 4");
+        bench.check("DBSIZE", int(2));
+        bench.check_journal("FLUSHDB SYNC", &["1:FLUSHDB SYNC"]);
+        bench.check("DBSIZE", int(0));
+        bench.run("SELECT 0");
+        bench.check("DBSIZE", int(2));
+        bench.run("SELECT 1");
+        bench.run("SET c 3");
+        let dirty = bench.worker.effects.counters.dirty;
+        bench.check("FLUSHALL SYNC", ok());
+        assert_eq!(bench.worker.effects.counters.dirty - dirty, 3);
+        bench.check("DBSIZE", int(0));
+        bench.run("SELECT 0");
+        bench.check("DBSIZE", int(0));
+    }
+
+    #[test]
+    fn flushes_refuse_what_they_do_not_know_and_then_remove_nothing() {
+        let mut bench = Bench::new();
+        bench.run("SET a 1");
+        for line in ["FLUSHALL bogus", "FLUSHALL ASYNC SYNC", "FLUSHDB bogus", "FLUSHDB SYNC x"] {
+            bench.check(line, err("ERR syntax error"));
+        }
+        bench.check("DBSIZE", int(1));
+    }
+
+    #[test]
+    fn a_flush_is_a_change_of_the_keys_it_removes() {
+        let mut bench = Bench::new();
+        bench.run("SET a 1");
+        bench.check("WATCH a", ok());
+        bench.check("FLUSHDB", ok());
+        bench.check("MULTI", ok());
+        bench.check("EXEC", "*-1\r\n");
+        bench.check("WATCH nokey", ok());
+        bench.check("FLUSHALL", ok());
+        bench.check("MULTI", ok());
+        bench.check("EXEC", array([]));
+    }
+
+    #[test]
+    fn a_transaction_flushes_and_counts_among_its_other_commands() {
+        let mut bench = Bench::new();
+        bench.run("SET a 1");
+        bench.check("MULTI", ok());
+        for line in ["SET b 2", "DBSIZE", "FLUSHALL", "DBSIZE", "SET c 3", "FLUSHDB", "SET d 4"] {
+            bench.check(line, simple("QUEUED"));
+        }
+        let replies = [ok(), int(2), ok(), int(0), ok(), ok(), ok()];
+        bench.check("EXEC", array(replies));
+        let journal = bench.journal();
+        assert_eq!(journal, ["SET a 1", "SET b 2", "FLUSHALL", "SET c 3", "FLUSHDB", "SET d 4"]);
+        bench.check("GET a", nil());
+        bench.check("DBSIZE", int(1));
+    }
+
+    #[test]
+    fn the_host_saves_and_rewrites() {
+        let mut bench = Bench::new();
+        bench.check("SAVE", ok());
+        bench.check("BGSAVE", simple("Background saving started"));
+        bench.check("bgsave schedule", simple("Background saving started"));
+        bench.check("BGSAVE x", err("ERR syntax error"));
+        bench.check("BGSAVE SCHEDULE x", err("ERR syntax error"));
+        bench.check("BGREWRITEAOF", simple("Background append only file rewriting started"));
+        bench.check("LASTSAVE", int(1_700_000_000));
+        let expected = ["save", "background_save false", "background_save true"];
+        assert_eq!(asked(&bench)[..3], expected);
+        bench.check("MULTI", ok());
+        bench.check("SAVE", err("ERR Command not allowed inside a transaction"));
+    }
+
+    #[test]
+    fn shutdown_parses_all_its_words_before_it_acts() {
+        let mut bench = Bench::new();
+        for line in [
+            "SHUTDOWN bogus",
+            "SHUTDOWN SAVE NOSAVE",
+            "SHUTDOWN NOSAVE SAVE",
+            "SHUTDOWN SAVE NOSAVE NOW",
+            "SHUTDOWN NOSAVE ABORT",
+            "SHUTDOWN NOW ABORT",
+            "SHUTDOWN FORCE NOW x",
+        ] {
+            bench.check(line, err("ERR syntax error"));
+        }
+        assert!(asked(&bench).is_empty());
+        for (line, mode) in [
+            ("SHUTDOWN", ShutdownMode::default()),
+            ("SHUTDOWN nosave", ShutdownMode { save: Some(false), ..ShutdownMode::default() }),
+            ("SHUTDOWN SAVE NOW FORCE", ShutdownMode { save: Some(true), now: true, force: true }),
+        ] {
+            bench.check(line, "");
+            assert_eq!(asked(&bench), [format!("shutdown {mode:?}")]);
+        }
+        bench.check("SHUTDOWN ABORT", ok());
+        assert_eq!(asked(&bench), ["abort_shutdown"]);
+    }
+
+    #[test]
+    fn configuration_is_read_by_pattern_and_set_in_pairs() {
+        let mut bench = Bench::new();
+        let pairs = [("maxmemory", "0"), ("maxclients", "10000"), ("port", "6379")];
+        *bench.host.config.lock() = pairs.map(|(a, b)| (a.into(), b.into())).to_vec();
+        bench.check("CONFIG GET max*", bulks(["maxmemory", "0", "maxclients", "10000"]));
+        bench.check("CONFIG GET nosuch", bulks([]));
+        bench.check("CONFIG SET port 1 maxmemory 5", ok());
+        bench.check("CONFIG GET port maxmem*", bulks(["maxmemory", "5", "port", "1"]));
+        bench.check("CONFIG SET port 1 maxmemory", err("ERR syntax error"));
+        bench.check("CONFIG SET nosuch 1", err("ERR Unknown option"));
+        bench.check(
+            "CONFIG SET port",
+            err("ERR wrong number of arguments for 'config|set' command"),
+        );
+        bench.check("CONFIG RESETSTAT", ok());
+        assert_eq!(asked(&bench), ["config_reset_statistics"]);
+        bench.check("CONFIG REWRITE", err("ERR CONFIG REWRITE is not supported yet"));
+        bench.run("HELLO 3");
+        bench.check("CONFIG GET port", "%1\r\n$4\r\nport\r\n$1\r\n1\r\n");
+    }
+
+    #[test]
+    fn info_passes_its_sections_on_in_lower_case() {
+        let mut bench = Bench::new();
+        bench.check("INFO", bulk("# \r\n"));
+        bench.check("INFO Server KEYSPACE", bulk("# server,keyspace\r\n"));
+        bench.run("HELLO 3");
+        bench.check("INFO all", "=11\r\ntxt:# all\r\n\r\n");
+    }
+
+    #[test]
+    fn time_is_exact_alone_and_one_instant_in_a_transaction() {
+        let mut bench = Bench::new();
+        bench.check("TIME", bulks(["1700000000", "123000"]));
+        bench.advance(5);
+        bench.check("MULTI", ok());
+        bench.check("TIME", simple("QUEUED"));
+        bench.check("EXEC", array([bulks(["1700000000", "128000"])]));
+    }
+
+    #[test]
+    fn what_writes_is_refused_while_writes_are() {
+        let mut bench = Bench::new();
+        let misconf = CommandError::text("MISCONF no");
+        *bench.host.write_refusal.lock() = Some(misconf);
+        bench.check("FLUSHALL", err("MISCONF no"));
+        bench.check("DBSIZE", int(0));
+        bench.host.loading.store(true, Ordering::Relaxed);
+        bench.check("DBSIZE", err("LOADING Redis is loading the dataset in memory"));
+        bench.check("LASTSAVE", int(1_700_000_000));
+    }
 }

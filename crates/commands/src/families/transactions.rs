@@ -147,8 +147,9 @@ fn exec(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
         }
     }
     cx.db.index = cx.client.db;
-    // The records of the queued commands stand for EXEC itself.
+    // The records of the queued commands stand for EXEC itself, and their changes are counted.
     cx.db.record_nothing();
+    cx.db.forget_changes();
     Ok(outcome)
 }
 

@@ -1,7 +1,8 @@
 //! What Guarda does not have yet: TLS, ACL users, replication, Cluster, modules.
 //!
-//! The rows still know each name and value, so that a stock redis.conf starts. Those whose loss would break
-//! a promise (encryption, passwords, copies, notifications) are refused instead of ignored.
+//! The rows still know each name and value, so that a stock redis.conf starts. Those whose loss
+//! would break a promise (encryption, passwords, copies, notifications) are refused instead of
+//! ignored.
 
 use super::{Directive, INT_MAX, Status, int, size_from};
 use crate::kind::Kind;

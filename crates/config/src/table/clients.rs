@@ -48,15 +48,16 @@ pub(super) const ROWS: &[Directive] = &[
         Kind::OutputLimits,
         "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
         Status::Implemented,
-        "Most bytes of replies that a client may leave unread, by class: hard limit, soft limit, seconds; \
-         0 means no limit.",
+        "Most bytes of replies that a client may leave unread, by class: hard limit, soft limit, \
+         seconds; 0 means no limit.",
     ),
     Directive::new(
         "maxmemory-clients",
         Kind::MemoryOrPercent,
         "0",
         Status::AcceptedIgnored(
-            "clients are limited one by one (client-query-buffer-limit, client-output-buffer-limit)",
+            "clients are limited one by one (client-query-buffer-limit, \
+             client-output-buffer-limit)",
         ),
         "Most memory of all clients together.",
     ),

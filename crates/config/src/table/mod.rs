@@ -1,7 +1,7 @@
 //! The table of directives: everything that is known about each name stands in its row.
 //!
-//! Parsing, errors, warnings, `CONFIG GET`, `CONFIG SET` and docs/configuration.md derive from it. A new
-//! directive is one row here and, when the server obeys it, one field in [`crate::Settings`].
+//! Parsing, errors, warnings, `CONFIG GET`, `CONFIG SET` and docs/configuration.md derive from it.
+//! A new directive is one row here and, when the server obeys it, one field in [`crate::Settings`].
 
 mod absent;
 mod clients;

@@ -9,21 +9,28 @@ pub(super) const ROWS: &[Directive] = &[
         Kind::Addresses,
         "127.0.0.1 -::1",
         Status::Implemented,
-        "Addresses to listen on; `*` is every IPv4 address, `::*` every IPv6 one; one after `-` may be missing; \
-         none at all means no TCP.",
+        "Addresses to listen on; `*` is every IPv4 address, `::*` every IPv6 one; one after `-` \
+         may be missing; none at all means no TCP.",
     )
     // Redis listens anew at run time. Doing so here would also have to repeat the protected-mode
     // decision of start-up, so it takes a restart until that exists.
     .immutable(),
-    Directive::new("port", int(0, 65_535), "6379", Status::Implemented, "TCP port; 0 means no TCP.")
-        .immutable()
-        .hint("0 means no TCP"),
+    Directive::new(
+        "port",
+        int(0, 65_535),
+        "6379",
+        Status::Implemented,
+        "TCP port; 0 means no TCP.",
+    )
+    .immutable()
+    .hint("0 means no TCP"),
     Directive::new(
         "protected-mode",
         Kind::Bool,
         "yes",
         Status::Implemented,
-        "Without a password, serve only this machine. Listening beyond loopback without a password needs `no`.",
+        "Without a password, serve only this machine. Listening beyond loopback without a password \
+         needs `no`.",
     ),
     Directive::new(
         "unixsocket",

@@ -18,12 +18,13 @@ pub(super) const ROWS: &[Directive] = &[
         Kind::Bool,
         "yes",
         Status::Implemented,
-        "Keep the append log, without which a crash loses what was written since the last snapshot.",
+        "Keep the append log, without which a crash loses what was written since the last \
+         snapshot.",
     )
     .caveat(|value| match value {
         Value::Bool(false) => Some(
-            "the append log is off: a crash or power loss ends every session written since the last \
-             snapshot; `appendonly yes` keeps them",
+            "the append log is off: a crash or power loss ends every session written since the \
+             last snapshot; `appendonly yes` keeps them",
         ),
         _ => None,
     }),
@@ -32,7 +33,8 @@ pub(super) const ROWS: &[Directive] = &[
         Kind::Enum(&["everysec", "always", "no"]),
         "everysec",
         Status::Implemented,
-        "When the append log is forced to disk: before each reply, once a second, or when the system likes.",
+        "When the append log is forced to disk: before each reply, once a second, or when the \
+         system likes.",
     ),
     Directive::new(
         "appendfilename",
@@ -54,7 +56,7 @@ pub(super) const ROWS: &[Directive] = &[
         "no-appendfsync-on-rewrite",
         Kind::Bool,
         "no",
-        Status::Implemented,
+        Status::AcceptedIgnored("a rewrite never keeps the log from being forced to disk"),
         "Do not force the append log to disk while it is rewritten or a snapshot runs.",
     ),
     Directive::new(
@@ -83,7 +85,7 @@ pub(super) const ROWS: &[Directive] = &[
         "aof-use-rdb-preamble",
         Kind::Bool,
         "yes",
-        Status::Implemented,
+        Status::AcceptedIgnored("the base of the log is always a snapshot"),
         "Write the base of the append log as a snapshot, which loads faster than commands.",
     ),
     Directive::new(

@@ -38,6 +38,8 @@ pub(crate) struct Connection {
     queued_len: usize,
     /// Close it once what is in `out` was sent; no further command is run.
     pub(crate) closing: bool,
+    /// Replies in `out` acknowledge writes that the log has not been seen to have.
+    pub(crate) wrote: bool,
     /// The peer has closed its half, or an error was met: nothing more will be read.
     pub(crate) read_closed: bool,
     /// The socket may hold more than was read (edge-triggered readiness must be used up).
@@ -50,8 +52,6 @@ pub(crate) struct Connection {
     pub(crate) blocked_on_write: bool,
     /// A command found its shards held by a script; it is the first in `pending`.
     pub(crate) waiting_for_shards: bool,
-    /// A reply of this turn acknowledges a change: it must not leave unless the log has it.
-    pub(crate) wrote: bool,
     /// The card shows a query buffer, or an output buffer, that is not empty.
     pub(crate) shows_query: bool,
     pub(crate) shows_output: bool,
@@ -81,13 +81,13 @@ impl Connection {
             sent: 0,
             queued_len: 0,
             closing: false,
+            wrote: false,
             read_closed: false,
             readable: true,
             hung_up: false,
             has_unparsed: false,
             blocked_on_write: false,
             waiting_for_shards: false,
-            wrote: false,
             shows_query: false,
             shows_output: false,
             is_dirty: false,

@@ -47,6 +47,8 @@ pub(crate) struct ScriptDone {
     pub(crate) outcome: Outcome,
     /// Journal sequence number that the reply depends on.
     pub(crate) seq: u64,
+    /// Whether it wrote something to the journal.
+    pub(crate) wrote: bool,
 }
 
 /// An I/O thread's mailbox.

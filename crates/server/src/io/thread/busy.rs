@@ -55,7 +55,7 @@ impl IoThread {
 
     /// Takes a client back from the script thread, with its reply.
     pub(super) fn resume(&mut self, done: ScriptDone, now: UnixMillis) {
-        let ScriptDone { slot, client, reply, outcome, seq } = done;
+        let ScriptDone { slot, client, reply, outcome, seq, wrote } = done;
         let id = client.card.id;
         let Some(connection) = self.connections.get_mut(slot).filter(|c| c.id == id) else {
             self.bid_farewell(client);
@@ -68,8 +68,7 @@ impl IoThread {
         }
         let start = connection.out.len();
         connection.out.extend_from_slice(&reply);
-        // What it changed is not told: better to say nothing than to acknowledge what may be lost.
-        connection.wrote = true;
+        connection.wrote |= wrote;
         self.worker.seen_seq = self.worker.seen_seq.max(seq);
         self.settle_reply(slot, start, outcome);
         self.serve(slot, now);

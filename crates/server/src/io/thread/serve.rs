@@ -168,7 +168,7 @@ impl IoThread {
                     return Ran { used, want: need_hint, stopped: false };
                 }
                 Err(error) => {
-                    self.refuse_frame(slot, &error);
+                    self.refuse_frame(slot, error);
                     return Ran { used: len, want: 0, stopped: true };
                 }
             }
@@ -183,13 +183,13 @@ impl IoThread {
     }
 
     /// Answers a frame that is none and closes the connection.
-    fn refuse_frame(&mut self, slot: usize, error: &ProtocolError) {
+    fn refuse_frame(&mut self, slot: usize, error: ProtocolError) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
         tracing::debug!(client = connection.id, %error, "protocol error");
         if let Some(client) = &connection.client
             && client.reply_mode != ReplyMode::Off
         {
-            ReplyWriter::new(&mut connection.out, client.protocol).protocol_error(error);
+            ReplyWriter::new(&mut connection.out, client.protocol).protocol_error(&error);
         }
         connection.closing = true;
         self.mark_dirty(slot);
@@ -226,7 +226,6 @@ impl IoThread {
                     self.hand_to_script_thread(slot, args);
                     return Flow::Stop;
                 }
-                let changes = self.worker.effects.counters.dirty;
                 let done = if self.would_wait_for_script(slot, &call) {
                     Err(Busy)
                 } else {
@@ -236,17 +235,12 @@ impl IoThread {
                     let (server, patience) = (&*self.server, self.patience);
                     execute(&call, client, server, &mut self.worker, now, patience, out)
                 };
-                match done {
-                    Ok(outcome) => {
-                        let changed = self.worker.effects.counters.dirty != changes;
-                        self.connections[slot].wrote |= changed;
-                        outcome
-                    }
-                    Err(Busy) => {
-                        self.park(slot, args);
-                        return Flow::Stop;
-                    }
-                }
+                self.connections[slot].wrote |= std::mem::take(&mut self.worker.wrote);
+                let Ok(outcome) = done else {
+                    self.park(slot, args);
+                    return Flow::Stop;
+                };
+                outcome
             }
         };
         self.worker.effects.counters.commands_processed += 1;

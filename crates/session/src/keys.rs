@@ -1,0 +1,34 @@
+//! The keys of a session, as phpredis has them.
+
+/// What phpredis puts before a session id unless `prefix` says otherwise.
+pub const DEFAULT_PREFIX: &str = "PHPREDIS_SESSION:";
+
+/// What follows a session's key in the name of its lock.
+pub const LOCK_SUFFIX: &str = "_LOCK";
+
+/// What follows a session's key in the name of its tombstone.
+pub const TOMBSTONE_SUFFIX: &str = "_GONE";
+
+/// SHA-1 of the script with which phpredis releases a session lock: one key, one argument; deletes
+/// the key if its value is the argument, and returns the number of keys deleted.
+pub const PHPREDIS_UNLOCK_SHA1: &str = "b70c2384248f88e6b75b9f89241a180f856ad852";
+
+/// The key of session `id`.
+///
+/// ```
+/// # use guarda_session::session_key;
+/// assert_eq!(session_key("PHPREDIS_SESSION:", b"abc"), b"PHPREDIS_SESSION:abc");
+/// ```
+pub fn session_key(prefix: &str, id: &[u8]) -> Vec<u8> {
+    [prefix.as_bytes(), id].concat()
+}
+
+/// The key of the lock of the session at `session_key`.
+pub fn lock_key(session_key: &[u8]) -> Vec<u8> {
+    [session_key, LOCK_SUFFIX.as_bytes()].concat()
+}
+
+/// The key of the tombstone of the session at `session_key`.
+pub fn tombstone_key(session_key: &[u8]) -> Vec<u8> {
+    [session_key, TOMBSTONE_SUFFIX.as_bytes()].concat()
+}
