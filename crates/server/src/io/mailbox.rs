@@ -64,7 +64,7 @@ pub(crate) struct Mailbox {
 
 impl Mailbox {
     pub(crate) fn new(waker: Waker) -> Arc<Mailbox> {
-        Arc::new(Mailbox { 
+        Arc::new(Mailbox {
             messages: Mutex::default(),
             waker,
             connections: AtomicUsize::new(0),

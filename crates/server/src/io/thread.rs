@@ -146,8 +146,7 @@ impl IoThread {
         if !self.again.is_empty() {
             return Some(Duration::ZERO);
         }
-        let is_idle =
-            self.parked.is_idle() && self.accept_at.is_none() && self.backlogs.is_empty();
+        let is_idle = self.parked.is_idle() && self.accept_at.is_none() && self.backlogs.is_empty();
         if is_idle {
             return None;
         }

@@ -20,7 +20,8 @@ impl IoThread {
             return;
         }
         self.flushed_seq = seq;
-        let wrote = self.dirty.iter().any(|&slot| self.connections.get(slot).is_some_and(|c| c.wrote));
+        let wrote =
+            self.dirty.iter().any(|&slot| self.connections.get(slot).is_some_and(|c| c.wrote));
         let committed = self.server.persistence.commit(seq, wrote);
         let mut dirty = std::mem::take(&mut self.dirty);
         for slot in dirty.drain(..) {
