@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 
 fn serve(args: Vec<OsString>) -> ExitCode {
     let program = Program { args, allocated };
-    match guarda_server::run(program, guarda_script::engine) {
+    match guarda_server::run(program) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&format!("guarda serve: {error}"));

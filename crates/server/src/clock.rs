@@ -29,6 +29,11 @@ impl Clock {
         i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)
     }
 
+    /// Time since `began`, an earlier reading of [`Clock::monotonic`].
+    pub(crate) fn since(&self, began: Duration) -> Duration {
+        self.monotonic().saturating_sub(began)
+    }
+
     /// Time since the server started; never jumps.
     pub(crate) fn monotonic(&self) -> Duration {
         self.started.elapsed()

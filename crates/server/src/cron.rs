@@ -54,19 +54,18 @@ impl Sweeper {
             } else {
                 clean = 0;
             }
-            let now = server.clock.monotonic();
-            if now - slice_began > SWEEP_SLICE {
+            if server.clock.since(slice_began) > SWEEP_SLICE {
                 // What is journalled must not pile up while nobody sends commands.
                 server.persistence.flush();
                 std::thread::sleep(SWEEP_SLICE);
                 slice_began = server.clock.monotonic();
             }
-            if now - began > TURN * 5 {
+            if server.clock.since(began) > TURN * 5 {
                 break;
             }
         }
         server.persistence.flush();
-        let spent = server.clock.monotonic() - began;
+        let spent = server.clock.since(began);
         std::thread::sleep(TURN.saturating_sub(spent));
     }
 

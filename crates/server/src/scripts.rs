@@ -15,7 +15,7 @@ use crate::io::{Message, ScriptDone, ScriptJob};
 use crate::state::Server;
 
 /// Scripts wait for the exclusive lock as long as it takes.
-const PATIENCE: Duration = Duration::from_secs(3600);
+const PATIENCE: Duration = Duration::from_hours(1);
 
 /// The way to the script thread, and what it is doing.
 pub(crate) struct ScriptQueue {

@@ -26,7 +26,7 @@ const STEP_LEN: usize = 256 << 10;
 const WAITING_LEN_MAX: usize = 1 << 30;
 
 /// Locking all shards waits for the longest script.
-const PATIENCE: Duration = Duration::from_secs(3600);
+const PATIENCE: Duration = Duration::from_hours(1);
 
 /// A shard's records as RDB entries.
 struct RdbSink {
@@ -261,7 +261,7 @@ fn write_dump(server: &Server, snapshot: Snapshot<'_>, shape: &Shape) -> io::Res
 }
 
 fn note_saved(server: &Server, saved: &io::Result<()>, began: Duration, dirty: u64) {
-    let took = server.clock.monotonic() - began;
+    let took = server.clock.since(began);
     match saved {
         Ok(()) => {
             // What changed while it was written is not in it.
@@ -403,7 +403,7 @@ pub(crate) fn rewrite_now(server: &Server) -> Result<(), String> {
 pub(crate) fn rewrite(server: &Server) -> Result<(), RewriteError> {
     let began = server.clock.monotonic();
     let done = rewrite_base(server);
-    let took = server.clock.monotonic() - began;
+    let took = server.clock.since(began);
     match &done {
         Ok(()) => tracing::info!("append log rewritten in {:.3} s", took.as_secs_f64()),
         Err(error) => tracing::error!(%error, "the append log could not be rewritten"),

@@ -104,14 +104,11 @@ fn system(what: &'static str) -> impl FnOnce(io::Error) -> StartError {
     move |source| StartError::System { what, source }
 }
 
-/// Runs the server until it is told to stop; `make_scripting` builds the script engine.
+/// Runs the server until it is told to stop.
 ///
 /// # Errors
 /// Why it did not start. Once it serves, it ends by SHUTDOWN or a signal and does not return.
-pub fn run(
-    program: Program,
-    make_scripting: impl FnOnce() -> Box<dyn Scripting + Send>,
-) -> Result<(), StartError> {
+pub fn run(program: Program) -> Result<(), StartError> {
     let arguments = Arguments::parse(program.args);
     let stdin = match arguments.file {
         Some(ConfigFile::StandardInput) => read_stdin().map_err(system("standard input"))?,
@@ -148,13 +145,14 @@ pub fn run(
         pid = std::process::id(),
         "Guarda is starting"
     );
+    supervision::end_on_panic();
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     configure::warn_exposed(&exposed);
     raise_descriptor_limit(&config);
     let storage = open_directory(&config)?;
     // Listen before loading, so that a taken port is known at once.
     let listeners = listen(&config)?;
-    let server = build(config, storage, make_scripting(), config_file)?;
+    let server = build(config, storage, guarda_script::engine(), config_file)?;
     server.memory.set_source(program.allocated);
     serve(&server, listeners)
 }
@@ -236,12 +234,11 @@ fn build(
     let began = server.clock.monotonic();
     server.persistence.set_loading(true);
     let mut loader = Loader::new(&server);
-    let report = match &manifest {
-        Some(manifest) => Some(load(&storage, &layout, manifest, options, &mut loader)?),
-        None => {
-            loader.drop_due_at = Some(server.clock.now());
-            load_dump(&*storage, &dump_name, options, &mut loader)?
-        }
+    let report = if let Some(manifest) = &manifest {
+        Some(load(&storage, &layout, manifest, options, &mut loader)?)
+    } else {
+        loader.drop_due_at = Some(server.clock.now());
+        load_dump(&*storage, &dump_name, options, &mut loader)?
     };
     server.persistence.set_loading(false);
     if let Some(report) = &report {
@@ -257,7 +254,7 @@ fn build(
             "loaded {} keys and {} commands in {:.3} s",
             report.entries,
             report.commands,
-            (server.clock.monotonic() - began).as_secs_f64()
+            server.clock.since(began).as_secs_f64()
         );
     }
     server.dirty.store(0, std::sync::atomic::Ordering::Relaxed);

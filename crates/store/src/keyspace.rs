@@ -66,7 +66,7 @@ impl Keyspace {
         let mut wanted: SmallVec<[usize; 16]> = shards.into();
         wanted.sort_unstable();
         wanted.dedup();
-        if let [] = wanted[..] {
+        if wanted[..].is_empty() {
             return Some(self.lock_none());
         }
         if let [one] = wanted[..] {

@@ -85,12 +85,11 @@ impl<'k> Locked<'k> {
     /// command table does not name.
     pub fn shard(&mut self, key: HashedKey<'_>) -> &mut Shard {
         let index = key.shard();
-        let at = match self.find(index) {
-            Some(at) => at,
-            None => {
-                self.grow(index);
-                self.held.len() - 1
-            }
+        let at = if let Some(at) = self.find(index) {
+            at
+        } else {
+            self.grow(index);
+            self.held.len() - 1
         };
         &mut self.held[at].1
     }

@@ -557,10 +557,12 @@ mod tests {
         }
         set(&mut shard, "later", "v", Some(NOW.0 + 5_000));
         set(&mut shard, "refreshed", "v", Some(NOW.0 - 10_000));
-        shard.databases[0]
+        if let Some(r) = shard.databases[0]
             .table
             .get_mut(HashedKey::new(b"refreshed").hash, |r| r.key() == b"refreshed")
-            .map(|r| r.set_expiry(Some(UnixMillis(NOW.0 + 9_000))));
+        {
+            r.set_expiry(Some(UnixMillis(NOW.0 + 9_000)))
+        }
         let mut sweeps = 0;
         loop {
             let looked_at = shard.sweep(NOW, usize::MAX);

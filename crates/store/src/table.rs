@@ -192,7 +192,7 @@ impl<T: Hashed> Table<T> {
     ) -> Option<u64> {
         let slot = (from >> (POSITION_BITS - self.depth)) as usize;
         let index = *self.directory.get(slot)? as usize;
-        for entry in self.segments[index].entries.iter_mut() {
+        for entry in &mut self.segments[index].entries {
             if !visit(entry) {
                 return Some(from);
             }

@@ -31,6 +31,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("guarda-testkit", &["guarda-resp"]),
     ("guarda-farm", &[]),
     ("guarda-bench", &[]),
+    (
+        "guarda-fuzz",
+        &["guarda-commands", "guarda-journal", "guarda-config", "guarda-store", "guarda-resp"],
+    ),
     ("xtask", &["guarda-testkit", "guarda-farm", "guarda-bench"]),
 ];
 

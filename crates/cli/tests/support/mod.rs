@@ -2,10 +2,14 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use guarda_testkit::connection::Connection;
-use guarda_testkit::deadline::await_true;
+use guarda_testkit::deadline::{await_some, await_true};
 use guarda_testkit::reply::Frame;
 use guarda_testkit::server::{Program, Server, ServerSpec};
 
@@ -70,4 +74,84 @@ pub(crate) fn rss(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+/// A `guarda` started with exactly these arguments, in a directory of its own.
+pub(crate) struct Launch {
+    pub(crate) child: Child,
+    pub(crate) dir: PathBuf,
+}
+
+/// A directory for one test; the caller removes it, or [`Launch`] does.
+pub(crate) fn scratch() -> PathBuf {
+    static SERIAL: AtomicU32 = AtomicU32::new(0);
+    let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+    let dir = std::env::temp_dir().join(format!("guarda-cli-{}-{serial}", std::process::id()));
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir).unwrap();
+    dir
+}
+
+/// A free TCP port.
+pub(crate) fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// The command `guarda` with these arguments, in `dir`, its output in the file `output` there.
+pub(crate) fn guarda(dir: &Path, args: &[&str]) -> Command {
+    let output = File::create(dir.join("output")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_guarda"));
+    command.args(args).current_dir(dir).stdin(Stdio::null());
+    command.stdout(output.try_clone().unwrap()).stderr(output);
+    command
+}
+
+impl Launch {
+    /// Starts `guarda serve` in `dir` and waits until it says that it is ready.
+    pub(crate) fn start(dir: PathBuf, args: &[&str]) -> Launch {
+        let args: Vec<&str> = ["serve"].iter().chain(args).copied().collect();
+        let child = guarda(&dir, &args).spawn().unwrap();
+        let mut launch = Launch { child, dir };
+        let is_ready = await_true(SOON, || {
+            let ended = launch.child.try_wait().unwrap();
+            assert!(ended.is_none(), "{ended:?}: {}", launch.output());
+            launch.output().contains("ready to accept connections")
+        });
+        assert!(is_ready, "{}", launch.output());
+        launch
+    }
+
+    /// What it wrote to its standard output and error.
+    pub(crate) fn output(&self) -> String {
+        fs::read_to_string(self.dir.join("output")).unwrap()
+    }
+}
+
+impl Drop for Launch {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// Runs `guarda` to its end: exit code and output.
+pub(crate) fn run(dir: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let mut child = guarda(dir, args).spawn().unwrap();
+    let Some(status) = await_some(SOON, || child.try_wait().unwrap()) else {
+        let _ = child.kill();
+        let _ = child.wait();
+        panic!("guarda {args:?} did not end: {}", fs::read_to_string(dir.join("output")).unwrap());
+    };
+    (status.code(), fs::read_to_string(dir.join("output")).unwrap())
+}
+
+/// The names in a directory, sorted.
+pub(crate) fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
 }

@@ -22,7 +22,6 @@ const QUEUED_CALL_LEN: usize = 64;
 const QUEUED_ARG_LEN: usize = 32;
 
 /// One connection of an I/O thread.
-#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, all mix freely")]
 pub(crate) struct Connection {
     pub(crate) stream: Stream,
     /// `None` while a script of this client runs on the script thread.

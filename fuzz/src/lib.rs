@@ -1,0 +1,296 @@
+//! A server without sockets or clock, for the target that runs commands.
+
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use guarda_commands::{
+    Admission, AuthState, Client, ClientCard, CommandError, CommandResult, ConfigSetRejected,
+    Context, Host, Log, Outcome, Records, ScriptCall, Scripting, Settings, ShutdownMode, Worker,
+    admit, execute, replay, sha1_hex,
+};
+use guarda_resp::{Frame, ReplyWriter, decode};
+use guarda_store::{Keyspace, UnixMillis, ValueRef};
+use parking_lot::Mutex;
+
+/// The time at which every run starts.
+const START: UnixMillis = UnixMillis(1_700_000_000_123);
+/// Longest string a command may make: the point is the commands, not the memory.
+const STRING_LEN_MAX: usize = 64 * 1024;
+/// Nobody else holds a lock.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A database with its log and one client.
+pub struct Bench {
+    host: FakeHost,
+    client: Client,
+    worker: Worker,
+    now: UnixMillis,
+}
+
+impl Default for Bench {
+    fn default() -> Self {
+        let card = ClientCard::new(1, "127.0.0.1:1".into(), "127.0.0.1:2".into(), 9, START);
+        let card = Arc::new(card);
+        let host = FakeHost::default();
+        host.settings.proto_max_bulk_len.store(STRING_LEN_MAX, Ordering::Relaxed);
+        host.clients.lock().push(Arc::clone(&card));
+        let client = Client::new(card, AuthState::Granted);
+        Self { host, client, worker: Worker::default(), now: START }
+    }
+}
+
+impl Bench {
+    /// Lets time pass.
+    pub fn advance(&mut self, millis: i64) {
+        self.now.0 += millis;
+        self.host.now.store(self.now.0.cast_unsigned(), Ordering::Relaxed);
+    }
+
+    /// Runs one command as the server would; its reply, and whether the connection goes on.
+    pub fn call(&mut self, args: &[&[u8]]) -> (Vec<u8>, bool) {
+        let mut out = Vec::new();
+        let mut goes_on = true;
+        match admit(args, &mut self.client, &self.host) {
+            Admission::Run(call) => {
+                let (client, host) = (&mut self.client, &self.host);
+                let done =
+                    execute(&call, client, host, &mut self.worker, self.now, PATIENCE, &mut out);
+                goes_on = matches!(done, Ok(Outcome::Reply));
+            }
+            Admission::Queued => ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED"),
+            Admission::Refused(error) => {
+                ReplyWriter::new(&mut out, self.client.protocol).error(&error.to_string());
+            }
+        }
+        (out, goes_on)
+    }
+
+    /// What a server holds that reads this one's log.
+    ///
+    /// # Panics
+    ///
+    /// When a record cannot be replayed.
+    pub fn replayed(&self) -> Data {
+        let mut other = Self::default();
+        for (db, args) in self.host.log.records.lock().iter() {
+            other.client.db = *db;
+            let args: Vec<&[u8]> = args.iter().map(|arg| &arg[..]).collect();
+            let mut scratch = Vec::new();
+            let (client, worker) = (&mut other.client, &mut other.worker);
+            if let Err(why) = replay(&args, client, &other.host, worker, &mut scratch) {
+                panic!("{} cannot be replayed: {why}", String::from_utf8_lossy(args[0]));
+            }
+        }
+        other.host.data(self.now)
+    }
+
+    /// Everything that is not due.
+    pub fn data(&self) -> Data {
+        self.host.data(self.now)
+    }
+}
+
+/// A comparable copy of all databases: by database and key, the expiry and the value's parts.
+pub type Data = BTreeMap<(u32, Vec<u8>), (Option<i64>, Vec<Vec<u8>>)>;
+
+/// A log that keeps its records.
+#[derive(Default)]
+struct Kept {
+    records: Mutex<Vec<(u32, Vec<Vec<u8>>)>>,
+    seq: AtomicU64,
+}
+
+impl Log for Kept {
+    fn append(&self, records: &Records) -> u64 {
+        let mut kept = self.records.lock();
+        for (db, bytes) in records.iter() {
+            let (frame, used) = decode(bytes).expect("well formed").expect("whole");
+            assert_eq!(used, bytes.len(), "one record, one command");
+            let Frame::Array(args) = frame else { panic!("a record is an array") };
+            let args = args.into_iter().map(|arg| match arg {
+                Frame::Bulk(bytes) => bytes,
+                other => panic!("an argument is a bulk string, not {other:?}"),
+            });
+            kept.push((db, args.collect()));
+        }
+        self.seq.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+/// Scripts can be kept, but not run.
+#[derive(Default)]
+struct NoScripts(Mutex<Vec<String>>);
+
+impl Scripting for NoScripts {
+    fn load(&self, text: &[u8]) -> Result<String, CommandError> {
+        let sha1 = sha1_hex(text);
+        self.0.lock().push(sha1.clone());
+        Ok(sha1)
+    }
+
+    fn is_known(&self, sha1: &[u8]) -> bool {
+        self.0.lock().iter().any(|known| known.as_bytes().eq_ignore_ascii_case(sha1))
+    }
+
+    fn flush(&self) {
+        self.0.lock().clear();
+    }
+
+    fn eval(&self, _: &mut Context<'_, '_>, _: &ScriptCall<'_>) -> CommandResult {
+        Err(CommandError::NoScript)
+    }
+
+    fn kill(&self) -> Result<(), CommandError> {
+        Err(CommandError::NoScript)
+    }
+}
+
+struct FakeHost {
+    keyspace: Keyspace,
+    log: Kept,
+    settings: Settings,
+    scripts: NoScripts,
+    clients: Mutex<Vec<Arc<ClientCard>>>,
+    now: AtomicU64,
+}
+
+impl Default for FakeHost {
+    fn default() -> Self {
+        Self {
+            keyspace: Keyspace::new(4),
+            log: Kept::default(),
+            settings: Settings::default(),
+            scripts: NoScripts::default(),
+            clients: Mutex::default(),
+            now: AtomicU64::new(START.0.cast_unsigned()),
+        }
+    }
+}
+
+impl FakeHost {
+    fn data(&self, now: UnixMillis) -> Data {
+        let mut data = Data::new();
+        for db in 0..self.keyspace.databases() {
+            let mut cursor = 0;
+            loop {
+                let mut locked = self.keyspace.lock_none();
+                let page = locked.scan(db, cursor, 100, |record| {
+                    if !record.is_due(now) {
+                        let expiry = record.expiry().map(|at| at.0);
+                        data.insert((db, record.key().to_vec()), (expiry, parts(record.value())));
+                    }
+                });
+                cursor = page.next_cursor;
+                if cursor == 0 {
+                    break;
+                }
+            }
+        }
+        data
+    }
+}
+
+/// A value as a list of byte strings that is equal for equal values.
+fn parts(value: ValueRef<'_>) -> Vec<Vec<u8>> {
+    match value {
+        ValueRef::String(bytes) => vec![bytes.to_vec()],
+        ValueRef::Hash(hash) => {
+            let mut fields = BTreeMap::new();
+            hash.for_each(|field, value| {
+                fields.insert(field.to_vec(), value.to_vec());
+            });
+            fields.into_iter().flat_map(|(field, value)| [field, value]).collect()
+        }
+        other => panic!("no command makes a {}", other.kind().name()),
+    }
+}
+
+impl Host for FakeHost {
+    fn keyspace(&self) -> &Keyspace {
+        &self.keyspace
+    }
+
+    fn log(&self) -> Option<&dyn Log> {
+        Some(&self.log)
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn scripting(&self) -> &dyn Scripting {
+        &self.scripts
+    }
+
+    fn authenticate(&self, user: &[u8], _: &[u8]) -> bool {
+        user == b"default"
+    }
+
+    fn is_over_memory(&self) -> bool {
+        false
+    }
+
+    fn refuses_writes(&self) -> Option<CommandError> {
+        None
+    }
+
+    fn is_loading(&self) -> bool {
+        false
+    }
+
+    fn config_get(&self, _: &[&[u8]]) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    fn config_set(&self, _: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected> {
+        Ok(())
+    }
+
+    fn config_reset_statistics(&self) {}
+
+    fn info(&self, sections: &[String]) -> String {
+        format!("# {} sections\r\n", sections.len())
+    }
+
+    fn clients(&self) -> Vec<Arc<ClientCard>> {
+        self.clients.lock().clone()
+    }
+
+    fn kill_client(&self, _: u64) {}
+
+    fn save(&self) -> Result<(), CommandError> {
+        Ok(())
+    }
+
+    fn background_save(&self, _: bool) -> Result<&'static str, CommandError> {
+        Ok("Background saving started")
+    }
+
+    fn background_rewrite(&self) -> Result<&'static str, CommandError> {
+        Ok("Background append only file rewriting started")
+    }
+
+    fn last_save(&self) -> i64 {
+        START.seconds()
+    }
+
+    fn shutdown(&self, _: ShutdownMode) -> Result<(), CommandError> {
+        Ok(())
+    }
+
+    fn abort_shutdown(&self) -> Result<(), CommandError> {
+        Ok(())
+    }
+
+    fn now_micros(&self) -> i64 {
+        self.now().0 * 1000
+    }
+
+    fn now(&self) -> UnixMillis {
+        UnixMillis(self.now.load(Ordering::Relaxed).cast_signed())
+    }
+}
