@@ -1,5 +1,7 @@
 //! Clients among themselves: seen, killed, silenced, reset, gone.
 
+#![allow(clippy::unwrap_used, reason = "clippy exempts tests, but not their helpers")]
+
 mod support;
 
 use guarda_testkit::connection::{Connection, encode};

@@ -1,5 +1,7 @@
 //! redis.conf and the command line, in effect: what the server does with them, and what it refuses.
 
+#![allow(clippy::unwrap_used, reason = "clippy exempts tests, but not their helpers")]
+
 mod support;
 
 use std::fs;

@@ -45,7 +45,7 @@ impl IoThread {
     }
 
     /// Ends what a client that has gone was watching.
-    pub(super) fn bid_farewell(&mut self, mut client: Box<Client>) {
+    pub(super) fn bid_farewell(&mut self, mut client: Client) {
         if !client.unwatch_within(&self.server.keyspace, Duration::ZERO) {
             self.gone.push(client);
             self.parked.look_again(self.server.clock.monotonic());
@@ -58,7 +58,7 @@ impl IoThread {
         let ScriptDone { slot, client, reply, outcome, seq, wrote } = done;
         let id = client.card.id;
         let Some(connection) = self.connections.get_mut(slot).filter(|c| c.id == id) else {
-            self.bid_farewell(client);
+            self.bid_farewell(*client);
             return;
         };
         connection.client = Some(client);
