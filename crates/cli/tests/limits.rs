@@ -339,7 +339,7 @@ fn storms_of_connections_leave_nothing_behind() {
         drop(storm);
     }
     await_count(&mut control, "connected_clients", 1);
-    assert!(await_true(SOON, || descriptors() == before), "descriptors leak");
+    assert!(await_true(SOON, || descriptors() <= before), "descriptors leak");
     assert_eq!(call(&mut control, "EXISTS k"), "0");
 }
 
