@@ -31,11 +31,15 @@ pub use context::{Caller, CommandResult, Context, Outcome};
 pub use db::Db;
 pub use effects::{Counters, Effects, Records};
 pub use error::CommandError;
-pub use execute::{Busy, Call, Worker, execute, execute_nested, needs_script_thread, replay};
+pub use execute::{
+    Busy, Call, NestedRules, Worker, execute, execute_nested, needs_script_thread, replay,
+};
 pub use families::connection::REDIS_VERSION;
 pub use families::scripting::{PHPREDIS_UNLOCK_SHA1, sha1_hex};
 pub use gates::{Admission, admit};
-pub use host::{ConfigSetRejected, Host, Log, ScriptCall, Scripting, Settings, ShutdownMode};
+pub use host::{
+    ConfigSetRejected, Host, Log, ScriptCall, ScriptRef, Scripting, Settings, ShutdownMode,
+};
 pub use reference::reference_markdown;
 pub use spec::{
     Arity, Categories, CommandSpec, Flags, Group, KeyAccess, KeyPositions, Keys, Locks,

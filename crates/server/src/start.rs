@@ -126,6 +126,7 @@ pub fn run(program: Program) -> Result<(), StartError> {
         pid = std::process::id(),
         "Guarda is starting"
     );
+    supervision::end_on_panic();
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     configure::warn_exposed(&exposed);
     raise_descriptor_limit(&config);

@@ -54,3 +54,16 @@ pub(crate) fn detach() -> io::Result<bool> {
         .spawn()?;
     Ok(true)
 }
+
+/// From here on a panic ends the process, after a log line that says where it was. Its message is
+/// left out: it may hold a key or a value.
+///
+/// Going on without one of its threads, the server would leave clients hanging; started again, it
+/// has everything that was acknowledged.
+pub(crate) fn end_on_panic() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!("a defect at {place}: the server ends; please report it");
+        std::process::abort();
+    }));
+}

@@ -378,14 +378,20 @@ impl IoThread {
         }
         self.worker.effects.counters.commands_processed += 1;
         let outcome = match admit(args, client, &*self.server) {
-            Admission::Queued => {
+            Admission::Queued(call) => {
+                note_command(client, &call, now);
                 connection.out.extend_from_slice(b"+QUEUED\r\n");
                 Outcome::Reply
             }
             Admission::Refused(error) => {
                 self.worker.effects.counters.error_replies += 1;
-                ReplyWriter::new(&mut connection.out, client.protocol).error(&error.to_string());
+                ReplyWriter::new(&mut connection.out, client.protocol).error_bytes(&error.wire());
                 Outcome::Reply
+            }
+            Admission::Dropped => {
+                tracing::warn!(client = connection.id, "closed: it speaks HTTP");
+                self.close(slot);
+                return Flow::Stop;
             }
             Admission::Run(call) => {
                 note_command(client, &call, now);
