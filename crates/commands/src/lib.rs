@@ -1,6 +1,6 @@
 //! The command table: one row and one function per command, one file per family.
 //!
-//! A command is admitted by [`gates`], executed by [`execute`] under the locks its row asks for,
+//! A command is admitted by [`admit`], executed by [`execute()`] under the locks its row asks for,
 //! and writes its reply as it goes. Nothing here does I/O or reads a clock: the server lends what a
 //! command needs through [`Host`].
 
