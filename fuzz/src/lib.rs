@@ -64,8 +64,9 @@ impl Bench {
             Admission::Queued { .. } => {
                 ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED")
             }
+            Admission::Dropped => goes_on = false,
             Admission::Refused(error) => {
-                ReplyWriter::new(&mut out, self.client.protocol).error(&error.to_string());
+                ReplyWriter::new(&mut out, self.client.protocol).error_bytes(&error.wire());
             }
         }
         (out, goes_on)
