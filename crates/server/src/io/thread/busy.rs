@@ -27,17 +27,17 @@ impl IoThread {
     /// Whether a command would wait, inside itself, for shards that a script holds: it walks the
     /// keyspace, or it ends watches. Other commands take their shards before they begin.
     pub(super) fn would_wait_for_script(&mut self, slot: usize, call: &Call<'_>) -> bool {
-        let spec = call.spec;
-        if spec.locks != Locks::Walk {
+        let (name, flags) = (call.spec.name, call.spec.flags);
+        if call.names > 1 {
             return false;
         }
-        let walks = spec.flags.contains(Flags::READONLY) || spec.name == "info";
-        if walks {
+        let is_walk = call.spec.locks == Locks::Walk && flags.contains(Flags::READONLY);
+        if is_walk || name == "info" {
             return self.server.script_is_running();
         }
         let patience = self.patience;
         let Some(client) = self.connections[slot].client.as_deref_mut() else { return false };
-        if client.watched.is_empty() || !matches!(spec.name, "discard" | "reset" | "unwatch") {
+        if client.watched.is_empty() || !matches!(name, "discard" | "reset" | "unwatch") {
             return false;
         }
         // Ended here already, they need no shard later.
