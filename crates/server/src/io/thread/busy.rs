@@ -29,10 +29,12 @@ impl IoThread {
     pub(super) fn would_wait_for_script(&mut self, slot: usize, call: &Call<'_>) -> bool {
         let (name, flags) = (call.spec.name, call.spec.flags);
         if call.names > 1 {
-            return false;
+            // Switching the log on writes all data down, and waits for every shard.
+            let is_config_set = name == "set" && call.args[0].eq_ignore_ascii_case(b"config");
+            return is_config_set && self.server.script_is_running();
         }
         let is_walk = call.spec.locks == Locks::Walk && flags.contains(Flags::READONLY);
-        if is_walk || name == "info" {
+        if is_walk || matches!(name, "info" | "save") {
             return self.server.script_is_running();
         }
         let patience = self.patience;
