@@ -42,6 +42,10 @@ impl IoThread {
         if client.watched.is_empty() || !matches!(name, "discard" | "reset" | "unwatch") {
             return false;
         }
+        if client.transaction.is_none() && call.spec.name == "discard" {
+            // An error that changes nothing: the watches go on.
+            return false;
+        }
         // Ended here already, they need no shard later.
         !client.unwatch_within(&self.server.keyspace, patience)
     }
