@@ -200,11 +200,11 @@ impl Server {
         self.clients.len() >= self.limits.clients_max.load(Ordering::Relaxed)
     }
 
-    /// Protected mode: without a password only this machine is served.
-    pub(crate) fn is_protected_from(&self, peer: IpAddr) -> bool {
-        !peer.is_loopback()
-            && self.limits.is_protected.load(Ordering::Relaxed)
-            && self.password.read().is_none()
+    /// Whether protected mode keeps this peer out; `None` is a Unix socket.
+    pub(crate) fn is_protected_from(&self, peer: Option<IpAddr>) -> bool {
+        let is_protected = self.limits.is_protected.load(Ordering::Relaxed);
+        let has_password = self.password.read().is_some();
+        !guarda_config::serves_peer(peer, is_protected, has_password)
     }
 
     pub(crate) fn kill(&self, id: u64) {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,10 +100,12 @@ impl Listener {
                     _ => return Err(error),
                 },
             };
-            let refusal = match peer {
-                Some(peer) if server.is_protected_from(unmapped(peer.ip())) => Some(PROTECTED),
-                _ if server.is_full() => Some(TOO_MANY),
-                _ => None,
+            let refusal = if server.is_protected_from(peer.map(|peer| peer.ip())) {
+                Some(PROTECTED)
+            } else if server.is_full() {
+                Some(TOO_MANY)
+            } else {
+                None
             };
             if let Some(text) = refusal {
                 server.stats.connections_rejected.fetch_add(1, Ordering::Relaxed);
@@ -119,14 +121,6 @@ impl Listener {
             let client = server.register_client(card);
             return Ok(Some((stream, client)));
         }
-    }
-}
-
-/// An IPv4 address that came through an IPv6 socket, as IPv4.
-fn unmapped(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(ip, IpAddr::V4),
-        IpAddr::V4(_) => ip,
     }
 }
 
