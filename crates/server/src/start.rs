@@ -16,6 +16,8 @@ use guarda_journal::aof::{AofLayout, LoadError, LoadOptions, load, load_dump, op
 use guarda_journal::log::Journal;
 use guarda_journal::snapshot::remove_stale_dumps;
 use guarda_journal::storage::{DiskStorage, Storage};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::clock::Clock;
 use crate::io::{IoThread, Listener, bind_tcp, bind_unix};
@@ -24,6 +26,7 @@ use crate::memory::AllocatedBytes;
 use crate::persistence::Persistence;
 use crate::scripts::ScriptQueue;
 use crate::state::{Parts, Server};
+use crate::supervision::Background;
 use crate::{configure, cron, logging, shutdown, snapshots, supervision};
 
 /// Most I/O threads that are started without being asked for.
@@ -86,6 +89,9 @@ pub enum StartError {
     /// There is nothing to listen on.
     #[error("there is no address to listen on: set `bind` and `port`, or `unixsocket`")]
     NoAddress,
+    /// `daemonize yes`, and the process in the background ended at once.
+    #[error("{0}")]
+    Background(String),
     /// Something of the operating system's failed.
     #[error("{what}: {source}")]
     System {
@@ -106,7 +112,11 @@ fn system(what: &'static str) -> impl FnOnce(io::Error) -> StartError {
 /// Why it did not start. Once it serves, it ends by SHUTDOWN or a signal and does not return.
 pub fn run(program: Program) -> Result<(), StartError> {
     let arguments = Arguments::parse(program.args);
-    let loaded = guarda_config::load(&arguments, io::stdin().take(u64::from(u32::MAX)))?;
+    let stdin = match arguments.file {
+        Some(ConfigFile::StandardInput) => read_stdin().map_err(system("standard input"))?,
+        _ => Vec::new(),
+    };
+    let loaded = guarda_config::load(&arguments, &stdin[..])?;
     let mut config = loaded.config;
     let current = std::env::current_dir().map_err(system("current directory"))?;
     config.make_dir_absolute(&current);
@@ -115,9 +125,20 @@ pub fn run(program: Program) -> Result<(), StartError> {
         Exposure::RefuseToStart(why) => return Err(StartError::Exposed(why)),
         Exposure::WarnExposed(addresses) => addresses,
     };
-    if config.daemonize && supervision::detach().map_err(system("daemonize"))? {
-        return Ok(());
+    if config.daemonize {
+        match supervision::detach(&stdin).map_err(system("daemonize"))? {
+            Background::Serve => {}
+            Background::Started => return Ok(()),
+            Background::Failed(why) => return Err(StartError::Background(why)),
+        }
     }
+    let config_file = match &arguments.file {
+        Some(ConfigFile::Path(path)) => absolute(path),
+        _ => String::new(),
+    };
+    // As in Redis, relative paths of other directives are seen from `dir`.
+    std::env::set_current_dir(&config.dir)
+        .map_err(|source| StartError::Directory { path: config.dir.clone(), source })?;
     logging::start(config.loglevel, config.logfile.as_deref()).map_err(|source| {
         StartError::LogFile { path: config.logfile.clone().unwrap_or_default(), source }
     })?;
@@ -133,9 +154,16 @@ pub fn run(program: Program) -> Result<(), StartError> {
     let storage = open_directory(&config)?;
     // Listen before loading, so that a taken port is known at once.
     let listeners = listen(&config)?;
-    let server = build(config, storage, guarda_script::engine(), &arguments)?;
+    let server = build(config, storage, guarda_script::engine(), config_file)?;
     server.memory.set_source(program.allocated);
     serve(&server, listeners)
+}
+
+/// The configuration on standard input, one byte beyond its limit at most.
+fn read_stdin() -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    io::stdin().take(guarda_config::FILE_LEN_MAX + 1).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// Descriptors beyond the clients' own: files, listeners, events.
@@ -177,7 +205,7 @@ fn build(
     config: Config,
     storage: Arc<DiskStorage>,
     scripting: Box<dyn Scripting + Send>,
-    arguments: &Arguments,
+    config_file: String,
 ) -> Result<Arc<Server>, StartError> {
     let storage: Arc<dyn Storage> = storage;
     let clock = Clock::start();
@@ -203,10 +231,7 @@ fn build(
         executable: std::env::current_exe()
             .map(|path| path.display().to_string())
             .unwrap_or_default(),
-        config_file: match &arguments.file {
-            Some(ConfigFile::Path(path)) => absolute(path),
-            _ => String::new(),
-        },
+        config_file,
     });
     let began = server.clock.monotonic();
     server.persistence.set_loading(true);
@@ -272,7 +297,7 @@ fn listen(config: &Config) -> Result<Vec<Listener>, StartError> {
         }
     }
     if let Some(path) = &config.unixsocket {
-        let listener = bind_unix(path, config.unixsocketperm)
+        let listener = bind_unix(path, config.unixsocketperm, config.tcp_backlog)
             .map_err(|source| StartError::Listen { address: path.display().to_string(), source })?;
         listeners.push(listener);
     }
@@ -331,6 +356,15 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
         let systemd = matches!(config.supervised, Supervised::Systemd | Supervised::Auto);
         (thread_count(&config), systemd, config.pidfile.clone(), config.unixsocket.clone())
     };
+    // All before the first client, which may end the server at once.
+    let signals = Signals::new([SIGTERM, SIGINT]).map_err(system("signals"))?;
+    server.files_to_remove.lock().extend(unixsocket);
+    if let Some(path) = pidfile {
+        match supervision::write_pid(&path) {
+            Ok(()) => server.files_to_remove.lock().push(path),
+            Err(error) => tracing::warn!(%error, "pidfile {} was not written", path.display()),
+        }
+    }
     let mut prepared = Vec::new();
     for _ in 0..threads {
         prepared.push(IoThread::prepare().map_err(system("epoll"))?);
@@ -359,32 +393,25 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
         }
     })?;
 
-    server.files_to_remove.lock().extend(unixsocket);
-    if let Some(path) = pidfile {
-        match supervision::write_pid(&path) {
-            Ok(()) => server.files_to_remove.lock().push(path),
-            Err(error) => tracing::warn!(%error, "pidfile {} was not written", path.display()),
-        }
-    }
     if supervised {
         match supervision::notify("READY=1\nSTATUS=Ready to accept connections\n") {
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "systemd could not be told"),
         }
     }
+    if let Err(error) = supervision::tell_foreground() {
+        tracing::warn!(%error, "whoever started the server could not be told");
+    }
     tracing::info!(threads, port = server.port, "ready to accept connections");
-    wait_for_signals(server)
+    wait_for_signals(server, signals);
+    Ok(())
 }
 
 /// SIGTERM and SIGINT end the server in good order; a second one while that fails is tried again.
-fn wait_for_signals(server: &Server) -> Result<(), StartError> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    let mut signals =
-        signal_hook::iterator::Signals::new([SIGTERM, SIGINT]).map_err(system("signals"))?;
+fn wait_for_signals(server: &Server, mut signals: Signals) {
     for signal in signals.forever() {
         tracing::info!(signal, "told to end");
         // An error was logged; the server goes on serving, as Redis does.
         let _ = shutdown::shutdown(server, ShutdownMode::default());
     }
-    Ok(())
 }

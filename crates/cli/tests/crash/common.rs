@@ -14,7 +14,7 @@ use guarda_testkit::reply::Frame;
 use guarda_testkit::server::{Program, Server, ServerSpec};
 
 /// Longest wait for something that a server does in the background.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// The guarda binary itself: what is asked of it here is not asked of a Redis.
 pub(crate) fn guarda() -> Program {

@@ -140,3 +140,57 @@ fn every_snapshot_and_every_base_is_of_one_moment() {
     let after = Dump::take(&mut server.connect().unwrap(), DumpOptions::default()).unwrap();
     assert_eq!(before.differences(&after, 0, 5), Vec::<String>::new());
 }
+
+/// Keys that are all made anew in one transaction, over and over.
+const GENERATION: usize = 50;
+
+fn keep_flushing(mut connection: Connection, stop: &AtomicBool) -> u64 {
+    let mut generation = 0;
+    while !stop.load(Ordering::Relaxed) {
+        generation += 1;
+        let flush = if generation % 2 == 0 { "FLUSHALL" } else { "FLUSHDB ASYNC" };
+        let mut commands = vec![words("MULTI"), words(flush)];
+        commands.extend((0..GENERATION).map(|n| words(&format!("SET g{n} {generation}"))));
+        let filler = "x".repeat(500);
+        commands.extend((0..GENERATION).map(|n| words(&format!("HSET filler{n} f {filler}"))));
+        commands.push(words("EXEC"));
+        all_well(&mut connection, &commands);
+    }
+    generation
+}
+
+#[track_caller]
+fn assert_one_generation(server: &Server, what: &str) {
+    let mut connection = server.connect().unwrap();
+    let size = call(&mut connection, "DBSIZE").integer();
+    assert_eq!(size, Some(2 * GENERATION as i64), "{what}");
+    let first = text(&call(&mut connection, "GET g0"));
+    for n in 0..GENERATION {
+        assert_eq!(text(&call(&mut connection, &format!("GET g{n}"))), first, "{what}: g{n}");
+    }
+}
+
+#[test]
+fn a_flush_is_in_a_snapshot_whole_or_not_at_all() {
+    let rounds = if is_long() { 100 } else { 8 };
+    let mut server = Server::start(logged()).unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut connection = server.connect().unwrap();
+    let (flushing, stopped) = (server.connect().unwrap(), Arc::clone(&stop));
+    let writer = thread::spawn(move || keep_flushing(flushing, &stopped));
+    while call(&mut connection, "DBSIZE").integer() == Some(0) {}
+    for round in 0..rounds {
+        rewrite(&mut connection);
+        assert_one_generation(&load(guarda(), &base_path(&server)), &format!("base {round}"));
+        call(&mut connection, "BGSAVE");
+        await_idle(&mut connection);
+        let file = server.dir().join("dump.rdb");
+        assert_one_generation(&load(guarda(), &file), &format!("dump {round}"));
+    }
+    // Killed in the middle of it, which leaves the whole log to judge.
+    server.kill9();
+    stop.store(true, Ordering::Relaxed);
+    assert!(writer.join().is_err(), "its connection broke");
+    server.restart().unwrap();
+    assert_one_generation(&server, "after a crash");
+}

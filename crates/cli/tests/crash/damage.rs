@@ -20,6 +20,9 @@ const LAST: [&[&str]; 3] = [
 /// How far into each record of the earlier ones a cut is made.
 const EVERY: usize = 7;
 
+/// Changes bytes of the record that begins at an offset.
+type Damage = fn(&mut [u8], usize);
+
 /// The state of the log after each record: its length, and what a load of it must give.
 struct Stage {
     len: usize,
@@ -125,7 +128,7 @@ fn damage_in_the_middle_is_refused_with_its_place_and_nothing_is_changed() {
     let path = incr_path(&server);
     let bytes = fs::read(&path).unwrap();
     let record = stages[0].len;
-    let damages: [(&str, fn(&mut Vec<u8>, usize)); 4] = [
+    let damages: [(&str, Damage); 4] = [
         ("the array's mark", |bytes, at| bytes[at] = b'x'),
         ("the array's length", |bytes, at| bytes[at + 1] = b'x'),
         ("a string's mark", |bytes, at| bytes[at + 4] = b'!'),

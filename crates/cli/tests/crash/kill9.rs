@@ -197,7 +197,9 @@ impl Scene {
         helpers: Vec<thread::JoinHandle<()>>,
     ) {
         self.books = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
-        helpers.into_iter().for_each(|helper| helper.join().unwrap());
+        for helper in helpers {
+            helper.join().unwrap();
+        }
     }
 
     fn forget_all(&mut self) {

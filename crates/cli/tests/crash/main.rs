@@ -3,9 +3,12 @@
 //!
 //! `GUARDA_SEED` repeats a run, `GUARDA_LONG=1` runs ten times as many rounds.
 
+#![allow(clippy::unwrap_used, reason = "clippy exempts test functions and not their helpers")]
+
 mod common;
 mod consistency;
 mod damage;
 mod kill9;
 mod model;
 mod shutdown;
+mod startup;

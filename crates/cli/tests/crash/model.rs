@@ -14,20 +14,49 @@ const LONG_VALUE_LEN: usize = 60_000;
 /// The server reads its clock once a turn, so it may be this much behind the sender.
 const CLOCK_SLACK_MS: i64 = 2_000;
 
+const SCRIPT: &[u8] = b"redis.call('INCR', KEYS[1]) redis.call('HSET', KEYS[2], 'f', ARGV[1])";
+
 type Command = Vec<Vec<u8>>;
 
 /// One thing that is done whole or not at all.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
-    Set { key: String, value: Vec<u8> },
-    SetFor { key: String, value: Vec<u8>, ttl_ms: i64 },
-    Expire { key: String, ttl_ms: i64 },
-    Incr { key: String },
-    HashSet { key: String, field: String, value: Vec<u8> },
-    HashDelete { key: String, field: String },
-    Delete { key: String },
+    Set {
+        key: String,
+        value: Vec<u8>,
+    },
+    SetFor {
+        key: String,
+        value: Vec<u8>,
+        ttl_ms: i64,
+    },
+    Expire {
+        key: String,
+        ttl_ms: i64,
+    },
+    Incr {
+        key: String,
+    },
+    HashSet {
+        key: String,
+        field: String,
+        value: Vec<u8>,
+    },
+    HashDelete {
+        key: String,
+        field: String,
+    },
+    Delete {
+        key: String,
+    },
     Flush,
     Group(Vec<Op>),
+    /// A script that does what a group of INCR and HSET would.
+    Script {
+        counter: String,
+        hash: String,
+        value: Vec<u8>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +85,11 @@ impl Op {
         match prng.below(100) {
             0..10 => Self::Group((0..=prng.below(6)).map(|_| Self::single(prng)).collect()),
             10 if prng.percent(10) => Self::Flush,
+            11..15 => {
+                let n = prng.below(KEYS);
+                let value = value(prng);
+                Self::Script { counter: format!("n{n}"), hash: format!("h{n}"), value }
+            }
             _ => Self::single(prng),
         }
     }
@@ -112,6 +146,10 @@ impl Op {
             Self::HashDelete { key, field } => command("HDEL", &[key.as_bytes(), field.as_bytes()]),
             Self::Delete { key } => command("DEL", &[key.as_bytes()]),
             Self::Flush => command("FLUSHDB", &[]),
+            Self::Script { counter, hash, value } => {
+                let keys = [counter.as_bytes(), hash.as_bytes()];
+                command("EVAL", &[SCRIPT, b"2", keys[0], keys[1], value])
+            }
             Self::Group(ops) => {
                 let mut commands = vec![command("MULTI", &[])];
                 commands.extend(ops.iter().flat_map(Self::commands));
@@ -171,6 +209,12 @@ impl Model {
             }
             Op::Delete { key } => drop(self.slots.remove(key.as_bytes())),
             Op::Flush => self.slots.clear(),
+            Op::Script { counter, hash, value } => {
+                let (counter, hash) = (counter.clone(), hash.clone());
+                self.apply(&Op::Incr { key: counter }, sent, answered);
+                let set = Op::HashSet { key: hash, field: "f".to_owned(), value: value.clone() };
+                self.apply(&set, sent, answered);
+            }
             Op::Group(ops) => ops.iter().for_each(|op| self.apply(op, sent, answered)),
         }
     }

@@ -26,7 +26,9 @@ const DATA: [&str; 7] = [
 fn started(spec: ServerSpec) -> (Server, Connection, Dump) {
     let server = Server::start(spec).unwrap();
     let mut connection = server.connect().unwrap();
-    DATA.iter().for_each(|command| drop(call(&mut connection, command)));
+    for command in DATA {
+        call(&mut connection, command);
+    }
     let data = dump(&server);
     (server, connection, data)
 }
@@ -152,6 +154,22 @@ fn an_end_in_the_middle_of_a_save_or_rewrite_loses_nothing() {
         let files = crate::common::data_files(server.dir());
         let leftover = files.keys().find(|path| path.to_string_lossy().contains("temp-"));
         assert_eq!(leftover, None, "{how} during {during}");
+    }
+}
+
+/// The first answer means that the server is ready for its end, too.
+#[test]
+fn a_server_can_be_ended_from_its_first_answer_on() {
+    for round in 0..15 {
+        let mut server = Server::start(logged()).unwrap();
+        if round % 2 == 0 {
+            let status = server.terminate().unwrap().expect("it ran");
+            assert!(status.success(), "round {round}: {status}");
+            assert!(!server.socket_path().exists(), "the socket is left behind");
+        } else {
+            let mut connection = Connection::open(&server.unix()).unwrap();
+            shut_down(&mut server, &mut connection, "SHUTDOWN");
+        }
     }
 }
 
