@@ -27,17 +27,23 @@ impl IoThread {
     /// Whether a command would wait, inside itself, for shards that a script holds: it walks the
     /// keyspace, or it ends watches. Other commands take their shards before they begin.
     pub(super) fn would_wait_for_script(&mut self, slot: usize, call: &Call<'_>) -> bool {
-        let spec = call.spec;
-        if spec.locks != Locks::Walk {
-            return false;
+        let (name, flags) = (call.spec.name, call.spec.flags);
+        if call.names > 1 {
+            // Switching the log on writes all data down, and waits for every shard.
+            let is_config_set = name == "set" && call.args[0].eq_ignore_ascii_case(b"config");
+            return is_config_set && self.server.script_is_running();
         }
-        let walks = spec.flags.contains(Flags::READONLY) || spec.name == "info";
-        if walks {
+        let is_walk = call.spec.locks == Locks::Walk && flags.contains(Flags::READONLY);
+        if is_walk || matches!(name, "info" | "save") {
             return self.server.script_is_running();
         }
         let patience = self.patience;
         let Some(client) = self.connections[slot].client.as_deref_mut() else { return false };
-        if client.watched.is_empty() || !matches!(spec.name, "discard" | "reset" | "unwatch") {
+        if client.watched.is_empty() || !matches!(name, "discard" | "reset" | "unwatch") {
+            return false;
+        }
+        if client.transaction.is_none() && call.spec.name == "discard" {
+            // An error that changes nothing: the watches go on.
             return false;
         }
         // Ended here already, they need no shard later.
