@@ -61,9 +61,12 @@ impl Bench {
                     execute(&call, client, host, &mut self.worker, self.now, PATIENCE, &mut out);
                 goes_on = matches!(done, Ok(Outcome::Reply));
             }
-            Admission::Queued => ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED"),
+            Admission::Queued { .. } => {
+                ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED")
+            }
+            Admission::Dropped => goes_on = false,
             Admission::Refused(error) => {
-                ReplyWriter::new(&mut out, self.client.protocol).error(&error.to_string());
+                ReplyWriter::new(&mut out, self.client.protocol).error_bytes(&error.wire());
             }
         }
         (out, goes_on)

@@ -1,8 +1,13 @@
 //! The `guarda` binary.
 
+mod command_line;
+
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
 
+use clap::Parser as _;
+use command_line::{Action, CommandLine};
 use guarda_server::Program;
 use tikv_jemalloc_ctl::{epoch, stats};
 
@@ -17,29 +22,30 @@ fn allocated() -> usize {
     stats::allocated::read().unwrap_or(0)
 }
 
-const HELP: &str = "\
-Guarda keeps PHP sessions: a server that takes the place of Redis.
-
-Usage: guarda serve [redis.conf | -] [--name value ...]
-       guarda --version | --help
-
-`serve` reads redis.conf's own syntax; every directive can be given as an option, and then
-overrides the file: guarda serve /etc/redis/redis.conf --port 6380 --appendfsync always
-";
-
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
-    let command = args.next().unwrap_or_default();
-    match command.to_str() {
-        Some("serve") => serve(args.collect()),
-        Some("--version" | "-V" | "-v") => say(&format!("guarda {}\n", env!("CARGO_PKG_VERSION"))),
-        Some("--help" | "-h" | "help") => say(HELP),
-        _ => {
-            complain(&format!(
-                "guarda: no command `{}`; `guarda --help` lists them",
-                command.to_string_lossy()
-            ));
-            ExitCode::from(2)
+    // A directive's value may look like anything, an option of clap's included: the server reads
+    // its own arguments, as redis-server would.
+    if args.next().is_some_and(|command| command == "serve") {
+        let args: Vec<OsString> = args.collect();
+        return match args.first().and_then(|first| first.to_str()) {
+            Some("--help" | "-h") => say(command_line::serve_help().as_bytes()),
+            _ => serve(args),
+        };
+    }
+    match CommandLine::parse().command {
+        Action::Serve { arguments } => serve(arguments),
+        Action::Completions { shell } => {
+            let mut script = Vec::new();
+            let mut description = command_line::description();
+            clap_complete::generate(shell, &mut description, "guarda", &mut script);
+            say(&script)
+        }
+        Action::Man => {
+            let mut page = Vec::new();
+            let written = clap_mangen::Man::new(command_line::description()).render(&mut page);
+            written.expect("writing to memory cannot fail");
+            say(&page)
         }
     }
 }
@@ -55,13 +61,20 @@ fn serve(args: Vec<OsString>) -> ExitCode {
     }
 }
 
-#[allow(clippy::print_stdout, reason = "results go to standard output")]
-fn say(text: &str) -> ExitCode {
-    print!("{text}");
-    ExitCode::SUCCESS
+fn say(text: &[u8]) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever was reading has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("guarda: {error}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
-#[allow(clippy::print_stderr, reason = "messages go to standard error")]
 fn complain(text: &str) {
-    eprintln!("{text}");
+    // Nobody may be listening: that is no reason to panic.
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

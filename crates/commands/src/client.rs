@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
 use guarda_resp::Protocol;
 use guarda_store::{HashedKey, Keyspace, UnixMillis};
@@ -162,6 +163,21 @@ impl Client {
     /// Whether `key` is watched already.
     pub(crate) fn is_watching(&self, db: u32, key: &[u8]) -> bool {
         self.watched.iter().any(|(d, k)| *d == db && k == key)
+    }
+
+    /// Ends the watches whose shards can be had within `patience` each; whether that were all.
+    pub fn unwatch_within(&mut self, keyspace: &Keyspace, patience: Duration) -> bool {
+        self.watched.retain(|(db, key)| {
+            let key = HashedKey::new(key);
+            match keyspace.lock_one(key.shard(), patience) {
+                Some(mut locked) => {
+                    locked.shard(key).unwatch(*db, key.bytes, &self.watch_dirty);
+                    false
+                }
+                None => true,
+            }
+        });
+        self.watched.is_empty()
     }
 
     /// Ends all watches. Locks each shard for a moment; the caller holds none.

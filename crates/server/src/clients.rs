@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use guarda_commands::ClientCard;
 use parking_lot::Mutex;
 
+use crate::io::Place;
+
 /// All connected clients.
 #[derive(Default)]
 pub(crate) struct Clients {
@@ -16,8 +18,8 @@ pub(crate) struct Clients {
 
 struct Entry {
     card: Arc<ClientCard>,
-    /// The I/O thread that serves it, once it has been given to one.
-    thread: Option<usize>,
+    /// Where its connection is, once a thread has taken it.
+    place: Option<Place>,
 }
 
 impl Clients {
@@ -27,12 +29,18 @@ impl Clients {
     }
 
     pub(crate) fn add(&self, card: Arc<ClientCard>) {
-        self.by_id.lock().insert(card.id, Entry { card, thread: None });
+        self.by_id.lock().insert(card.id, Entry { card, place: None });
     }
 
-    pub(crate) fn place(&self, id: u64, thread: usize) {
-        if let Some(entry) = self.by_id.lock().get_mut(&id) {
-            entry.thread = Some(thread);
+    /// Notes where a client's connection is; false if it was killed before that, when nobody could
+    /// tell its thread.
+    pub(crate) fn place(&self, id: u64, place: Place) -> bool {
+        match self.by_id.lock().get_mut(&id) {
+            Some(entry) => {
+                entry.place = Some(place);
+                !entry.card.killed.load(Ordering::Relaxed)
+            }
+            None => false,
         }
     }
 
@@ -49,11 +57,11 @@ impl Clients {
         self.by_id.lock().values().map(|entry| Arc::clone(&entry.card)).collect()
     }
 
-    /// Marks a client as killed and returns the thread that has to close it.
-    pub(crate) fn kill(&self, id: u64) -> Option<usize> {
+    /// Marks a client as killed and returns where its connection is to be closed.
+    pub(crate) fn kill(&self, id: u64) -> Option<Place> {
         let by_id = self.by_id.lock();
         let entry = by_id.get(&id)?;
         entry.card.killed.store(true, Ordering::Relaxed);
-        entry.thread
+        entry.place
     }
 }

@@ -1,11 +1,13 @@
 //! Putting the configuration into effect, at start and by CONFIG SET.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use guarda_commands::ConfigSetRejected;
 use guarda_config::{AppendFsync, Config, ConfigSetError, Exposure};
 use guarda_journal::log::SyncPolicy;
 
+use crate::io::OutputLimit;
 use crate::snapshots;
 use crate::state::Server;
 
@@ -22,15 +24,19 @@ pub(crate) fn sync_policy(config: &Config) -> SyncPolicy {
 pub(crate) fn apply(server: &Server, config: &Config) {
     let limits = &server.limits;
     limits.clients_max.store(config.maxclients as usize, Ordering::Relaxed);
-    let seconds = |duration: Option<std::time::Duration>| duration.map_or(0, |d| d.as_secs());
+    let seconds = |duration: Option<Duration>| duration.map_or(0, |d| d.as_secs());
     limits.keepalive_s.store(seconds(config.tcp_keepalive), Ordering::Relaxed);
     limits.idle_timeout_s.store(seconds(config.timeout), Ordering::Relaxed);
     let busy = config.busy_reply_threshold.map_or(0, |d| d.as_millis() as u64);
     limits.busy_script_ms.store(busy, Ordering::Relaxed);
     limits.is_protected.store(config.protected_mode, Ordering::Relaxed);
     limits.query_buffer_max.store(config.client_query_buffer_limit.0 as usize, Ordering::Relaxed);
-    let output = config.client_output_buffer_limit.normal.hard.0 as usize;
-    limits.output_hard_max.store(output, Ordering::Relaxed);
+    let normal = config.client_output_buffer_limit.normal;
+    *limits.output.write() = OutputLimit {
+        hard: normal.hard.0 as usize,
+        soft: normal.soft.0 as usize,
+        soft_for: Duration::from_secs(u64::from(normal.soft_seconds)),
+    };
 
     let settings = &server.settings;
     let pairs = [

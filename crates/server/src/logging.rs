@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use guarda_config::LogLevel;
 use tracing::level_filters::LevelFilter;
@@ -24,21 +24,24 @@ fn filter(level: LogLevel) -> LevelFilter {
     }
 }
 
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
 /// Where lines go.
 #[derive(Clone)]
 enum Output {
     Standard,
-    File(Arc<Mutex<File>>),
+    File(Arc<Path>),
 }
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Output::Standard => io::stdout().write(bytes),
-            Output::File(file) => match file.lock() {
-                Ok(mut file) => file.write(bytes),
-                Err(_) => Ok(bytes.len()),
-            },
+            // Opened for each line, as Redis does: packages rotate its log by renaming it, and tell
+            // nobody.
+            Output::File(path) => open(path)?.write(bytes),
         }
     }
 
@@ -63,13 +66,19 @@ pub(crate) fn start(level: LogLevel, file: Option<&Path>) -> io::Result<()> {
     let output = match file {
         None => Output::Standard,
         Some(path) => {
-            let file = OpenOptions::new().create(true).append(true).open(path)?;
-            Output::File(Arc::new(Mutex::new(file)))
+            open(path)?;
+            // The working directory may be another one by the next line.
+            Output::File(std::path::absolute(path)?.into())
         }
     };
     let (filter, handle) = reload::Layer::new(filter(level));
-    let lines =
-        tracing_subscriber::fmt::layer().with_writer(output).with_ansi(false).with_target(false);
+    // A line that cannot be written is lost: saying so elsewhere could fail as well, and must not
+    // end the server.
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(output)
+        .with_ansi(false)
+        .with_target(false)
+        .log_internal_errors(false);
     // A second server in one process (tests) goes on with the first one's log.
     if tracing_subscriber::registry().with(filter).with(lines).try_init().is_ok() {
         let _ = LEVEL.set(handle);

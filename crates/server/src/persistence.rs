@@ -126,11 +126,17 @@ impl Persistence {
         self.is_loading.store(loading, Ordering::Relaxed);
     }
 
-    /// Brings the log up to `seq`; false if that failed, and no reply that depends on it may leave.
-    pub(crate) fn commit(&self, seq: u64) -> bool {
+    /// Brings the log up to `seq`; false if that failed, and no reply that acknowledges a change may
+    /// leave. Without such a reply (`wrote`), nothing is waited for while the log is out of order:
+    /// a full disk does not stop reads.
+    pub(crate) fn commit(&self, seq: u64, wrote: bool) -> bool {
         let seq = Seq(seq);
         if self.journal().is_committed(seq) || !self.is_logging() {
             return true;
+        }
+        if !wrote {
+            // This says nothing about the log's health.
+            return self.journal().commit(seq, Wait::Read, self.clock.monotonic()).is_ok();
         }
         let outcome = self.journal().commit(seq, Wait::Policy, self.clock.monotonic());
         self.tell_changes(&outcome);

@@ -26,6 +26,7 @@ use crate::memory::AllocatedBytes;
 use crate::persistence::Persistence;
 use crate::scripts::ScriptQueue;
 use crate::state::{Parts, Server};
+use crate::supervision::Background;
 use crate::{configure, cron, logging, shutdown, snapshots, supervision};
 
 /// Most I/O threads that are started without being asked for.
@@ -88,6 +89,9 @@ pub enum StartError {
     /// There is nothing to listen on.
     #[error("there is no address to listen on: set `bind` and `port`, or `unixsocket`")]
     NoAddress,
+    /// `daemonize yes`, and the process in the background ended at once.
+    #[error("{0}")]
+    Background(String),
     /// Something of the operating system's failed.
     #[error("{what}: {source}")]
     System {
@@ -108,7 +112,11 @@ fn system(what: &'static str) -> impl FnOnce(io::Error) -> StartError {
 /// Why it did not start. Once it serves, it ends by SHUTDOWN or a signal and does not return.
 pub fn run(program: Program) -> Result<(), StartError> {
     let arguments = Arguments::parse(program.args);
-    let loaded = guarda_config::load(&arguments, io::stdin().take(u64::from(u32::MAX)))?;
+    let stdin = match arguments.file {
+        Some(ConfigFile::StandardInput) => read_stdin().map_err(system("standard input"))?,
+        _ => Vec::new(),
+    };
+    let loaded = guarda_config::load(&arguments, &stdin[..])?;
     let mut config = loaded.config;
     let current = std::env::current_dir().map_err(system("current directory"))?;
     config.make_dir_absolute(&current);
@@ -117,9 +125,20 @@ pub fn run(program: Program) -> Result<(), StartError> {
         Exposure::RefuseToStart(why) => return Err(StartError::Exposed(why)),
         Exposure::WarnExposed(addresses) => addresses,
     };
-    if config.daemonize && supervision::detach().map_err(system("daemonize"))? {
-        return Ok(());
+    if config.daemonize {
+        match supervision::detach(&stdin).map_err(system("daemonize"))? {
+            Background::Serve => {}
+            Background::Started => return Ok(()),
+            Background::Failed(why) => return Err(StartError::Background(why)),
+        }
     }
+    let config_file = match &arguments.file {
+        Some(ConfigFile::Path(path)) => absolute(path),
+        _ => String::new(),
+    };
+    // As in Redis, relative paths of other directives are seen from `dir`.
+    std::env::set_current_dir(&config.dir)
+        .map_err(|source| StartError::Directory { path: config.dir.clone(), source })?;
     logging::start(config.loglevel, config.logfile.as_deref()).map_err(|source| {
         StartError::LogFile { path: config.logfile.clone().unwrap_or_default(), source }
     })?;
@@ -135,9 +154,16 @@ pub fn run(program: Program) -> Result<(), StartError> {
     let storage = open_directory(&config)?;
     // Listen before loading, so that a taken port is known at once.
     let listeners = listen(&config)?;
-    let server = build(config, storage, guarda_script::engine(), &arguments)?;
+    let server = build(config, storage, guarda_script::engine(), config_file)?;
     server.memory.set_source(program.allocated);
     serve(&server, listeners)
+}
+
+/// The configuration on standard input, one byte beyond its limit at most.
+fn read_stdin() -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    io::stdin().take(guarda_config::FILE_LEN_MAX + 1).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// Descriptors beyond the clients' own: files, listeners, events.
@@ -179,7 +205,7 @@ fn build(
     config: Config,
     storage: Arc<DiskStorage>,
     scripting: Box<dyn Scripting + Send>,
-    arguments: &Arguments,
+    config_file: String,
 ) -> Result<Arc<Server>, StartError> {
     let storage: Arc<dyn Storage> = storage;
     let clock = Clock::start();
@@ -202,10 +228,7 @@ fn build(
         executable: std::env::current_exe()
             .map(|path| path.display().to_string())
             .unwrap_or_default(),
-        config_file: match &arguments.file {
-            Some(ConfigFile::Path(path)) => absolute(path),
-            _ => String::new(),
-        },
+        config_file,
     });
     let began = server.clock.monotonic();
     server.persistence.set_loading(true);
@@ -275,7 +298,7 @@ fn listen(config: &Config) -> Result<Vec<Listener>, StartError> {
         }
     }
     if let Some(path) = &config.unixsocket {
-        let listener = bind_unix(path, config.unixsocketperm)
+        let listener = bind_unix(path, config.unixsocketperm, config.tcp_backlog)
             .map_err(|source| StartError::Listen { address: path.display().to_string(), source })?;
         listeners.push(listener);
     }
@@ -376,6 +399,9 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "systemd could not be told"),
         }
+    }
+    if let Err(error) = supervision::tell_foreground() {
+        tracing::warn!(%error, "whoever started the server could not be told");
     }
     tracing::info!(threads, port = server.port, "ready to accept connections");
     wait_for_signals(server, signals);

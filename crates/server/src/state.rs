@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use guarda_commands::{AuthState, Client, ClientCard, Scripting, Settings, Worker};
 use guarda_resp::Limits;
-use guarda_store::{Keyspace, UnixMillis};
+use guarda_store::Keyspace;
 use parking_lot::{Mutex, RwLock};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::clients::Clients;
 use crate::clock::Clock;
-use crate::io::{Mailbox, Message, ScriptJob};
+use crate::io::{Mailbox, Message, OutputLimit, ScriptJob};
 use crate::memory::Memory;
 use crate::persistence::Persistence;
 use crate::scripts::ScriptQueue;
@@ -61,8 +61,7 @@ pub(crate) struct RuntimeLimits {
     pub(crate) busy_script_ms: AtomicU64,
     pub(crate) is_protected: AtomicBool,
     pub(crate) query_buffer_max: AtomicUsize,
-    /// Hard limit of unsent replies of a normal client; 0 = none.
-    pub(crate) output_hard_max: AtomicUsize,
+    pub(crate) output: RwLock<OutputLimit>,
 }
 
 /// Everything [`Server::new`] needs beside the configuration.
@@ -89,7 +88,7 @@ impl Server {
                 busy_script_ms: AtomicU64::new(0),
                 is_protected: AtomicBool::new(true),
                 query_buffer_max: AtomicUsize::new(0),
-                output_hard_max: AtomicUsize::new(0),
+                output: RwLock::default(),
             },
             stats: Stats::default(),
             clients: Clients::default(),
@@ -159,6 +158,11 @@ impl Server {
         self.scripts.push(job);
     }
 
+    /// Whether a script runs.
+    pub(crate) fn script_is_running(&self) -> bool {
+        self.scripts.running_for(Duration::ZERO).is_some()
+    }
+
     /// Whether a script has run for longer than `busy-reply-threshold`.
     pub(crate) fn script_is_over_time(&self) -> bool {
         let limit = self.limits.busy_script_ms.load(Ordering::Relaxed);
@@ -170,7 +174,7 @@ impl Server {
     /// Tells all threads that shards may have become free.
     pub(crate) fn retry_parked(&self) {
         for mailbox in self.mailboxes.get().into_iter().flatten() {
-            mailbox.send(Message::Retry);
+            mailbox.send_retry();
         }
     }
 
@@ -204,24 +208,15 @@ impl Server {
     }
 
     pub(crate) fn kill(&self, id: u64) {
-        if let Some(thread) = self.clients.kill(id) {
-            self.mailbox(thread).send(Message::Kill(id));
+        if let Some(place) = self.clients.kill(id) {
+            let slot = place.slot as usize;
+            self.mailbox(place.thread as usize).send(Message::Kill { slot, id });
         }
     }
 
-    /// Notes what a client has not read yet; one beyond its limit is closed.
-    pub(crate) fn note_backlog(&self, client: &ClientCard, unsent: usize, _now: UnixMillis) {
-        client.details.lock().output_buffer = unsent;
-        let hard = self.limits.output_hard_max.load(Ordering::Relaxed);
-        if hard > 0 && unsent > hard {
-            tracing::warn!(
-                client = client.id,
-                unsent,
-                "closed: its replies exceed client-output-buffer-limit"
-            );
-            self.stats.output_buffer_limit_disconnections.fetch_add(1, Ordering::Relaxed);
-            self.kill(client.id);
-        }
+    /// `client-output-buffer-limit normal`.
+    pub(crate) fn output_limit(&self) -> OutputLimit {
+        *self.limits.output.read()
     }
 
     // Password ---------------------------------------------------------------------------------

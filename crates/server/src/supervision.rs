@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
@@ -10,6 +10,12 @@ use std::process::{Command, Stdio};
 
 /// Set in the environment of the process that serves, so that it does not go to the background again.
 const DETACHED: &str = "GUARDA_DETACHED";
+
+/// What it says on its standard error once it serves.
+const READY: &[u8] = b"\0ready\n";
+
+/// Most that is read of what it says before.
+const SAID_LEN_MAX: u64 = 64 << 10;
 
 /// Tells systemd something (`READY=1`), if it asked to be told.
 ///
@@ -31,28 +37,69 @@ pub(crate) fn write_pid(path: &Path) -> io::Result<()> {
     fs::write(path, format!("{}\n", std::process::id()))
 }
 
-/// `daemonize yes`: starts this program again in a session of its own, without a terminal. Returns
-/// true in the process that is to end now.
+/// How a start in the background went, seen from the foreground.
+pub(crate) enum Background {
+    /// This is the process that serves.
+    Serve,
+    /// Another one serves; this one has nothing more to do.
+    Started,
+    /// The other one has ended again; what it said.
+    Failed(String),
+}
+
+/// `daemonize yes`: starts this program again in a session of its own, without a terminal, and waits
+/// until it is ready. `stdin` is what it reads there.
 ///
 /// Starting anew instead of forking keeps the rule that no thread's state is ever copied.
 ///
 /// # Errors
 /// When the program could not be started.
-pub(crate) fn detach() -> io::Result<bool> {
-    if env::var_os(DETACHED).is_some() {
+pub(crate) fn detach(stdin: &[u8]) -> io::Result<Background> {
+    if is_detached() {
         // setsid fails only for a group leader, which the child of a shell's job may be; it then
         // has no terminal to lose either way.
         let _ = rustix::process::setsid();
-        return Ok(false);
+        return Ok(Background::Serve);
     }
-    Command::new(env::current_exe()?)
+    let mut child = Command::new(env::current_exe()?)
         .args(env::args_os().skip(1))
         .env(DETACHED, "1")
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()?;
-    Ok(true)
+    if let Some(mut pipe) = child.stdin.take() {
+        // One that ends before it has read this says why on its standard error.
+        let _ = pipe.write_all(stdin);
+    }
+    let mut said = Vec::new();
+    if let Some(pipe) = child.stderr.take() {
+        pipe.take(SAID_LEN_MAX).read_to_end(&mut said)?;
+    }
+    if said.ends_with(READY) {
+        return Ok(Background::Started);
+    }
+    let status = child.wait()?;
+    let said = String::from_utf8_lossy(&said);
+    let said = said.trim().trim_start_matches("guarda serve: ");
+    Ok(Background::Failed(match said {
+        "" => format!("the process in the background ended with {status}"),
+        said => said.to_owned(),
+    }))
+}
+
+fn is_detached() -> bool {
+    env::var_os(DETACHED).is_some()
+}
+
+/// Tells whoever started this process in the background that it serves, and leaves its terminal.
+pub(crate) fn tell_foreground() -> io::Result<()> {
+    if !is_detached() {
+        return Ok(());
+    }
+    io::stderr().write_all(READY)?;
+    let null = fs::OpenOptions::new().write(true).open("/dev/null")?;
+    Ok(rustix::stdio::dup2_stderr(&null)?)
 }
 
 /// From here on a panic ends the process, after a log line that says where it was. Its message is

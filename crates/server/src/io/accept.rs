@@ -13,7 +13,7 @@ use guarda_store::UnixMillis;
 use mio::event::Source as _;
 use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 
 use super::stream::Stream;
 use crate::state::Server;
@@ -45,17 +45,25 @@ pub(crate) fn bind_tcp(address: SocketAddr, backlog: u32) -> io::Result<Listener
 }
 
 /// Binds a Unix socket; a socket left over there by a server that is gone is replaced.
-pub(crate) fn bind_unix(path: &Path, mode: Option<u32>) -> io::Result<Listener> {
+pub(crate) fn bind_unix(path: &Path, mode: Option<u32>, backlog: u32) -> io::Result<Listener> {
     if let Ok(metadata) = fs::symlink_metadata(path)
         && metadata.file_type().is_socket()
     {
+        // Somebody answers: it is another server's, and taking it away would be a theft.
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
         fs::remove_file(path)?;
     }
-    let listener = UnixListener::bind(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    // Before it listens: nobody gets in under the permissions that the umask left.
     if let Some(mode) = mode {
         fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     }
-    Ok(Listener::Unix(listener, path.to_owned()))
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    Ok(Listener::Unix(UnixListener::from_std(socket.into()), path.to_owned()))
 }
 
 impl Listener {

@@ -13,6 +13,14 @@ pub(crate) const OUTPUT_PAUSE: usize = 32 << 20;
 /// Bytes a connection keeps of an emptied buffer; larger ones are given back.
 const BUFFER_KEEP_MAX: usize = 16 << 10;
 
+/// Most bytes read at once behind a long argument.
+const READ_DIRECT_MAX: usize = 1 << 20;
+
+/// Memory that a queued command takes beside its arguments' bytes, at least.
+const QUEUED_CALL_LEN: usize = 64;
+/// Memory that each argument of a queued command takes beside its bytes, at least.
+const QUEUED_ARG_LEN: usize = 32;
+
 /// One connection of an I/O thread.
 pub(crate) struct Connection {
     pub(crate) stream: Stream,
@@ -25,7 +33,9 @@ pub(crate) struct Connection {
     /// Replies; `sent <= out.len()`.
     pub(crate) out: Vec<u8>,
     sent: usize,
-    /// No more commands are taken; closed when everything was sent.
+    /// About how much memory the commands take that an open MULTI has queued.
+    queued_len: usize,
+    /// Close it once what is in `out` was sent; no further command is run.
     pub(crate) closing: bool,
     /// Replies in `out` acknowledge writes that the log has not been seen to have.
     pub(crate) wrote: bool,
@@ -33,10 +43,17 @@ pub(crate) struct Connection {
     pub(crate) read_closed: bool,
     /// The socket may hold more than was read (edge-triggered readiness must be used up).
     pub(crate) readable: bool,
+    /// The peer has hung up: its end of file is there to be read, and no further edge will say so.
+    pub(crate) hung_up: bool,
+    /// `pending` may hold whole commands: it was left before its end was parsed.
+    pub(crate) has_unparsed: bool,
     /// The last write was refused: wait for the socket to become writable.
     pub(crate) blocked_on_write: bool,
     /// A command found its shards held by a script; it is the first in `pending`.
     pub(crate) waiting_for_shards: bool,
+    /// The card shows a query buffer, or an output buffer, that is not empty.
+    pub(crate) shows_query: bool,
+    pub(crate) shows_output: bool,
     /// In the thread's list of connections with output.
     pub(crate) is_dirty: bool,
     /// In the thread's list of connections to read again.
@@ -61,12 +78,17 @@ impl Connection {
             pending: Vec::new(),
             out: Vec::new(),
             sent: 0,
+            queued_len: 0,
             closing: false,
             wrote: false,
             read_closed: false,
             readable: true,
+            hung_up: false,
+            has_unparsed: false,
             blocked_on_write: false,
             waiting_for_shards: false,
+            shows_query: false,
+            shows_output: false,
             is_dirty: false,
             is_queued: false,
         }
@@ -85,15 +107,35 @@ impl Connection {
             && self.unsent() < OUTPUT_PAUSE
     }
 
-    /// Reads once into `scratch`, or behind `pending` when a command is half received; returns how
-    /// much came. `Ok(None)` when the socket is drained.
+    /// Counts a command that MULTI has queued; returns about how much memory the queue takes.
+    pub(crate) fn note_queued(&mut self, args: &[&[u8]], is_first: bool) -> usize {
+        if is_first {
+            self.queued_len = 0;
+        }
+        let bytes: usize = args.iter().map(|arg| arg.len() + QUEUED_ARG_LEN).sum();
+        self.queued_len += QUEUED_CALL_LEN + bytes;
+        self.queued_len
+    }
+
+    /// About how much memory the queue of an open MULTI takes.
+    pub(crate) fn queued_len(&self) -> usize {
+        let in_transaction = self.client.as_ref().is_some_and(|c| c.transaction.is_some());
+        if in_transaction { self.queued_len } else { 0 }
+    }
+
+    /// Reads once; returns how much came, `None` when the socket is drained.
+    ///
+    /// It is in `scratch` if nothing was pending, else behind `pending`. Only when an argument longer
+    /// than `scratch` is on its way (`want`, beyond what is pending) is it read straight to its
+    /// place: a connection that is owed little more than a header must not hold a large buffer.
     pub(crate) fn read(&mut self, scratch: &mut [u8], want: usize) -> io::Result<Option<usize>> {
         let at = self.pending.len();
-        let room = if at == 0 {
-            scratch
-        } else {
-            self.pending.resize(at + want.clamp(BUFFER_KEEP_MAX, 1 << 20), 0);
+        let direct = at > 0 && want > scratch.len();
+        let room = if direct {
+            self.pending.resize(at + want.min(READ_DIRECT_MAX), 0);
             &mut self.pending[at..]
+        } else {
+            &mut *scratch
         };
         let asked = room.len();
         let result = loop {
@@ -106,8 +148,10 @@ impl Connection {
             Ok(n) => *n,
             Err(_) => 0,
         };
-        if at > 0 {
+        if direct {
             self.pending.truncate(at + got);
+        } else if at > 0 {
+            self.pending.extend_from_slice(&scratch[..got]);
         }
         match result {
             Ok(0) => {
@@ -116,8 +160,9 @@ impl Connection {
                 Ok(None)
             }
             // A short read of a stream means that it is drained: what comes later is a new edge.
+            // Not so once the peer has hung up: that edge has come, and the end is still to be read.
             Ok(n) => {
-                self.readable = n == asked;
+                self.readable = n == asked || self.hung_up;
                 Ok(Some(n))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -125,6 +170,21 @@ impl Connection {
                 Ok(None)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Puts `rest` behind what is pending, in a buffer of a fitting size.
+    pub(crate) fn keep(&mut self, mut rest: Vec<u8>, used: usize) {
+        if self.pending.is_empty() && used < rest.len() {
+            rest.drain(..used);
+            self.pending = rest;
+        } else {
+            // A command that waits for its shards was put back by itself.
+            self.pending.extend_from_slice(&rest[used..]);
+        }
+        let capacity = self.pending.capacity();
+        if capacity > BUFFER_KEEP_MAX && self.pending.len() < capacity / 4 {
+            self.pending.shrink_to(self.pending.len());
         }
     }
 
@@ -137,10 +197,12 @@ impl Connection {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.blocked_on_write = true;
-                    // Give back the sent part of a large backlog now and then.
-                    if self.sent > OUTPUT_PAUSE / 8 {
+                    // Give back the sent part of a backlog, but only when it is the larger one:
+                    // moving the rest of a huge reply for every piece sent would cost its square.
+                    if self.sent > self.unsent() {
                         self.out.drain(..self.sent);
                         self.sent = 0;
+                        self.out.shrink_to(self.out.len().max(BUFFER_KEEP_MAX));
                     }
                     return Ok(Flushed::Blocked);
                 }

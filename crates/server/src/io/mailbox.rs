@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use guarda_commands::{Client, Outcome};
 use mio::Waker;
@@ -16,10 +16,17 @@ pub(crate) enum Message {
     Connection(Stream, Client),
     /// A script's reply.
     ScriptDone(Box<ScriptDone>),
-    /// Close this client's connection.
-    Kill(u64),
+    /// Close the connection in this slot, if it is still this client's.
+    Kill { slot: usize, id: u64 },
     /// Shards that commands were waiting for may be free again.
     Retry,
+}
+
+/// Where a client's connection is: known once a thread serves it, and for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) thread: u32,
+    pub(crate) slot: u32,
 }
 
 /// A command handed to the script thread, with the client's state while it runs.
@@ -48,13 +55,21 @@ pub(crate) struct ScriptDone {
 pub(crate) struct Mailbox {
     messages: Mutex<Vec<Message>>,
     waker: Waker,
-    /// Connections on the thread, for handing new ones to the least loaded.
-    pub(crate) connections: AtomicUsize,
+    /// Connections of the thread, those on their way to it included: a storm of them must not all
+    /// go to the thread that has not yet had time to take the first.
+    connections: AtomicUsize,
+    /// Commands of the thread wait for shards: it wants to know when a script has ended.
+    wants_retry: AtomicBool,
 }
 
 impl Mailbox {
     pub(crate) fn new(waker: Waker) -> Arc<Mailbox> {
-        Arc::new(Mailbox { messages: Mutex::default(), waker, connections: AtomicUsize::new(0) })
+        Arc::new(Mailbox {
+            messages: Mutex::default(),
+            waker,
+            connections: AtomicUsize::new(0),
+            wants_retry: AtomicBool::new(false),
+        })
     }
 
     /// Leaves a message and wakes the thread.
@@ -78,5 +93,27 @@ impl Mailbox {
 
     pub(crate) fn load(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection that was given to the thread.
+    pub(crate) fn note_given(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a connection of the thread that has ended.
+    pub(crate) fn note_ended(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Asks for a [`Message::Retry`] at the end of the next script.
+    pub(crate) fn want_retry(&self) {
+        self.wants_retry.store(true, Ordering::Relaxed);
+    }
+
+    /// Sends a [`Message::Retry`] if one is wanted.
+    pub(crate) fn send_retry(&self) {
+        if self.wants_retry.swap(false, Ordering::Relaxed) {
+            self.send(Message::Retry);
+        }
     }
 }

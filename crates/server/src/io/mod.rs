@@ -4,6 +4,7 @@
 //! keyspace; nothing is passed between threads for them. What does pass is in [`mailbox`].
 
 mod accept;
+mod backlog;
 mod connection;
 mod mailbox;
 mod parked;
@@ -11,5 +12,6 @@ mod stream;
 mod thread;
 
 pub(crate) use accept::{Listener, bind_tcp, bind_unix};
-pub(crate) use mailbox::{Mailbox, Message, ScriptDone, ScriptJob};
+pub(crate) use backlog::OutputLimit;
+pub(crate) use mailbox::{Mailbox, Message, Place, ScriptDone, ScriptJob};
 pub(crate) use thread::IoThread;

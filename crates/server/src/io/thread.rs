@@ -2,25 +2,27 @@
 //!
 //! One turn: wait for readiness; read what is there and run the commands in it; bring the log up to
 //! what the replies depend on; write the replies. So a pipeline costs one read, one log write and
-//! one send, and no reply leaves before its record was handed to the kernel.
+//! one send, and no reply leaves before its record was handed to the kernel: nothing is written to a
+//! socket anywhere but at the end of the turn.
+
+mod busy;
+mod send;
+mod serve;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use guarda_commands::{
-    Admission, Call, Client, Outcome, ReplyMode, Worker, admit, execute, needs_script_thread,
-};
-use guarda_resp::{ArgVec, Limits, Parsed, ReplyWriter, encode_command};
+use guarda_commands::{Client, Worker};
 use guarda_store::UnixMillis;
-use mio::event::Source;
+use mio::event::{Event, Source};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
 use super::accept::Listener;
-use super::connection::{Connection, Flushed};
-use super::mailbox::{Mailbox, Message, ScriptDone, ScriptJob};
+use super::backlog::Backlogs;
+use super::connection::Connection;
+use super::mailbox::{Mailbox, Message, Place};
 use super::parked::Parked;
 use super::stream::Stream;
 use crate::state::Server;
@@ -31,13 +33,15 @@ const LISTENERS_MAX: usize = 256;
 
 /// Bytes read at once.
 const READ_LEN: usize = 64 << 10;
-/// Reads of one connection in one turn, so that a flood does not starve the others.
-const READS_PER_TURN: usize = 16;
 /// Emptied output buffers kept for reuse.
 const SPARE_BUFFERS_MAX: usize = 64;
 /// How long a command waits for a shard before it is put aside. Shards are held for microseconds,
 /// except by scripts.
 const SHARD_PATIENCE: Duration = Duration::from_millis(2);
+/// Connections accepted in one turn from one listener, so that a storm does not starve the others.
+const ACCEPTS_PER_TURN: usize = 128;
+/// When to accept again after the operating system refused to: descriptors may be back by then.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// One I/O thread.
 pub(crate) struct IoThread {
@@ -51,17 +55,20 @@ pub(crate) struct IoThread {
     worker: Worker,
     /// Connections with output to send at the end of the turn.
     dirty: Vec<usize>,
-    /// Connections that stopped reading for fairness.
+    /// Connections that stopped reading for fairness, or whose backlog has gone.
     again: Vec<usize>,
+    /// How long a command of this turn waits for a shard.
+    patience: Duration,
     parked: Parked,
+    /// Clients that have gone while a script held shards of keys they had watched.
+    gone: Vec<Client>,
+    backlogs: Backlogs,
+    /// When to accept without being told that somebody waits. Readiness is edge-triggered: those
+    /// who were waiting when accepting stopped early will not be announced again.
+    accept_at: Option<Duration>,
     spare_buffers: Vec<Vec<u8>>,
-}
-
-/// Whether a connection goes on taking commands in this turn.
-#[derive(PartialEq, Eq)]
-enum Flow {
-    Continue,
-    Stop,
+    /// Journal sequence number that was handed to the kernel, or waited for, by this thread.
+    flushed_seq: u64,
 }
 
 impl IoThread {
@@ -84,8 +91,13 @@ impl IoThread {
             worker: Worker::default(),
             dirty: Vec::new(),
             again: Vec::new(),
+            patience: SHARD_PATIENCE,
             parked: Parked::default(),
+            gone: Vec::new(),
+            backlogs: Backlogs::default(),
+            accept_at: None,
             spare_buffers: Vec::new(),
+            flushed_seq: 0,
         }
     }
 
@@ -104,29 +116,18 @@ impl IoThread {
         }
         let mut events = Events::with_capacity(1024);
         loop {
-            let busy = !self.again.is_empty();
-            let timeout = if busy {
-                Some(Duration::ZERO)
-            } else {
-                self.parked.next_check(self.server.clock.monotonic())
-            };
-            match self.poll.poll(&mut events, timeout) {
+            match self.poll.poll(&mut events, self.sleep_max()) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 other => other?,
             }
             let now = self.server.clock.now();
+            self.patience =
+                if self.server.script_is_over_time() { Duration::ZERO } else { SHARD_PATIENCE };
             for event in &events {
                 match event.token() {
                     WAKE => self.read_mailbox(now),
                     Token(n) if n >= WAKE.0 - LISTENERS_MAX => self.accept(WAKE.0 - 1 - n, now),
-                    Token(slot) => {
-                        if event.is_readable() || event.is_read_closed() || event.is_error() {
-                            self.on_readable(slot, now);
-                        }
-                        if event.is_writable() {
-                            self.on_writable(slot, now);
-                        }
-                    }
+                    Token(slot) => self.on_event(slot, event, now),
                 }
             }
             for slot in std::mem::take(&mut self.again) {
@@ -135,18 +136,64 @@ impl IoThread {
                     self.serve(slot, now);
                 }
             }
-            self.answer_the_busy(now);
-            self.finish_turn(now);
+            self.on_timers(now);
+            self.finish_turn();
+        }
+    }
+
+    /// How long the thread may wait for events; `None` for ever.
+    fn sleep_max(&self) -> Option<Duration> {
+        if !self.again.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let is_idle = self.parked.is_idle() && self.accept_at.is_none() && self.backlogs.is_empty();
+        if is_idle {
+            return None;
+        }
+        let now = self.server.clock.monotonic();
+        let accept = self.accept_at.map(|at| at.saturating_sub(now));
+        let timers = [self.parked.next_check(now), self.backlogs.next_check(now), accept];
+        timers.into_iter().flatten().min()
+    }
+
+    fn on_timers(&mut self, now: UnixMillis) {
+        if self.accept_at.is_some_and(|at| at <= self.server.clock.monotonic()) {
+            self.accept_at = None;
+            (0..self.listeners.len()).for_each(|listener| self.accept(listener, now));
+        }
+        if !self.parked.is_idle() {
+            self.look_after_parked(now);
+        }
+        if !self.backlogs.is_empty() {
+            let monotonic = self.server.clock.monotonic();
+            for (slot, fault) in self.backlogs.overdue(self.server.output_limit(), monotonic) {
+                self.give_up(slot, fault);
+            }
+        }
+    }
+
+    fn on_event(&mut self, slot: usize, event: &Event, now: UnixMillis) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        if event.is_writable() && connection.blocked_on_write {
+            connection.blocked_on_write = false;
+            self.mark_dirty(slot);
+        }
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            let connection = &mut self.connections[slot];
+            connection.readable = true;
+            connection.hung_up |= event.is_read_closed() || event.is_error();
+            self.serve(slot, now);
         }
     }
 
     // Connections ------------------------------------------------------------------------------
 
     fn accept(&mut self, listener: usize, now: UnixMillis) {
-        loop {
+        for _ in 0..ACCEPTS_PER_TURN {
             match self.listeners[listener].accept(&self.server, now) {
                 Ok(Some((stream, client))) => {
                     let target = self.server.least_loaded_thread(self.index);
+                    self.server.mailbox(target).note_given();
                     if target == self.index {
                         self.adopt(stream, client, now);
                     } else {
@@ -156,41 +203,60 @@ impl IoThread {
                 }
                 Ok(None) => return,
                 Err(error) => {
-                    // Out of descriptors, most likely: try again when a client comes or goes.
+                    // Out of descriptors, most likely.
                     tracing::warn!(%error, "a connection could not be accepted");
+                    self.accept_at = Some(self.server.clock.monotonic() + ACCEPT_PAUSE);
                     return;
                 }
             }
         }
+        self.accept_at = Some(Duration::ZERO);
     }
 
     fn adopt(&mut self, stream: Stream, client: Client, now: UnixMillis) {
         let entry = self.connections.vacant_entry();
         let slot = entry.key();
         let mut connection = Connection::new(stream, client);
+        let id = connection.id;
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = connection.stream.register(self.poll.registry(), Token(slot), interest)
         {
             tracing::warn!(%error, "a connection could not be watched");
-            self.server.clients.remove(connection.id);
+            self.server.clients.remove(id);
+            self.mailbox.note_ended();
             return;
         }
         entry.insert(connection);
-        self.mailbox.connections.store(self.connections.len(), Ordering::Relaxed);
-        self.server.clients.place(self.connections[slot].id, self.index);
-        self.serve(slot, now);
+        let place = Place { thread: self.index as u32, slot: slot as u32 };
+        if self.server.clients.place(id, place) {
+            self.serve(slot, now);
+        } else {
+            self.close(slot);
+        }
     }
 
     fn close(&mut self, slot: usize) {
         let Some(mut connection) = self.connections.try_remove(slot) else { return };
         let _ = connection.stream.deregister(self.poll.registry());
-        if let Some(client) = &mut connection.client
-            && !client.watched.is_empty()
-        {
-            client.unwatch_all(&self.server.keyspace);
-        }
         self.server.clients.remove(connection.id);
-        self.mailbox.connections.store(self.connections.len(), Ordering::Relaxed);
+        self.mailbox.note_ended();
+        self.backlogs.clear(slot);
+        if let Some(client) = connection.client.take() {
+            self.bid_farewell(*client);
+        }
+    }
+
+    /// Closes the connection of a client that was killed.
+    fn kill(&mut self, slot: usize, id: u64) {
+        let Some(connection) = self.connections.get_mut(slot).filter(|c| c.id == id) else {
+            return;
+        };
+        // One whose script runs is closed when the script's answer comes back.
+        if connection.client.is_some() {
+            self.close(slot);
+        } else {
+            connection.closing = true;
+        }
     }
 
     fn read_mailbox(&mut self, now: UnixMillis) {
@@ -198,250 +264,10 @@ impl IoThread {
             match message {
                 Message::Connection(stream, client) => self.adopt(stream, client, now),
                 Message::ScriptDone(done) => self.resume(*done, now),
-                Message::Kill(id) => self.kill(id),
-                Message::Retry => {
-                    for slot in self.parked.take() {
-                        self.retry(slot, now);
-                    }
-                }
+                Message::Kill { slot, id } => self.kill(slot, id),
+                Message::Retry => self.retry_parked(now),
             }
         }
-    }
-
-    fn kill(&mut self, id: u64) {
-        let found = self.connections.iter().find(|(_, connection)| connection.id == id);
-        if let Some((slot, _)) = found {
-            // One whose script runs is closed when the script's answer comes back.
-            if self.connections[slot].client.is_some() {
-                self.close(slot);
-            } else {
-                self.connections[slot].closing = true;
-            }
-        }
-    }
-
-    // Reading ----------------------------------------------------------------------------------
-
-    fn on_readable(&mut self, slot: usize, now: UnixMillis) {
-        if let Some(connection) = self.connections.get_mut(slot) {
-            connection.readable = true;
-            self.serve(slot, now);
-        }
-    }
-
-    fn on_writable(&mut self, slot: usize, now: UnixMillis) {
-        let Some(connection) = self.connections.get_mut(slot) else { return };
-        // Replies of this turn may not leave before the log has their records: the end of the turn
-        // sends them together with the backlog.
-        if !connection.blocked_on_write || connection.is_dirty {
-            return;
-        }
-        match connection.flush() {
-            Ok(Flushed::All | Flushed::Blocked) => {
-                if connection.closing && connection.unsent() == 0 {
-                    self.close(slot);
-                } else {
-                    // The backlog may have kept commands from being read.
-                    self.serve(slot, now);
-                }
-            }
-            Err(_) => self.close(slot),
-        }
-    }
-
-    /// Reads and runs what a connection has sent.
-    fn serve(&mut self, slot: usize, now: UnixMillis) {
-        // Commands received earlier come first: those behind a parked one, or behind a backlog.
-        let Some(mut want) = self.run_pending(slot, now) else { return };
-        for _ in 0..READS_PER_TURN {
-            let Some(connection) = self.connections.get_mut(slot) else { return };
-            if !connection.readable || !connection.accepts_commands() {
-                break;
-            }
-            let was_pending = !connection.pending.is_empty();
-            match connection.read(&mut self.scratch, want) {
-                Ok(Some(n)) => {
-                    self.server.stats.net_input.fetch_add(n as u64, Ordering::Relaxed);
-                    if was_pending {
-                        match self.run_pending(slot, now) {
-                            Some(more) => want = more,
-                            None => return,
-                        }
-                    } else {
-                        let mut scratch = std::mem::take(&mut self.scratch);
-                        let used = self.run_commands(slot, &mut scratch[..n], now);
-                        if let Some(connection) = self.connections.get_mut(slot) {
-                            connection.pending.extend_from_slice(&scratch[used.0..n]);
-                        }
-                        self.scratch = scratch;
-                        want = used.1;
-                    }
-                }
-                Ok(None) => break,
-                Err(_) => {
-                    self.close(slot);
-                    return;
-                }
-            }
-        }
-        let Some(connection) = self.connections.get_mut(slot) else { return };
-        if connection.read_closed {
-            // Redis drops a client that closes its half, replies unsent; so do we, after sending
-            // what is ready.
-            connection.closing = true;
-            self.mark_dirty(slot);
-        } else if connection.readable && connection.accepts_commands() && !connection.is_queued {
-            connection.is_queued = true;
-            self.again.push(slot);
-        }
-    }
-
-    /// Runs the commands in the connection's own buffer; returns how many bytes the next one is
-    /// known to want, or `None` if the connection is gone.
-    fn run_pending(&mut self, slot: usize, now: UnixMillis) -> Option<usize> {
-        let connection = self.connections.get_mut(slot)?;
-        if connection.pending.is_empty() || connection.waiting_for_shards {
-            return Some(0);
-        }
-        let mut pending = std::mem::take(&mut connection.pending);
-        let (used, want) = self.run_commands(slot, &mut pending, now);
-        let connection = self.connections.get_mut(slot)?;
-        if connection.pending.is_empty() && used < pending.len() {
-            pending.drain(..used);
-            connection.pending = pending;
-        } else {
-            // A command that waits for its shards was put back by itself.
-            connection.pending.extend_from_slice(&pending[used..]);
-        }
-        Some(want.saturating_sub(connection.pending.len()))
-    }
-
-    /// Runs whole commands at the head of `input`; returns how much of it was used and how many
-    /// bytes the unfinished command is known to want in all.
-    fn run_commands(&mut self, slot: usize, input: &mut [u8], now: UnixMillis) -> (usize, usize) {
-        let mut used = 0;
-        let len = input.len();
-        while used < len {
-            let Some(connection) = self.connections.get_mut(slot) else { return (len, 0) };
-            if !connection.accepts_commands() {
-                return (used, 0);
-            }
-            let authenticated = connection
-                .client
-                .as_ref()
-                .is_some_and(|c| c.auth == guarda_commands::AuthState::Granted);
-            let limits =
-                if authenticated { self.server.frame_limits() } else { Limits::UNAUTHENTICATED };
-            let mut args = ArgVec::new();
-            match connection.parser.parse(&mut input[used..], &limits, &mut args) {
-                Ok(Parsed::Command { consumed }) => {
-                    used += consumed;
-                    if self.run_command(slot, &args, now) == Flow::Stop {
-                        return (used, 0);
-                    }
-                }
-                Ok(Parsed::Empty { consumed }) => used += consumed,
-                Ok(Parsed::Incomplete { need_hint }) => return (used, need_hint),
-                Err(error) => {
-                    self.refuse_frame(slot, error);
-                    return (len, 0);
-                }
-            }
-        }
-        (used, 0)
-    }
-
-    /// Answers a frame that is none and closes the connection.
-    fn refuse_frame(&mut self, slot: usize, error: guarda_resp::ProtocolError) {
-        let Some(connection) = self.connections.get_mut(slot) else { return };
-        tracing::debug!(client = connection.id, %error, "protocol error");
-        if let Some(client) = &connection.client {
-            ReplyWriter::new(&mut connection.out, client.protocol).protocol_error(&error);
-        }
-        connection.closing = true;
-        self.mark_dirty(slot);
-    }
-
-    // Commands ---------------------------------------------------------------------------------
-
-    fn run_command(&mut self, slot: usize, args: &[&[u8]], now: UnixMillis) -> Flow {
-        let connection = &mut self.connections[slot];
-        let Some(client) = connection.client.as_deref_mut() else { return Flow::Stop };
-        if connection.out.capacity() == 0
-            && let Some(buffer) = self.spare_buffers.pop()
-        {
-            connection.out = buffer;
-        }
-        let start = connection.out.len();
-        if client.reply_mode == ReplyMode::SkipNext {
-            client.reply_mode = ReplyMode::SkipThis;
-        }
-        self.worker.effects.counters.commands_processed += 1;
-        let outcome = match admit(args, client, &*self.server) {
-            Admission::Queued(call) => {
-                note_command(client, &call, now);
-                connection.out.extend_from_slice(b"+QUEUED\r\n");
-                Outcome::Reply
-            }
-            Admission::Refused(error) => {
-                self.worker.effects.counters.error_replies += 1;
-                ReplyWriter::new(&mut connection.out, client.protocol).error_bytes(&error.wire());
-                Outcome::Reply
-            }
-            Admission::Dropped => {
-                tracing::warn!(client = connection.id, "closed: it speaks HTTP");
-                self.close(slot);
-                return Flow::Stop;
-            }
-            Admission::Run(call) => {
-                note_command(client, &call, now);
-                if needs_script_thread(&call, client, &*self.server) {
-                    self.hand_to_script_thread(slot, args);
-                    return Flow::Stop;
-                }
-                let done = execute(
-                    &call,
-                    client,
-                    &*self.server,
-                    &mut self.worker,
-                    now,
-                    SHARD_PATIENCE,
-                    &mut connection.out,
-                );
-                connection.wrote |= std::mem::take(&mut self.worker.wrote);
-                if let Ok(outcome) = done {
-                    outcome
-                } else {
-                    connection.waiting_for_shards = true;
-                    encode_command(&mut connection.pending, args);
-                    self.parked.add(slot, self.server.clock.monotonic());
-                    return Flow::Stop;
-                }
-            }
-        };
-        self.settle_reply(slot, start, outcome)
-    }
-
-    /// Applies CLIENT REPLY and the outcome to the reply that begins at `start`.
-    fn settle_reply(&mut self, slot: usize, start: usize, outcome: Outcome) -> Flow {
-        let connection = &mut self.connections[slot];
-        let Some(client) = connection.client.as_deref_mut() else { return Flow::Stop };
-        match client.reply_mode {
-            ReplyMode::On | ReplyMode::SkipNext => {}
-            ReplyMode::Off => connection.out.truncate(start),
-            ReplyMode::SkipThis => {
-                connection.out.truncate(start);
-                client.reply_mode = ReplyMode::On;
-            }
-        }
-        if outcome == Outcome::Close {
-            connection.closing = true;
-        }
-        if !connection.is_dirty && (connection.unsent() > 0 || connection.closing) {
-            connection.is_dirty = true;
-            self.dirty.push(slot);
-        }
-        if connection.accepts_commands() { Flow::Continue } else { Flow::Stop }
     }
 
     fn mark_dirty(&mut self, slot: usize) {
@@ -451,145 +277,5 @@ impl IoThread {
             connection.is_dirty = true;
             self.dirty.push(slot);
         }
-    }
-
-    fn hand_to_script_thread(&mut self, slot: usize, args: &[&[u8]]) {
-        let Some(client) = self.connections[slot].client.take() else { return };
-        let args = args.iter().map(|arg| arg.to_vec()).collect();
-        self.server.run_script(ScriptJob { thread: self.index, slot, client, args });
-    }
-
-    /// Takes a client back from the script thread, with its reply.
-    fn resume(&mut self, done: ScriptDone, now: UnixMillis) {
-        let ScriptDone { slot, mut client, reply, outcome, seq, wrote } = done;
-        let id = client.card.id;
-        let Some(connection) = self.connections.get_mut(slot).filter(|c| c.id == id) else {
-            client.unwatch_all(&self.server.keyspace);
-            return;
-        };
-        connection.client = Some(client);
-        if connection.closing {
-            self.close(slot);
-            return;
-        }
-        let start = connection.out.len();
-        connection.out.extend_from_slice(&reply);
-        connection.wrote |= wrote;
-        self.worker.seen_seq = self.worker.seen_seq.max(seq);
-        self.settle_reply(slot, start, outcome);
-        self.serve(slot, now);
-    }
-
-    /// Takes up a command that was waiting for its shards.
-    fn retry(&mut self, slot: usize, now: UnixMillis) {
-        if let Some(connection) = self.connections.get_mut(slot) {
-            connection.waiting_for_shards = false;
-            self.serve(slot, now);
-        }
-    }
-
-    /// Looks after commands whose shards a script holds: they are tried again, and answered BUSY
-    /// once the script has run for longer than `busy-reply-threshold`.
-    fn answer_the_busy(&mut self, now: UnixMillis) {
-        let monotonic = self.server.clock.monotonic();
-        if !self.parked.is_due(monotonic) {
-            return;
-        }
-        let busy = self.server.script_is_over_time();
-        for slot in self.parked.take() {
-            if !busy {
-                self.retry(slot, now);
-                continue;
-            }
-            let Some(connection) = self.connections.get_mut(slot) else { continue };
-            connection.waiting_for_shards = false;
-            let start = connection.out.len();
-            if let Some(used) = first_command_len(connection, &self.server.frame_limits()) {
-                connection.pending.drain(..used);
-                let error = guarda_commands::CommandError::BusyScript.to_string();
-                if let Some(client) = &mut connection.client {
-                    if let Some(transaction) = &mut client.transaction {
-                        transaction.refused = true;
-                    }
-                    ReplyWriter::new(&mut connection.out, client.protocol).error(&error);
-                }
-            }
-            self.settle_reply(slot, start, Outcome::Reply);
-            self.serve(slot, now);
-        }
-    }
-
-    // Writing ----------------------------------------------------------------------------------
-
-    /// Brings the log up to what this turn's replies depend on, then sends them.
-    fn finish_turn(&mut self, now: UnixMillis) {
-        self.server.collect(&mut self.worker);
-        if self.dirty.is_empty() {
-            return;
-        }
-        let committed = self.server.persistence.commit(self.worker.seen_seq);
-        for slot in std::mem::take(&mut self.dirty) {
-            let Some(connection) = self.connections.get_mut(slot) else { continue };
-            connection.is_dirty = false;
-            if std::mem::take(&mut connection.wrote) && !committed {
-                // The outcome is unknown to the client: the record may or may not survive. Saying
-                // anything would be a lie. Readers are answered: a full disk does not stop them.
-                self.close(slot);
-                continue;
-            }
-            let unsent = connection.unsent();
-            match connection.flush() {
-                Ok(flushed) => {
-                    let sent = unsent - connection.unsent();
-                    self.server.stats.net_output.fetch_add(sent as u64, Ordering::Relaxed);
-                    match flushed {
-                        Flushed::All if connection.closing && connection.client.is_some() => {
-                            self.close(slot);
-                        }
-                        Flushed::All => {
-                            if let Some(buffer) = connection.release_output()
-                                && self.spare_buffers.len() < SPARE_BUFFERS_MAX
-                            {
-                                self.spare_buffers.push(buffer);
-                            }
-                            let more = connection.readable || !connection.pending.is_empty();
-                            if more && connection.accepts_commands() && !connection.is_queued {
-                                connection.is_queued = true;
-                                self.again.push(slot);
-                            }
-                        }
-                        Flushed::Blocked => {
-                            if let Some(client) = &connection.client {
-                                self.server.note_backlog(&client.card, connection.unsent(), now);
-                            }
-                        }
-                    }
-                }
-                Err(_) => self.close(slot),
-            }
-        }
-    }
-}
-
-/// Length of the first whole command in a connection's buffer.
-fn first_command_len(connection: &mut Connection, limits: &Limits) -> Option<usize> {
-    let mut args = ArgVec::new();
-    match connection.parser.parse(&mut connection.pending, limits, &mut args) {
-        Ok(Parsed::Command { consumed }) => Some(consumed),
-        _ => None,
-    }
-}
-
-/// Keeps the client's card up to date for CLIENT LIST.
-fn note_command(client: &Client, call: &Call<'_>, now: UnixMillis) {
-    client.card.active.store(now.0, Ordering::Relaxed);
-    let mut details = client.card.details.lock();
-    if call.names == 1 {
-        if !std::ptr::eq(details.cmd.as_ptr(), call.spec.name.as_ptr()) {
-            details.cmd = call.spec.name.into();
-        }
-    } else {
-        let container = String::from_utf8_lossy(call.args[0]).to_ascii_lowercase();
-        details.cmd = format!("{container}|{}", call.spec.name).into();
     }
 }

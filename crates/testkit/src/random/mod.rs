@@ -341,8 +341,8 @@ fn mask_for(args: &[Vec<u8>], queued: bool) -> Mask {
                 let made = "how the string was made is not kept".to_owned();
                 Mask::Either(vec!["int".to_owned(), "embstr".to_owned()], made)
             }
-            Some(b"IDLETIME") => Mask::Within(3, time()),
-            _ => Mask::Any("reference counts are the server's own".to_owned()),
+            // Redis's small integers are shared objects: their counts and times are everybody's.
+            _ => Mask::Any("counts and times of shared objects are the server's own".to_owned()),
         },
         b"HELLO" => Mask::Except(
             vec!["version".to_owned(), "id".to_owned()],

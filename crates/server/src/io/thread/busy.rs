@@ -1,0 +1,148 @@
+//! What waits for a script: commands whose shards it holds, and clients whose script it is.
+//!
+//! The thread itself never waits for one. A command that finds its shards held is put aside and
+//! tried again when a script ends, and every few milliseconds; once the script has run for longer
+//! than `busy-reply-threshold`, it is answered BUSY instead.
+
+use std::time::Duration;
+
+use guarda_commands::{Call, Client, CommandError, Flags, Locks, Outcome};
+use guarda_resp::{ArgVec, Limits, Parsed, ReplyWriter, encode_command};
+use guarda_store::UnixMillis;
+
+use super::IoThread;
+use crate::io::connection::Connection;
+use crate::io::mailbox::ScriptDone;
+
+impl IoThread {
+    /// Puts a command aside until its shards are free. It goes back to the head of the buffer.
+    pub(super) fn park(&mut self, slot: usize, args: &[&[u8]]) {
+        let connection = &mut self.connections[slot];
+        connection.waiting_for_shards = true;
+        encode_command(&mut connection.pending, args);
+        self.parked.add(slot, connection.id, self.server.clock.monotonic());
+        self.mailbox.want_retry();
+    }
+
+    /// Whether a command would wait, inside itself, for shards that a script holds: it walks the
+    /// keyspace, or it ends watches. Other commands take their shards before they begin.
+    pub(super) fn would_wait_for_script(&mut self, slot: usize, call: &Call<'_>) -> bool {
+        let spec = call.spec;
+        if spec.locks != Locks::Walk {
+            return false;
+        }
+        let walks = spec.flags.contains(Flags::READONLY) || spec.name == "info";
+        if walks {
+            return self.server.script_is_running();
+        }
+        let patience = self.patience;
+        let Some(client) = self.connections[slot].client.as_deref_mut() else { return false };
+        if client.watched.is_empty() || !matches!(spec.name, "discard" | "reset" | "unwatch") {
+            return false;
+        }
+        // Ended here already, they need no shard later.
+        !client.unwatch_within(&self.server.keyspace, patience)
+    }
+
+    /// Ends what a client that has gone was watching.
+    pub(super) fn bid_farewell(&mut self, mut client: Client) {
+        if !client.unwatch_within(&self.server.keyspace, Duration::ZERO) {
+            self.gone.push(client);
+            self.parked.look_again(self.server.clock.monotonic());
+            self.mailbox.want_retry();
+        }
+    }
+
+    /// Takes a client back from the script thread, with its reply.
+    pub(super) fn resume(&mut self, done: ScriptDone, now: UnixMillis) {
+        let ScriptDone { slot, client, reply, outcome, seq, wrote } = done;
+        let id = client.card.id;
+        let Some(connection) = self.connections.get_mut(slot).filter(|c| c.id == id) else {
+            self.bid_farewell(*client);
+            return;
+        };
+        connection.client = Some(client);
+        if connection.closing {
+            self.close(slot);
+            return;
+        }
+        let start = connection.out.len();
+        connection.out.extend_from_slice(&reply);
+        connection.wrote |= wrote;
+        self.worker.seen_seq = self.worker.seen_seq.max(seq);
+        self.settle_reply(slot, start, outcome);
+        self.serve(slot, now);
+    }
+
+    /// A script has ended: takes up what was waiting.
+    pub(super) fn retry_parked(&mut self, now: UnixMillis) {
+        let parked = self.parked.take();
+        let gone = std::mem::take(&mut self.gone);
+        gone.into_iter().for_each(|client| self.bid_farewell(client));
+        for (slot, id) in parked {
+            self.retry(slot, id, now);
+        }
+    }
+
+    fn retry(&mut self, slot: usize, id: u64, now: UnixMillis) {
+        if let Some(connection) = self.waiting(slot, id) {
+            connection.waiting_for_shards = false;
+            connection.has_unparsed = true;
+            self.serve(slot, now);
+        }
+    }
+
+    /// The connection that was put aside, if it is still there and still waits.
+    fn waiting(&mut self, slot: usize, id: u64) -> Option<&mut Connection> {
+        self.connections.get_mut(slot).filter(|c| c.id == id && c.waiting_for_shards)
+    }
+
+    /// Tries the commands put aside again, or answers them BUSY.
+    pub(super) fn look_after_parked(&mut self, now: UnixMillis) {
+        if !self.parked.is_due(self.server.clock.monotonic()) {
+            return;
+        }
+        if self.server.script_is_over_time() {
+            for (slot, id) in self.parked.take() {
+                self.answer_busy(slot, id, now);
+            }
+            let gone = std::mem::take(&mut self.gone);
+            gone.into_iter().for_each(|client| self.bid_farewell(client));
+            return;
+        }
+        // Many may wait for one script: each gets one look, none the thread's time.
+        let patience = std::mem::replace(&mut self.patience, Duration::ZERO);
+        self.retry_parked(now);
+        self.patience = patience;
+    }
+
+    fn answer_busy(&mut self, slot: usize, id: u64, now: UnixMillis) {
+        let limits = self.server.frame_limits();
+        let Some(connection) = self.waiting(slot, id) else { return };
+        connection.waiting_for_shards = false;
+        connection.has_unparsed = true;
+        let start = connection.out.len();
+        if let Some(used) = first_command_len(connection, &limits) {
+            connection.pending.drain(..used);
+            let error = CommandError::BusyScript.to_string();
+            if let Some(client) = &mut connection.client {
+                if let Some(transaction) = &mut client.transaction {
+                    transaction.refused = true;
+                }
+                ReplyWriter::new(&mut connection.out, client.protocol).error(&error);
+            }
+            self.worker.effects.counters.error_replies += 1;
+        }
+        self.settle_reply(slot, start, Outcome::Reply);
+        self.serve(slot, now);
+    }
+}
+
+/// Length of the first whole command in a connection's buffer.
+fn first_command_len(connection: &mut Connection, limits: &Limits) -> Option<usize> {
+    let mut args = ArgVec::new();
+    match connection.parser.parse(&mut connection.pending, limits, &mut args) {
+        Ok(Parsed::Command { consumed }) => Some(consumed),
+        _ => None,
+    }
+}

@@ -1,0 +1,95 @@
+//! The end of a turn: the log first, then the replies.
+
+use std::sync::atomic::Ordering;
+
+use super::{IoThread, SPARE_BUFFERS_MAX};
+use crate::io::backlog::Fault;
+use crate::io::connection::Flushed;
+
+impl IoThread {
+    /// Brings the log up to what this turn's replies depend on, then sends them.
+    pub(super) fn finish_turn(&mut self) {
+        self.server.collect(&mut self.worker);
+        let seq = self.worker.seen_seq;
+        if self.dirty.is_empty() {
+            // Changes that nobody is told of (CLIENT REPLY OFF) must not pile up in memory.
+            if seq > self.flushed_seq {
+                self.flushed_seq = seq;
+                self.server.persistence.flush();
+            }
+            return;
+        }
+        self.flushed_seq = seq;
+        let wrote =
+            self.dirty.iter().any(|&slot| self.connections.get(slot).is_some_and(|c| c.wrote));
+        let committed = self.server.persistence.commit(seq, wrote);
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for slot in dirty.drain(..) {
+            self.send(slot, committed);
+        }
+        // Nothing is added while sending; the list keeps its memory.
+        self.dirty = dirty;
+    }
+
+    fn send(&mut self, slot: usize, committed: bool) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        connection.is_dirty = false;
+        if std::mem::take(&mut connection.wrote) && !committed {
+            // The outcome is unknown to the client: the record may or may not survive. Saying
+            // anything would be a lie.
+            self.close(slot);
+            return;
+        }
+        let before = connection.unsent();
+        let Ok(flushed) = connection.flush() else {
+            self.close(slot);
+            return;
+        };
+        let unsent = connection.unsent();
+        let sent = (before - unsent) as u64;
+        self.server.stats.net_output.fetch_add(sent, Ordering::Relaxed);
+        match flushed {
+            Flushed::All if connection.closing && connection.client.is_some() => {
+                self.close(slot);
+                return;
+            }
+            Flushed::All => {
+                if let Some(buffer) = connection.release_output()
+                    && self.spare_buffers.len() < SPARE_BUFFERS_MAX
+                {
+                    self.spare_buffers.push(buffer);
+                }
+                if connection.shows_output {
+                    self.backlogs.clear(slot);
+                }
+            }
+            Flushed::Blocked => {
+                let now = self.server.clock.monotonic();
+                let limit = self.server.output_limit();
+                let who = (slot, connection.id);
+                if let Some(fault) = self.backlogs.note(who, unsent, sent > 0, limit, now) {
+                    self.give_up(slot, fault);
+                    return;
+                }
+            }
+        }
+        let connection = &mut self.connections[slot];
+        if connection.shows_output || unsent > 0 {
+            connection.shows_output = unsent > 0;
+            if let Some(client) = &connection.client {
+                client.card.details.lock().output_buffer = unsent;
+            }
+        }
+        self.go_on_later(slot);
+    }
+
+    /// Closes a client that reads too slowly.
+    pub(super) fn give_up(&mut self, slot: usize, fault: Fault) {
+        let Some(connection) = self.connections.get(slot) else { return };
+        let (client, unsent) = (connection.id, connection.unsent());
+        tracing::warn!(client, unsent, "closed: {}", fault.reason());
+        let count = &self.server.stats.output_buffer_limit_disconnections;
+        count.fetch_add(1, Ordering::Relaxed);
+        self.close(slot);
+    }
+}
