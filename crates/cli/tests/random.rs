@@ -13,7 +13,9 @@ const SEED_OPS: usize = 3_000;
 
 fn compare(seed: u64, count: usize) {
     let subject = Program::subject(env!("CARGO_BIN_EXE_guarda"));
-    let specs = [Program::reference(), subject].map(ServerSpec::new);
+    // Small, so that hashes outgrow their first form often.
+    let spec = |program| ServerSpec::new(program).with("hash-max-listpack-entries", "6");
+    let specs = [Program::reference(), subject].map(spec);
     let [reference, subject] = specs;
     match run(seed, count, reference, subject) {
         Ok(None) => {}
