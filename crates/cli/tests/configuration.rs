@@ -494,12 +494,23 @@ fn maxclients_is_lowered_to_what_the_descriptors_allow() {
 
 #[test]
 fn systemd_is_told_when_the_server_is_ready() {
-    for supervised in ["systemd", "auto"] {
+    // Who is supervised stays in the foreground, whatever the file says.
+    for (supervised, daemonize) in [("systemd", "no"), ("auto", "no"), ("systemd", "yes")] {
         let dir = scratch();
         let socket = UnixDatagram::bind(dir.join("notify")).unwrap();
         socket.set_read_timeout(Some(SOON)).unwrap();
         let (at, port) = (dir.display().to_string(), free_port());
-        let args = ["serve", "--port", &port.to_string(), "--dir", &at, "--supervised", supervised];
+        let args = [
+            "serve",
+            "--port",
+            &port.to_string(),
+            "--dir",
+            &at,
+            "--supervised",
+            supervised,
+            "--daemonize",
+            daemonize,
+        ];
         let mut command = support::guarda(&dir, &args);
         let child = command.env("NOTIFY_SOCKET", dir.join("notify")).spawn().unwrap();
         let launch = Launch { child, dir };
@@ -507,6 +518,8 @@ fn systemd_is_told_when_the_server_is_ready() {
         let len = socket.recv(&mut message).unwrap_or_else(|e| panic!("{e}: {}", launch.output()));
         assert!(message[..len].starts_with(b"READY=1\n"));
         // Ready means ready.
-        assert_eq!(call(&mut open(port), "PING"), "PONG");
+        let mut client = open(port);
+        assert_eq!(call(&mut client, "PING"), "PONG");
+        assert_eq!(info(&mut client, "process_id"), launch.child.id().to_string());
     }
 }

@@ -125,7 +125,9 @@ pub fn run(program: Program) -> Result<(), StartError> {
         Exposure::RefuseToStart(why) => return Err(StartError::Exposed(why)),
         Exposure::WarnExposed(addresses) => addresses,
     };
-    if config.daemonize {
+    // As in Redis: who is supervised stays in the foreground.
+    let is_supervised = wants_systemd(&config) && supervision::is_awaited();
+    if config.daemonize && !is_supervised {
         match supervision::detach(&stdin).map_err(system("daemonize"))? {
             Background::Serve => {}
             Background::Started => return Ok(()),
@@ -157,6 +159,10 @@ pub fn run(program: Program) -> Result<(), StartError> {
     let server = build(config, storage, guarda_script::engine(), config_file)?;
     server.memory.set_source(program.allocated);
     serve(&server, listeners)
+}
+
+fn wants_systemd(config: &Config) -> bool {
+    matches!(config.supervised, Supervised::Systemd | Supervised::Auto)
 }
 
 /// The configuration on standard input, one byte beyond its limit at most.
@@ -366,7 +372,7 @@ fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<(), Start
 fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartError> {
     let (threads, supervised, pidfile, unixsocket) = {
         let config = server.config.lock();
-        let systemd = matches!(config.supervised, Supervised::Systemd | Supervised::Auto);
+        let systemd = wants_systemd(&config);
         (thread_count(&config), systemd, config.pidfile.clone(), config.unixsocket.clone())
     };
     // All before the first client, which may end the server at once.

@@ -11,18 +11,26 @@ use std::process::{Command, Stdio};
 /// Set in the environment of the process that serves, so that it does not go to the background again.
 const DETACHED: &str = "GUARDA_DETACHED";
 
+/// Set by systemd in the environment of a service that is to say when it is ready.
+const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
+
 /// What it says on its standard error once it serves.
 const READY: &[u8] = b"\0ready\n";
 
 /// Most that is read of what it says before.
 const SAID_LEN_MAX: u64 = 64 << 10;
 
+/// Whether systemd waits to be told.
+pub(crate) fn is_awaited() -> bool {
+    env::var_os(NOTIFY_SOCKET).is_some()
+}
+
 /// Tells systemd something (`READY=1`), if it asked to be told.
 ///
 /// # Errors
 /// The socket's error.
 pub(crate) fn notify(state: &str) -> io::Result<bool> {
-    let Some(path) = env::var_os("NOTIFY_SOCKET") else { return Ok(false) };
+    let Some(path) = env::var_os(NOTIFY_SOCKET) else { return Ok(false) };
     let name = path.to_string_lossy().into_owned();
     let address = match name.strip_prefix('@') {
         Some(abstract_name) => SocketAddr::from_abstract_name(abstract_name)?,
