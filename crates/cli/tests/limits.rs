@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use guarda_testkit::connection::{Connection, ConnectionError, encode};
 use guarda_testkit::deadline::await_true;
+use guarda_testkit::prng::Prng;
 use guarda_testkit::reply::Frame;
 use guarda_testkit::server::Server;
 use support::{SOON, await_count, call, count, field, info, rss, start, text};
@@ -290,6 +291,74 @@ fn a_huge_reply_reaches_a_slow_reader_whole() {
     let reply = client.call_raw(&["GET", "k"]).unwrap();
     let body = &reply[b"$67108864\r\n".len()..reply.len() - 2];
     assert!(body == value, "the value came back changed");
+}
+
+#[test]
+fn a_stranger_that_never_reads_is_paused_early() {
+    let server = Server::start(support::spec().with_password("secret")).unwrap();
+    let mut control = server.connect().unwrap();
+    let mut stranger = Connection::open(&server.tcp()).unwrap();
+    stranger.set_timeout(Duration::from_millis(50)).unwrap();
+    // What the server takes is answered by errors of ten times its size, until it reads no more.
+    let flood = b"GET\r\n".repeat(50_000);
+    let largest = |control: &mut Connection| {
+        let list = call(control, "CLIENT LIST");
+        let unread = list.lines().map(|line| field(line, "obl").parse::<usize>().unwrap());
+        unread.max().unwrap()
+    };
+    let is_paused = await_true(SOON, || {
+        let _ = stranger.send_raw(&flood);
+        largest(&mut control) >= 64 << 10
+    });
+    assert!(is_paused, "{}", call(&mut control, "CLIENT LIST"));
+    for _ in 0..10 {
+        let _ = stranger.send_raw(&flood);
+        assert!(largest(&mut control) < 256 << 10);
+    }
+    assert_eq!(call(&mut control, "PING"), "PONG");
+}
+
+#[test]
+fn noise_is_answered_or_dropped_and_hurts_nobody() {
+    const WORDS: &[&[u8]] = &[
+        b"*",
+        b"$",
+        b"\r\n",
+        b"*3\r\n",
+        b"$3\r\n",
+        b"SET",
+        b"\"",
+        b"'",
+        b"-1",
+        b"99999999999",
+        b"\0",
+        b"*1\r\n$4\r\nPING\r\n",
+        b"PING\r\n",
+        b"\xff\xfe",
+        b" ",
+        b"+OK\r\n",
+        b"MULTI\r\n",
+    ];
+    let seed = u64::from(std::process::id());
+    let mut prng = Prng::new(seed);
+    let server = start(&[]);
+    let mut control = server.connect().unwrap();
+    let mut noisy = Vec::new();
+    for _ in 0..400 {
+        let mut client = Connection::open(&server.tcp()).unwrap();
+        let count = 1 + prng.below(40);
+        let bytes: Vec<u8> =
+            (0..count).flat_map(|_| WORDS[prng.below(WORDS.len())]).copied().collect();
+        // It may be refused before the last byte.
+        for piece in bytes.chunks(1 + prng.below(30)) {
+            let _ = client.send_raw(piece);
+        }
+        noisy.push(client);
+    }
+    assert_eq!(call(&mut control, "PING"), "PONG", "seed {seed}");
+    drop(noisy);
+    await_count(&mut control, "connected_clients", 1);
+    assert!(!server.log().contains("defect"), "seed {seed}: {}", server.log());
 }
 
 // Connections --------------------------------------------------------------------------------------

@@ -2,13 +2,17 @@
 
 use std::io::{self, Read, Write};
 
-use guarda_commands::Client;
+use guarda_commands::{AuthState, Client};
 use guarda_resp::RequestParser;
 
 use super::stream::Stream;
 
 /// Unsent output at which the server stops reading from a client until it has read some.
 pub(crate) const OUTPUT_PAUSE: usize = 32 << 20;
+
+/// The same before authentication: strangers get nothing but short errors, and must not have the
+/// server keep many of them.
+const OUTPUT_PAUSE_UNAUTHENTICATED: usize = 64 << 10;
 
 /// Bytes a connection keeps of an emptied buffer; larger ones are given back.
 const BUFFER_KEEP_MAX: usize = 16 << 10;
@@ -98,10 +102,12 @@ impl Connection {
 
     /// Whether commands may be taken from this connection now.
     pub(crate) fn accepts_commands(&self) -> bool {
-        !self.closing
-            && !self.waiting_for_shards
-            && self.client.is_some()
-            && self.unsent() < OUTPUT_PAUSE
+        let pause = match self.client.as_deref().map(|client| client.auth) {
+            Some(AuthState::Granted) => OUTPUT_PAUSE,
+            Some(AuthState::Required) => OUTPUT_PAUSE_UNAUTHENTICATED,
+            None => return false,
+        };
+        !self.closing && !self.waiting_for_shards && self.unsent() < pause
     }
 
     /// Counts a command that MULTI has queued; returns about how much memory the queue takes.
