@@ -43,6 +43,7 @@ fn client_kill_closes_others_by_every_filter() {
         assert_eq!(call(&mut control, &format!("CLIENT KILL ID {victim}")), "0");
     }
     let mut other = others(1).remove(0);
+    assert_eq!(call(&mut other, "PING"), "PONG");
     assert_eq!(call(&mut control, &format!("CLIENT KILL {}", other.local_address())), "OK");
     assert_eq!(closed(&mut other), "");
     let gone = call(&mut control, &format!("CLIENT KILL {}", other.local_address()));
