@@ -224,9 +224,6 @@ fn build(
     let policy = configure::sync_policy(&config);
     let layout =
         AofLayout { dir: config.appenddirname.clone(), name: config.appendfilename.clone() };
-    if let Ok(n @ 1..) = remove_stale_dumps(&*storage) {
-        tracing::info!("{n} unfinished snapshots of earlier runs were removed");
-    }
     let manifest = if config.appendonly { open_manifest(&storage, &layout)? } else { None };
     let wants_log = config.appendonly;
     let options = LoadOptions {
@@ -255,6 +252,10 @@ fn build(
         load_dump(&*storage, &dump_name, options, &mut loader)?
     };
     server.persistence.set_loading(false);
+    // Only now: a start that is refused leaves everything as it was.
+    if let Ok(n @ 1..) = remove_stale_dumps(&*storage) {
+        tracing::info!("{n} unfinished snapshots of earlier runs were removed");
+    }
     if let Some(report) = &report {
         if let Some(cut) = &report.cut {
             tracing::warn!(

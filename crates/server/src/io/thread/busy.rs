@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use guarda_commands::{Call, Client, CommandError, Flags, Locks, Outcome};
 use guarda_resp::{ArgVec, Limits, Parsed, ReplyWriter, encode_command};
-use guarda_store::UnixMillis;
+use guarda_store::{HashedKey, UnixMillis};
 
 use super::IoThread;
 use crate::io::connection::Connection;
@@ -48,6 +48,16 @@ impl IoThread {
         }
         // Ended here already, they need no shard later.
         !client.unwatch_within(&self.server.keyspace, patience)
+    }
+
+    /// Whether an EXEC would wait, even to be refused, for shards of the keys that its client watches.
+    pub(super) fn exec_would_wait(&self, slot: usize, args: &[&[u8]]) -> bool {
+        if !args[0].eq_ignore_ascii_case(b"exec") || !self.server.script_is_running() {
+            return false;
+        }
+        let watched = self.connections[slot].client.iter().flat_map(|client| &client.watched);
+        let shards: Vec<usize> = watched.map(|(_, key)| HashedKey::new(key).shard()).collect();
+        self.server.keyspace.lock_many(&shards, self.patience).is_none()
     }
 
     /// Ends what a client that has gone was watching.
