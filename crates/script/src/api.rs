@@ -71,8 +71,20 @@ fn error_reply(lua: &Lua, args: MultiValue) -> mlua::Result<Table> {
     let Some(text) = only_string(args) else { return wrong_argument(lua) };
     let text = until_nul(&text);
     let text = text.strip_prefix(b"-").unwrap_or(text);
-    let text = if text.contains(&b' ') { text.to_vec() } else { [b"ERR ", text].concat() };
-    Raised::new(text).to_table(lua)
+    // The first word is the code; of what follows, line ends at both ends are left out.
+    let (code, message) = match text.iter().position(|byte| *byte == b' ') {
+        Some(at) => (&text[..at], &text[at + 1..]),
+        None => (&b"ERR"[..], text),
+    };
+    Raised::new([code, b" ", without_line_ends(message)].concat()).to_table(lua)
+}
+
+fn without_line_ends(text: &[u8]) -> &[u8] {
+    let is_text = |byte: &u8| !matches!(byte, b'\r' | b'\n');
+    match (text.iter().position(is_text), text.iter().rposition(is_text)) {
+        (Some(first), Some(last)) => &text[first..=last],
+        _ => b"",
+    }
 }
 
 fn status_reply(lua: &Lua, args: MultiValue) -> mlua::Result<Table> {

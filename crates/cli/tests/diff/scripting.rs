@@ -60,6 +60,24 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL "return redis.error_reply(ARGV[1])" 0 "a\x00 b"
         EVAL "return redis.error_reply(ARGV[1])" 0 "\r\n\r a\r\nb\n\r\n"
         EVAL "return redis.status_reply(ARGV[1])" 0 "\r\n\r a\r\nb\n\r\n"
+        EVAL "local r = redis.error_reply(ARGV[1]) return r.err" 0 "\rabc"
+        EVAL "return redis.error_reply(ARGV[1])" 0 "\rabc"
+        EVAL "local r = redis.error_reply(ARGV[1]) return r.err" 0 "\r\n"
+        EVAL "return redis.error_reply(ARGV[1])" 0 "\r\n"
+        EVAL "local r = redis.error_reply(ARGV[1]) return r.err" 0 "-\rabc"
+        EVAL "return redis.error_reply(ARGV[1])" 0 "-\rabc"
+        EVAL "local r = redis.error_reply(ARGV[1]) return r.err" 0 -
+        EVAL "return redis.error_reply(ARGV[1])" 0 -
+        EVAL "local r = redis.error_reply(ARGV[1]) return r.err" 0 --a
+        EVAL "return redis.error_reply(ARGV[1])" 0 --a
+        EVAL "local r = redis.error_reply(ARGV[1]) return r.err" 0 "- a"
+        EVAL "return redis.error_reply(ARGV[1])" 0 "- a"
+        EVAL "local r = redis.error_reply(ARGV[1]) return r.err" 0 "CODE \nx\n"
+        EVAL "return redis.error_reply(ARGV[1])" 0 "CODE \nx\n"
+        EVAL "local r = redis.error_reply(ARGV[1]) return r.err" 0 "-a\r\nb"
+        EVAL "return redis.error_reply(ARGV[1])" 0 "-a\r\nb"
+        EVAL "local r = redis.error_reply(ARGV[1]) return r.err" 0 "\r\na b"
+        EVAL "return redis.error_reply(ARGV[1])" 0 "\r\na b"
         EVAL "error(ARGV[1])" 0 "a\r\nb\r\n"
         EVAL "return #redis.error_reply(ARGV[1]).err" 0 "a\x00 b"
         EVAL "return #redis.status_reply(ARGV[1]).ok" 0 "a\x00 b"
