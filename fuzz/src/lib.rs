@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+mod snapshot;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,8 +15,9 @@ use guarda_commands::{
     admit, execute, replay, sha1_hex,
 };
 use guarda_resp::{Frame, ReplyWriter, decode};
-use guarda_store::{Keyspace, UnixMillis, ValueRef};
+use guarda_store::{Keyspace, SWEEP_MAX, UnixMillis, ValueRef};
 use parking_lot::Mutex;
+use snapshot::Snapshot;
 
 /// The time at which every run starts.
 const START: UnixMillis = UnixMillis(1_700_000_000_123);
@@ -29,6 +32,7 @@ pub struct Bench {
     client: Client,
     worker: Worker,
     now: UnixMillis,
+    snapshot: Option<Snapshot>,
 }
 
 impl Default for Bench {
@@ -46,13 +50,46 @@ impl Bench {
         host.settings.proto_max_bulk_len.store(STRING_LEN_MAX, Ordering::Relaxed);
         host.clients.lock().push(Arc::clone(&card));
         let client = Client::new(card, AuthState::Granted);
-        Self { host, client, worker: Worker::default(), now: START }
+        Self { host, client, worker: Worker::default(), now: START, snapshot: None }
     }
 
-    /// Lets time pass.
+    /// Lets time pass, and does what a server does meanwhile: active expiry, and a step of the
+    /// snapshot if there is one.
     pub fn advance(&mut self, millis: i64) {
         self.now.0 += millis;
         self.host.now.store(self.now.0.cast_unsigned(), Ordering::Relaxed);
+        let (now, host) = (self.now, &self.host);
+        host.keyspace.for_each_shard(|shard| {
+            shard.sweep(now, SWEEP_MAX);
+            let mut records = Records::default();
+            for (db, key) in shard.take_expired() {
+                records.push(db, &[b"DEL", &key]);
+            }
+            if !records.is_empty() {
+                shard.set_last_seq(host.log.append(&records));
+            }
+        });
+        if self.snapshot.is_some() {
+            Snapshot::step(&host.keyspace);
+        }
+    }
+
+    /// Begins a snapshot of this moment, once the one in progress is finished and compared.
+    pub fn begin_snapshot(&mut self) {
+        self.finish_snapshot();
+        let everything = self.host.data(None);
+        self.snapshot = Some(Snapshot::begin(&self.host.keyspace, everything));
+    }
+
+    /// Finishes the snapshot in progress.
+    ///
+    /// # Panics
+    ///
+    /// When it is not the state of its beginning.
+    pub fn finish_snapshot(&mut self) {
+        if let Some(snapshot) = self.snapshot.take() {
+            snapshot.finish(&self.host.keyspace);
+        }
     }
 
     /// Runs one command as the server would; its reply, and whether the connection goes on.
@@ -93,12 +130,12 @@ impl Bench {
                 panic!("{} cannot be replayed: {why}", String::from_utf8_lossy(args[0]));
             }
         }
-        other.host.data(self.now)
+        other.host.data(Some(self.now))
     }
 
     /// Everything that is not due.
     pub fn data(&self) -> Data {
-        self.host.data(self.now)
+        self.host.data(Some(self.now))
     }
 }
 
@@ -178,14 +215,15 @@ impl FakeHost {
         }
     }
 
-    fn data(&self, now: UnixMillis) -> Data {
+    /// Everything but what is due `now`.
+    fn data(&self, now: Option<UnixMillis>) -> Data {
         let mut data = Data::new();
         for db in 0..self.keyspace.databases() {
             let mut cursor = 0;
             loop {
                 let mut locked = self.keyspace.lock_none();
                 let page = locked.scan(db, cursor, 100, |record| {
-                    if !record.is_due(now) {
+                    if now.is_none_or(|now| !record.is_due(now)) {
                         let expiry = record.expiry().map(|at| at.0);
                         data.insert((db, record.key().to_vec()), (expiry, parts(record.value())));
                     }

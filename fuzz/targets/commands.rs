@@ -1,7 +1,8 @@
 //! Any sequence of commands, written as a client would: no panic, one whole reply to each, and a
-//! log from which a second server makes the same data.
+//! log from which a second server makes the same data; and a snapshot taken meanwhile is the state of
+//! its beginning.
 //!
-//! A line `@n` lets n milliseconds pass.
+//! A line `@n` lets n milliseconds pass, a line `@snapshot` begins a snapshot.
 
 #![no_main]
 
@@ -29,6 +30,7 @@ fuzz_target!(|input: &[u8]| {
             Ok(Parsed::Incomplete { .. }) | Err(_) => break,
         }
     }
+    bench.finish_snapshot();
     let (here, there) = (bench.data(), bench.replayed());
     assert!(here == there, "the log makes other data:\n{here:?}\n{there:?}");
 });
@@ -39,6 +41,10 @@ fn run(bench: &mut Bench, args: &[&[u8]]) -> bool {
         && let Some(millis) = word.strip_prefix(b"@").and_then(parse_i64)
     {
         bench.advance(millis.clamp(0, 100_000_000));
+        return true;
+    }
+    if args == [b"@snapshot"] {
+        bench.begin_snapshot();
         return true;
     }
     let (reply, goes_on) = bench.call(args);

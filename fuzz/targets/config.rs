@@ -1,6 +1,7 @@
 //! redis.conf, the options of the command line, and CONFIG SET.
 //!
-//! The first byte chooses: a file's text, or arguments separated by NULs.
+//! The first byte chooses: a file's text, or arguments separated by NULs; and whether values of
+//! what was accepted are looked at, which is slow.
 
 #![no_main]
 
@@ -24,13 +25,14 @@ fuzz_target!(|input: &[u8]| {
         load(&arguments, std::io::empty())
     };
     match loaded {
-        Ok(loaded) => accepted(&loaded.config, rest.len()),
+        Ok(loaded) if kind & 2 == 0 => accepted(&loaded.config, rest.len()),
+        Ok(_) => {}
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 });
 
 /// Values looked at in one run: each costs two copies of the configuration.
-const LOOKS: usize = 8;
+const LOOKS: usize = 2;
 
 /// What was accepted can be read back, and setting a value to itself changes nothing.
 fn accepted(config: &Config, from: usize) {

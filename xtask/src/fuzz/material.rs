@@ -42,8 +42,9 @@ const OPTIONS: &[&str] = &[
     "SKIP",
     "SETNAME",
     "AUTH",
-    "@1",
+    "@0",
     "@1000",
+    "@snapshot",
 ];
 
 /// Where seeds made here lie; the directory may be empty or missing.
