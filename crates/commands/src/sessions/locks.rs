@@ -89,9 +89,9 @@ impl ShardSessions {
     }
 
     pub(crate) fn iter(&mut self) -> impl Iterator<Item = (u32, &[u8], &mut LockState)> {
-        self.locks.iter_mut().flat_map(|(db, locks)| {
-            locks.iter_mut().map(|(key, state)| (*db, &**key, state))
-        })
+        self.locks
+            .iter_mut()
+            .flat_map(|(db, locks)| locks.iter_mut().map(|(key, state)| (*db, &**key, state)))
     }
 
     /// Forgets a lock with neither owner nor waiters.

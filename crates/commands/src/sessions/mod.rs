@@ -13,11 +13,11 @@ mod serve;
 mod site;
 mod ticket;
 
-pub(crate) use locks::{LockState, Owner, ShardSessions, Waiter};
+pub(crate) use locks::{LockState, ShardSessions, Waiter};
+pub(crate) use serve::{Deliveries, OpenRequest, grant, reply_without_data, serve_freed};
 pub use serve::{
     end_wait, release_session_locks, session_gauges, tend_shard, unbind_native_locks, wait_ran_out,
 };
-pub(crate) use serve::{Deliveries, OpenRequest, grant, reply_without_data, serve_freed};
 pub(crate) use site::{Site, generation_of, release};
 pub(crate) use ticket::SessionLock;
 pub use ticket::Ticket;

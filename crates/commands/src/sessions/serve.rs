@@ -126,8 +126,7 @@ pub(crate) fn serve_freed(
         }
         for (db, lock) in freed {
             let monotonic = host.monotonic();
-            let mut site =
-                Site { shard: &mut *shard, effects: &mut *effects, db, now, monotonic };
+            let mut site = Site { shard: &mut *shard, effects: &mut *effects, db, now, monotonic };
             serve(&mut site, &lock, host, deliveries);
         }
     }

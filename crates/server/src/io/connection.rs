@@ -103,7 +103,7 @@ impl Connection {
     pub(crate) fn accepts_commands(&self) -> bool {
         !self.closing
             && !self.waiting_for_shards
-            && self.client.is_some()
+            && self.client.as_ref().is_some_and(|client| client.waiting.is_none())
             && self.unsent() < OUTPUT_PAUSE
     }
 
