@@ -61,9 +61,12 @@ impl Bench {
                     execute(&call, client, host, &mut self.worker, self.now, PATIENCE, &mut out);
                 goes_on = matches!(done, Ok(Outcome::Reply));
             }
-            Admission::Queued => ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED"),
+            Admission::Queued { .. } => {
+                ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED")
+            }
+            Admission::Dropped => goes_on = false,
             Admission::Refused(error) => {
-                ReplyWriter::new(&mut out, self.client.protocol).error(&error.to_string());
+                ReplyWriter::new(&mut out, self.client.protocol).error_bytes(&error.wire());
             }
         }
         (out, goes_on)
@@ -210,6 +213,14 @@ fn parts(value: ValueRef<'_>) -> Vec<Vec<u8>> {
 }
 
 impl Host for FakeHost {
+    fn monotonic(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+
+    fn deliver(&self, _client: u64, _reply: Vec<u8>, _seq: u64) {}
+
+    fn tend_later(&self, _shard: usize, _at: std::time::Duration) {}
+
     fn keyspace(&self) -> &Keyspace {
         &self.keyspace
     }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use guarda_journal::aof::{
     AofLayout, LoadEvent, LoadOptions, LoadReport, Manifest, load, open_manifest,
 };
+use guarda_journal::rdb::RdbEntry;
 use guarda_journal::storage::Storage;
 use guarda_journal::testing::MemoryStorage;
 use libfuzzer_sys::fuzz_target;
@@ -48,15 +49,29 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(report.cut, None, "a second start cuts again");
 });
 
-/// Loads the log; the text of each event, or nothing if it is refused.
+/// What a start applied, in order.
+#[derive(Debug, PartialEq)]
+enum Applied {
+    Entry(u32, RdbEntry),
+    Command(u32, Vec<Vec<u8>>),
+    Function(Vec<u8>),
+    Sizes(u32, u64, u64),
+}
+
+/// Loads the log, or nothing if it is refused.
 fn replay(
     storage: &Arc<dyn Storage>,
     layout: &AofLayout,
     manifest: &Manifest,
-) -> Option<(Vec<String>, LoadReport)> {
+) -> Option<(Vec<Applied>, LoadReport)> {
     let mut events = Vec::new();
     let mut sink = |event: LoadEvent<'_>| {
-        events.push(format!("{event:?}"));
+        events.push(match event {
+            LoadEvent::Entry { db, entry } => Applied::Entry(db, entry),
+            LoadEvent::Command { db, args } => Applied::Command(db, args.to_vec()),
+            LoadEvent::FunctionLibrary(code) => Applied::Function(code),
+            LoadEvent::Sizes { db, keys, expires } => Applied::Sizes(db, keys, expires),
+        });
         Ok(())
     };
     let options = LoadOptions { cut_torn_end: true, verify_checksum: false };

@@ -9,7 +9,9 @@
 
 mod bench;
 mod build;
+mod codegen;
 mod demo;
+mod fuzz;
 mod steps;
 mod tidy;
 
@@ -29,8 +31,12 @@ struct Arguments {
 enum Command {
     /// Compare guarda with the Redis-compatible servers on the machine
     Bench(guarda_bench::Options),
+    /// Write the documents that are made from the command table and the table of directives
+    Codegen(codegen::Options),
     /// Show a PHP farm that keeps its sessions in guarda: two web servers, one balancer, one browser
     Demo(demo::Options),
+    /// Run the fuzz targets
+    Fuzz(fuzz::Options),
     /// Run everything that CI runs, in CI's order
     Test(steps::Options),
     /// Check the rules that neither rustfmt nor clippy knows
@@ -40,7 +46,9 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Bench(options) => bench::run(options),
+        Command::Codegen(options) => codegen::run(&options),
         Command::Demo(options) => demo::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Test(options) => steps::run(&options),
         Command::Tidy => tidy::run(),
     };

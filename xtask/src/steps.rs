@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use guarda_farm::{Need, install};
 
 use crate::build::cargo;
-use crate::tidy;
+use crate::{codegen, tidy};
 use cargo_test::Closing;
 
 /// The version that reads `deny.toml`.
@@ -130,7 +130,11 @@ impl Step {
 
     fn run(self, run: &mut Run) -> Result<()> {
         match self {
-            Self::Fmt => succeed(cargo().args(["fmt", "--all", "--check"])),
+            Self::Fmt => {
+                succeed(cargo().args(["fmt", "--all", "--check"]))?;
+                // A workspace of its own.
+                succeed(cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
+            }
             Self::Clippy => {
                 let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
                 succeed(cargo().args(clippy))
@@ -142,7 +146,7 @@ impl Step {
             ),
             Self::Deny => succeed(cargo().args(["deny", "check", "bans", "licenses", "sources"])),
             Self::Tidy => tidy::run(),
-            Self::Codegen => codegen_is_fresh(),
+            Self::Codegen => codegen::run(&codegen::Options { check: true }),
             Self::Unit => tests(run, &["--workspace"]),
             Self::Farm => tests(run, &["--package", "guarda", "--test", "farm"]),
             Self::Demo => succeed(itself()?.args(["demo", "--once"])),
@@ -153,16 +157,11 @@ impl Step {
     /// What of the distribution the step runs on.
     fn need(self) -> Option<Need> {
         match self {
-            Self::Fmt | Self::Deny | Self::Tidy => None,
-            Self::Clippy | Self::Doc | Self::Codegen => Some(Need::Build),
+            Self::Fmt | Self::Deny | Self::Tidy | Self::Codegen => None,
+            Self::Clippy | Self::Doc => Some(Need::Build),
             Self::Unit | Self::Farm | Self::Demo | Self::Fuzz => Some(Need::Tests),
         }
     }
-}
-
-/// The generated documents are what the command table and the configuration table say.
-fn codegen_is_fresh() -> Result<()> {
-    succeed(cargo().args(["run", "--quiet", "--package", "guarda", "--", "codegen", "--check"]))
 }
 
 /// `cargo test` with these arguments; all tests run, also after one has failed.

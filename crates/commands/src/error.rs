@@ -56,6 +56,9 @@ pub enum CommandError {
     /// Any other text, whole.
     #[error("{0}")]
     Text(Cow<'static, str>),
+    /// A text that quotes what the client sent, byte for byte; see [`CommandError::quoting`].
+    #[error("{}", String::from_utf8_lossy(.0))]
+    Quoting(Vec<u8>),
 }
 
 impl CommandError {
@@ -64,8 +67,29 @@ impl CommandError {
         CommandError::Text(Cow::Borrowed(text))
     }
 
+    /// An error whose text quotes bytes of the client. Each part ends at its first NUL, as it does
+    /// in Redis.
+    pub fn quoting(parts: &[&[u8]]) -> CommandError {
+        CommandError::Quoting(parts.iter().flat_map(|part| until_nul(part)).copied().collect())
+    }
+
+    /// The bytes on the wire, without the `-`: what `Display` says, except that quoted bytes which
+    /// are no UTF-8 stay as they are.
+    pub fn wire(&self) -> Cow<'_, [u8]> {
+        match self {
+            CommandError::Quoting(bytes) => Cow::Borrowed(bytes),
+            CommandError::Text(text) => Cow::Borrowed(text.as_bytes()),
+            other => Cow::Owned(other.to_string().into_bytes()),
+        }
+    }
+
     /// An error with a text made at run time.
     pub fn owned(text: String) -> CommandError {
         CommandError::Text(Cow::Owned(text))
     }
+}
+
+/// The bytes before the first NUL.
+pub(crate) fn until_nul(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }

@@ -171,7 +171,7 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
     result.unwrap_or_else(|error| {
         cx.db.effects.counters.error_replies += 1;
         cx.reply.buf.truncate(start);
-        cx.reply.error(&error.to_string());
+        cx.reply.error_bytes(&error.wire());
         Outcome::Reply
     })
 }
@@ -202,6 +202,15 @@ pub(crate) fn settle(
     for (client, reply) in deliveries {
         host.deliver(client, reply, seq);
     }
+}
+
+/// What a nested call may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NestedRules {
+    /// Refuse commands that write.
+    pub read_only: bool,
+    /// Run commands that need memory though it has reached `maxmemory`.
+    pub allow_oom: bool,
 }
 
 /// Runs a command of the append log, as it was journalled: no gates, nothing expires, nothing is
@@ -242,32 +251,11 @@ pub fn execute_nested(
     cx: &mut Context<'_, '_>,
     args: &[&[u8]],
     protocol: Protocol,
-    read_only: bool,
+    rules: NestedRules,
     out: &mut Vec<u8>,
 ) -> Result<(), CommandError> {
-    if args.is_empty() {
-        return Err(CommandError::text(
-            "ERR Please specify at least one argument for this redis.call() call",
-        ));
-    }
-    let call = crate::gates::resolve(args).map_err(script_error)?;
-    let flags = call.spec.flags;
-    if flags.contains(Flags::NOSCRIPT) {
-        return Err(CommandError::text("ERR This Redis command is not allowed from script"));
-    }
-    if read_only && flags.contains(Flags::WRITE) {
-        return Err(CommandError::text(
-            "ERR Write commands are not allowed from read-only scripts.",
-        ));
-    }
-    if flags.contains(Flags::WRITE)
-        && let Some(refusal) = cx.host.refuses_writes()
-    {
-        return Err(refusal);
-    }
-    if flags.contains(Flags::DENYOOM) && cx.host.is_over_memory() {
-        return Err(CommandError::OutOfMemory);
-    }
+    let call = admit_nested(args, rules, cx.host)
+        .inspect_err(|_| cx.db.effects.counters.error_replies += 1)?;
     let mut nested = Context {
         db: Db {
             locked: &mut *cx.db.locked,
@@ -288,13 +276,46 @@ pub fn execute_nested(
     Ok(())
 }
 
-/// Scripts word two of the gates' errors in their own way.
+/// The gates of a nested call.
+fn admit_nested<'a>(
+    args: &'a [&'a [u8]],
+    rules: NestedRules,
+    host: &dyn Host,
+) -> Result<Call<'a>, CommandError> {
+    if args.is_empty() {
+        return Err(CommandError::text(
+            "ERR Please specify at least one argument for this redis lib call",
+        ));
+    }
+    let call = crate::gates::resolve(args).map_err(script_error)?;
+    let flags = call.spec.flags;
+    if flags.contains(Flags::NOSCRIPT) {
+        return Err(CommandError::text("ERR This Redis command is not allowed from script"));
+    }
+    let may_write = flags.contains(Flags::WRITE) || flags.contains(Flags::MAY_REPLICATE);
+    if rules.read_only && may_write {
+        return Err(CommandError::text(
+            "ERR Write commands are not allowed from read-only scripts.",
+        ));
+    }
+    if flags.contains(Flags::WRITE)
+        && let Some(refusal) = host.refuses_writes()
+    {
+        return Err(refusal);
+    }
+    if flags.contains(Flags::DENYOOM) && !rules.allow_oom && host.is_over_memory() {
+        return Err(CommandError::OutOfMemory);
+    }
+    Ok(call)
+}
+
+/// Scripts word some of the gates' errors in their own way.
 fn script_error(error: CommandError) -> CommandError {
     match error {
         CommandError::WrongArity(_) => {
             CommandError::text("ERR Wrong number of args calling Redis command from script")
         }
-        other if other.to_string().starts_with("ERR unknown command") => {
+        other if other.to_string().starts_with("ERR unknown ") => {
             CommandError::text("ERR Unknown Redis command called from script")
         }
         other => other,

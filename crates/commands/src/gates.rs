@@ -1,7 +1,7 @@
 //! The gates a call passes before it runs. Their order decides which error a client sees.
 
 use crate::client::{AuthState, Client, QueuedCall};
-use crate::error::CommandError;
+use crate::error::{CommandError, until_nul};
 use crate::execute::Call;
 use crate::host::Host;
 use crate::spec::{CommandSpec, Flags};
@@ -12,9 +12,12 @@ pub enum Admission<'a> {
     /// Run it.
     Run(Call<'a>),
     /// Queued by an open MULTI; answer `QUEUED`.
-    Queued,
+    Queued(Call<'a>),
     /// Refused; an open MULTI is spoilt.
     Refused(CommandError),
+    /// A line of an HTTP request: close the connection without a word. A web page may have made a
+    /// browser send it, and the next line could be a command.
+    Dropped,
 }
 
 /// Arguments of an unknown command that its error repeats, in characters.
@@ -22,6 +25,9 @@ const ECHOED_ARGS_LEN_MAX: usize = 128;
 
 /// Decides whether `args` may run for `client`.
 pub fn admit<'a>(args: &'a [&'a [u8]], client: &mut Client, host: &dyn Host) -> Admission<'a> {
+    if args[0].eq_ignore_ascii_case(b"post") || args[0].eq_ignore_ascii_case(b"host:") {
+        return Admission::Dropped;
+    }
     match check(args, client, host) {
         Ok(call) => {
             let spec = call.spec;
@@ -30,7 +36,7 @@ pub fn admit<'a>(args: &'a [&'a [u8]], client: &mut Client, host: &dyn Host) -> 
                     let args = args.iter().map(|arg| arg.to_vec()).collect();
                     transaction.queued.push(QueuedCall { spec, args });
                     client.card.details.lock().multi = Some(transaction.queued.len());
-                    Admission::Queued
+                    Admission::Queued(call)
                 }
                 _ => Admission::Run(call),
             }
@@ -71,7 +77,10 @@ fn check<'a>(
                     .as_ref()
                     .is_some_and(|t| t.queued.iter().any(|q| q.spec.flags.contains(flag))))
     };
-    if executes_writes(Flags::DENYOOM) && host.is_over_memory() {
+    // What is queued takes memory too; so does what it says, whatever it does.
+    let takes_memory = executes_writes(Flags::DENYOOM)
+        || client.transaction.is_some() && !ends_transaction(call.spec);
+    if takes_memory && host.is_over_memory() {
         return Err(CommandError::OutOfMemory);
     }
     if (executes_writes(Flags::WRITE) || call.spec.name == "ping")
@@ -83,6 +92,10 @@ fn check<'a>(
         return Err(CommandError::text("LOADING Redis is loading the dataset in memory"));
     }
     Ok(call)
+}
+
+fn ends_transaction(spec: &CommandSpec) -> bool {
+    is_exec(spec) || matches!(spec.name, "discard" | "quit" | "reset")
 }
 
 fn is_exec(spec: &CommandSpec) -> bool {
@@ -101,11 +114,14 @@ pub(crate) fn resolve<'a>(args: &'a [&'a [u8]]) -> Result<Call<'a>, CommandError
         return Ok(Call { spec, names: 1, args });
     }
     let Some(sub) = spec.subcommand(args[1]) else {
-        let name = String::from_utf8_lossy(clipped(args[1], ECHOED_ARGS_LEN_MAX)).into_owned();
-        return Err(CommandError::owned(format!(
-            "ERR unknown subcommand '{name}'. Try {} HELP.",
-            spec.name.to_ascii_uppercase()
-        )));
+        let container = spec.name.to_ascii_uppercase();
+        return Err(CommandError::quoting(&[
+            b"ERR unknown subcommand '",
+            clipped(args[1], ECHOED_ARGS_LEN_MAX),
+            b"'. Try ",
+            container.as_bytes(),
+            b" HELP.",
+        ]));
     };
     if !sub.arity.accepts(args.len()) {
         return Err(CommandError::WrongArity(format!("{}|{}", spec.name, sub.name).into()));
@@ -118,16 +134,70 @@ fn clipped(bytes: &[u8], len: usize) -> &[u8] {
 }
 
 fn unknown_command(args: &[&[u8]]) -> CommandError {
-    let name = String::from_utf8_lossy(clipped(args[0], ECHOED_ARGS_LEN_MAX)).into_owned();
-    let mut echoed = String::new();
+    let mut echoed: Vec<u8> = Vec::new();
     for arg in &args[1..] {
         if echoed.len() >= ECHOED_ARGS_LEN_MAX {
             break;
         }
         let room = ECHOED_ARGS_LEN_MAX - echoed.len();
-        echoed.push('\'');
-        echoed.push_str(&String::from_utf8_lossy(clipped(arg, room)));
-        echoed.push_str("' ");
+        echoed.push(b'\'');
+        echoed.extend_from_slice(until_nul(clipped(arg, room)));
+        echoed.extend_from_slice(b"' ");
     }
-    CommandError::owned(format!("ERR unknown command '{name}', with args beginning with: {echoed}"))
+    CommandError::quoting(&[
+        b"ERR unknown command '",
+        clipped(args[0], ECHOED_ARGS_LEN_MAX),
+        b"', with args beginning with: ",
+        &echoed,
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    #[test]
+    fn errors_quote_what_was_sent_byte_for_byte_up_to_a_nul() {
+        let mut bench = Bench::new();
+        for (call, error) in [
+            (
+                "a\\x00b \\x00 c",
+                &b"-ERR unknown command 'a', with args beginning with: '' 'c' \r\n"[..],
+            ),
+            ("\\xff\\xfe", b"-ERR unknown command '\xff\xfe', with args beginning with: \r\n"),
+            ("CLIENT \\xff", b"-ERR unknown subcommand '\xff'. Try CLIENT HELP.\r\n"),
+        ] {
+            let line: Vec<String> = call.split(' ').map(|word| format!("\"{word}\"")).collect();
+            bench.check(&line.join(" "), error);
+        }
+    }
+
+    #[test]
+    fn http_requests_are_dropped_whatever_the_client_may_do() {
+        let mut bench = Bench::new();
+        for line in ["POST / HTTP/1.1", "Host: example.org", "host: x"] {
+            bench.check(line, b"");
+            bench.check("MULTI", ok());
+            bench.check(line, b"");
+            bench.check("DISCARD", ok());
+        }
+    }
+
+    #[test]
+    fn over_maxmemory_a_transaction_can_only_be_ended() {
+        let mut bench = Bench::new();
+        let refused = err("OOM command not allowed when used memory > 'maxmemory'.");
+        bench.check("SET k v", ok());
+        bench.check("MULTI", ok());
+        bench.host.over_memory.store(true, std::sync::atomic::Ordering::Relaxed);
+        for line in ["GET k", "DEL k", "PING", "WATCH k", "UNWATCH"] {
+            bench.check(line, &refused);
+        }
+        bench.check("EXEC", err("EXECABORT Transaction discarded because of previous errors."));
+        bench.check("GET k", bulk("v"));
+        bench.check("SET k w", &refused);
+        bench.check("MULTI", ok());
+        bench.check("DISCARD", ok());
+    }
 }

@@ -1,6 +1,6 @@
 //! The command table: one row and one function per command, one file per family.
 //!
-//! A command is admitted by [`gates`], executed by [`execute`] under the locks its row asks for,
+//! A command is admitted by [`admit`], executed by [`execute()`] under the locks its row asks for,
 //! and writes its reply as it goes. Nothing here does I/O or reads a clock: the server lends what a
 //! command needs through [`Host`].
 
@@ -32,11 +32,15 @@ pub use context::{Caller, CommandResult, Context, Outcome};
 pub use db::Db;
 pub use effects::{Counters, Effects, Records};
 pub use error::CommandError;
-pub use execute::{Busy, Call, Worker, execute, execute_nested, needs_script_thread, replay};
+pub use execute::{
+    Busy, Call, NestedRules, Worker, execute, execute_nested, needs_script_thread, replay,
+};
 pub use families::connection::REDIS_VERSION;
 pub use families::scripting::{PHPREDIS_UNLOCK_SHA1, sha1_hex};
 pub use gates::{Admission, admit};
-pub use host::{ConfigSetRejected, Host, Log, ScriptCall, Scripting, Settings, ShutdownMode};
+pub use host::{
+    ConfigSetRejected, Host, Log, ScriptCall, ScriptRef, Scripting, Settings, ShutdownMode,
+};
 pub use reference::reference_markdown;
 pub use sessions::{
     Ticket, end_wait, release_session_locks, session_gauges, tend_shard, unbind_native_locks,

@@ -402,7 +402,7 @@ impl Keys {
                 let count =
                     args.get(at).and_then(|n| guarda_resp::number::parse_i64(n)).unwrap_or(0);
                 let count = usize::try_from(count).unwrap_or(0);
-                let end = (at + 1).saturating_add(count).min(args.len());
+                let end = (at + 1).saturating_add(count);
                 args.get(at + 1..end).unwrap_or(&[]).iter().copied().collect()
             }
         }

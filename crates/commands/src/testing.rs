@@ -82,9 +82,12 @@ impl Bench {
                 execute(&call, client, host, &mut self.worker, self.now, patience, &mut out)
                     .expect("nobody else holds a lock");
             }
-            Admission::Queued => ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED"),
+            Admission::Dropped => {}
+            Admission::Queued(_) => {
+                ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED")
+            }
             Admission::Refused(error) => {
-                ReplyWriter::new(&mut out, self.client.protocol).error(&error.to_string());
+                ReplyWriter::new(&mut out, self.client.protocol).error_bytes(&error.wire());
             }
         }
         out

@@ -197,11 +197,18 @@ fn the_single_file_of_older_servers_is_taken_over() {
     for _ in 0..2 {
         let (contents, commands, _) = read(scratch.path()).unwrap().unwrap();
         assert_same(&replayed(&contents, &commands), &theirs);
-        assert!(!scratch.path().join("appendonly.aof").exists(), "it has moved");
+        let left: Vec<_> = fs::read_dir(scratch.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "loading alone changes nothing");
     }
     let (storage, layout) = (disk(scratch.path()), AofLayout::default());
     let manifest = open_manifest(&storage, &layout).unwrap().unwrap();
+    // A move that a crash cut short: the manifest is there and the file is still in the root.
+    fs::create_dir(scratch.path().join("appendonlydir")).unwrap();
+    manifest.persist(&storage, &layout).unwrap();
+    let (contents, commands, _) = read(scratch.path()).unwrap().unwrap();
+    assert_same(&replayed(&contents, &commands), &theirs);
     drop(Journal::resume(storage, layout, manifest, SyncPolicy::No).unwrap());
+    assert!(!scratch.path().join("appendonly.aof").exists(), "it has moved");
     let mut redis = Redis::start(scratch.path(), &APPEND);
     assert_same(&redis.contents(), &theirs);
 }

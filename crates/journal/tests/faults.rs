@@ -10,7 +10,7 @@ use std::time::Duration;
 use guarda_journal::aof::{AofLayout, Group, LoadEvent, LoadOptions, load, open_manifest};
 use guarda_journal::log::{Journal, Rewrite, RewriteError, SyncPolicy, Wait};
 use guarda_journal::rdb::{EntryEncoder, RdbHeader, RdbValue, RdbValueRef, RdbWriter};
-use guarda_journal::storage::Storage;
+use guarda_journal::storage::{OpenMode, Storage, write_all};
 use guarda_journal::testing::{Crash, Fault, MemoryStorage};
 
 type State = BTreeMap<(u32, Vec<u8>), Vec<u8>>;
@@ -334,4 +334,44 @@ fn everysec_loses_nothing_to_a_dead_process_and_the_last_tick_to_power() {
 #[test]
 fn no_sync_loses_nothing_to_a_dead_process() {
     every_call_fails_in_turn(SyncPolicy::No);
+}
+
+/// The single file of an older server: whatever call fails while it is taken over, and whatever crash
+/// follows, the next start has everything.
+#[test]
+fn a_take_over_that_fails_anywhere_is_made_good_by_the_next_start() {
+    let sound = MemoryStorage::new();
+    let mut expected = State::new();
+    let mut content = Vec::new();
+    for n in 0..3 {
+        let (key, value) = (format!("key{n}").into_bytes(), b"v".to_vec());
+        guarda_journal::aof::encode_command(&mut content, &[b"SET", &key, &value]);
+        expected.insert((0, key), value);
+    }
+    let file = sound.open("appendonly.aof", OpenMode::Create).unwrap();
+    write_all(&*file, &content).unwrap();
+    file.sync_all().unwrap();
+    sound.sync_dir("").unwrap();
+
+    let calls = {
+        let counting = sound.crash(Crash::Process);
+        start(&counting, SyncPolicy::Always).unwrap().unwrap();
+        counting.calls()
+    };
+    assert!(calls > 10, "there are calls to fail: {calls}");
+    for n in 0..calls {
+        for fault in Fault::ALL {
+            let storage = sound.crash(Crash::Process);
+            storage.fail_at(n, fault);
+            // It may have gone well nonetheless, or have been refused.
+            drop(start(&storage, SyncPolicy::Always));
+            for crash in Crash::ALL {
+                let what = format!("call {n} of {calls}, {fault:?}, {crash:?}");
+                let after = start(&storage.crash(crash), SyncPolicy::Always);
+                let (found, _) =
+                    after.unwrap_or_else(|error| panic!("{what}: {error}")).expect(&what);
+                assert_eq!(found, expected, "{what}");
+            }
+        }
+    }
 }

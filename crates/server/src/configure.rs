@@ -88,6 +88,9 @@ pub(crate) fn config_set(
     if changed("appendfsync")
         && let Err(error) = persistence.journal().set_policy(sync_policy(&proposal.config))
     {
+        // Whatever the log's state is, the policy stays what CONFIG GET says.
+        let before = sync_policy(&server.config.lock());
+        let _ = persistence.journal().set_policy(before);
         return Err(rejected(&ConfigSetError::failed("appendfsync", error)));
     }
     if changed("dir") {

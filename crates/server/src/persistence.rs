@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use guarda_commands::{CommandError, Log, Records};
-use guarda_journal::log::{Journal, Seq, SyncPolicy, Wait};
+use guarda_journal::log::{CommitError, Journal, Seq, SyncPolicy, Wait};
 use guarda_journal::storage::Storage;
 use parking_lot::Mutex;
 
@@ -44,6 +44,8 @@ pub(crate) struct Persistence {
     /// `stop-writes-on-bgsave-error`, when there are save points.
     pub(crate) stop_on_save_error: AtomicBool,
     save_failed: AtomicBool,
+    /// The log could not be written when it was last tried, and the operator was told.
+    log_failed: AtomicBool,
     /// Unix seconds of the last successful save.
     pub(crate) last_save: AtomicI64,
     pub(crate) progress: Mutex<Progress>,
@@ -76,6 +78,7 @@ impl Persistence {
             is_loading: AtomicBool::new(false),
             stop_on_save_error: AtomicBool::new(true),
             save_failed: AtomicBool::new(false),
+            log_failed: AtomicBool::new(false),
             last_save: AtomicI64::new(started_s),
             progress: Mutex::new(Progress {
                 activity: Activity::Idle,
@@ -131,13 +134,31 @@ impl Persistence {
         if self.journal().is_committed(seq) || !self.is_logging() {
             return true;
         }
-        let wait = if wrote { Wait::Policy } else { Wait::Read };
-        match self.journal().commit(seq, wait, self.clock.monotonic()) {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::error!(%error, "unanswered clients are disconnected");
-                false
-            }
+        if !wrote {
+            // This says nothing about the log's health.
+            return self.journal().commit(seq, Wait::Read, self.clock.monotonic()).is_ok();
+        }
+        let outcome = self.journal().commit(seq, Wait::Policy, self.clock.monotonic());
+        self.tell_changes(&outcome);
+        outcome.is_ok()
+    }
+
+    /// Tells the operator that the log fails, or is well again; once, not at each try: on a full
+    /// disk that would be once a command.
+    fn tell_changes(&self, outcome: &Result<(), CommitError>) {
+        let failed = outcome.is_err();
+        if self.log_failed.load(Ordering::Relaxed) == failed
+            || self.log_failed.swap(failed, Ordering::Relaxed) == failed
+        {
+            return;
+        }
+        match outcome {
+            Ok(()) => tracing::info!("the append log is written again: writes are accepted"),
+            Err(error) => tracing::error!(
+                %error,
+                "writes are refused until this is over, reads go on; clients whose writes were \
+                 under way are disconnected"
+            ),
         }
     }
 
@@ -145,16 +166,15 @@ impl Persistence {
     pub(crate) fn flush(&self) {
         if self.is_logging() {
             let tail = self.journal().tail();
-            let _ = self.journal().commit(tail, Wait::Written, self.clock.monotonic());
+            let outcome = self.journal().commit(tail, Wait::Written, self.clock.monotonic());
+            self.tell_changes(&outcome);
         }
     }
 
     /// One turn of the sync thread.
     pub(crate) fn sync_tick(&self) {
-        if self.is_logging()
-            && let Err(error) = self.journal().sync_tick(self.clock.monotonic())
-        {
-            tracing::error!(%error, "writes are refused until this is over");
+        if self.is_logging() {
+            self.tell_changes(&self.journal().sync_tick(self.clock.monotonic()));
         }
     }
 
@@ -166,11 +186,21 @@ impl Persistence {
         self.journal().set_policy(SyncPolicy::Always).map_err(std::io::Error::other)
     }
 
+    /// Goes back to `policy`: the process lives on after all.
+    pub(crate) fn undo_sync_at_end(&self, policy: SyncPolicy) {
+        if self.is_logging() {
+            // The policy is back whether or not the log can be written; that failure is known.
+            let _ = self.journal().set_policy(policy);
+        }
+    }
+
     /// The MISCONF answer, while writes are refused.
     pub(crate) fn refuses_writes(&self) -> Option<CommandError> {
         if self.is_logging()
             && let Some(why) = self.journal().refuses_writes()
         {
+            // Redis gives the system's text without its number.
+            let why = why.split_once(" (os error").map_or(&*why, |(text, _)| text);
             return Some(CommandError::owned(format!(
                 "MISCONF Errors writing to the AOF file: {why}"
             )));

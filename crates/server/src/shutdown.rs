@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use guarda_commands::{CommandError, ShutdownMode};
 
-use crate::snapshots;
 use crate::state::Server;
+use crate::{configure, snapshots};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -46,6 +46,11 @@ fn make_safe(server: &Server, mode: ShutdownMode) -> std::io::Result<()> {
         tracing::warn!("a script holds the keyspace; its writes may be missing from the save");
     }
     let synced = server.persistence.sync_at_end();
+    if synced.is_err() && !mode.force {
+        // The shards are let go: the server serves on.
+        server.persistence.undo_sync_at_end(configure::sync_policy(&server.config.lock()));
+        return synced;
+    }
     let saved = match (save, locked) {
         (true, Some(locked)) => snapshots::save_locked(server, locked),
         (true, None) => {
@@ -56,8 +61,9 @@ fn make_safe(server: &Server, mode: ShutdownMode) -> std::io::Result<()> {
             Ok(())
         }
     };
-    if mode.force {
-        return Ok(());
+    if saved.is_err() && !mode.force {
+        server.persistence.undo_sync_at_end(configure::sync_policy(&server.config.lock()));
+        return saved;
     }
-    synced.and(saved)
+    Ok(())
 }

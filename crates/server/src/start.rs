@@ -16,6 +16,8 @@ use guarda_journal::aof::{AofLayout, LoadError, LoadOptions, load, load_dump, op
 use guarda_journal::log::Journal;
 use guarda_journal::snapshot::remove_stale_dumps;
 use guarda_journal::storage::{DiskStorage, Storage};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::clock::Clock;
 use crate::io::{IoThread, Listener, bind_tcp, bind_unix};
@@ -358,6 +360,15 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
         let systemd = matches!(config.supervised, Supervised::Systemd | Supervised::Auto);
         (thread_count(&config), systemd, config.pidfile.clone(), config.unixsocket.clone())
     };
+    // All before the first client, which may end the server at once.
+    let signals = Signals::new([SIGTERM, SIGINT]).map_err(system("signals"))?;
+    server.files_to_remove.lock().extend(unixsocket);
+    if let Some(path) = pidfile {
+        match supervision::write_pid(&path) {
+            Ok(()) => server.files_to_remove.lock().push(path),
+            Err(error) => tracing::warn!(%error, "pidfile {} was not written", path.display()),
+        }
+    }
     let mut prepared = Vec::new();
     for _ in 0..threads {
         prepared.push(IoThread::prepare().map_err(system("epoll"))?);
@@ -386,13 +397,6 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
         }
     })?;
 
-    server.files_to_remove.lock().extend(unixsocket);
-    if let Some(path) = pidfile {
-        match supervision::write_pid(&path) {
-            Ok(()) => server.files_to_remove.lock().push(path),
-            Err(error) => tracing::warn!(%error, "pidfile {} was not written", path.display()),
-        }
-    }
     if supervised {
         match supervision::notify("READY=1\nSTATUS=Ready to accept connections\n") {
             Ok(_) => {}
@@ -403,18 +407,15 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
         tracing::warn!(%error, "whoever started the server could not be told");
     }
     tracing::info!(threads, port = server.port, "ready to accept connections");
-    wait_for_signals(server)
+    wait_for_signals(server, signals);
+    Ok(())
 }
 
 /// SIGTERM and SIGINT end the server in good order; a second one while that fails is tried again.
-fn wait_for_signals(server: &Server) -> Result<(), StartError> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    let mut signals =
-        signal_hook::iterator::Signals::new([SIGTERM, SIGINT]).map_err(system("signals"))?;
+fn wait_for_signals(server: &Server, mut signals: Signals) {
     for signal in signals.forever() {
         tracing::info!(signal, "told to end");
         // An error was logged; the server goes on serving, as Redis does.
         let _ = shutdown::shutdown(server, ShutdownMode::default());
     }
-    Ok(())
 }

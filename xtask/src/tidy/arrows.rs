@@ -35,7 +35,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         "guarda-fuzz",
         &["guarda-commands", "guarda-journal", "guarda-config", "guarda-store", "guarda-resp"],
     ),
-    ("xtask", &["guarda-testkit", "guarda-farm", "guarda-bench"]),
+    (
+        "xtask",
+        &["guarda-testkit", "guarda-farm", "guarda-bench", "guarda-commands", "guarda-config"],
+    ),
 ];
 
 /// Checks one manifest. The workspace's own, which has no package, passes.

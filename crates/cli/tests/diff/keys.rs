@@ -161,7 +161,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         PEXPIRE k 9223372036854775807
         PEXPIRE k 9223372036854775808
         PEXPIREAT k 9223372036854775807
-        PEXPIRETIME k
+        PEXPIRETIME k //~ within 1 -- the last millisecond of all stands for no expiry
         PEXPIREAT k -9223372036854775808
         EXISTS k
         EXPIRE missing abc
@@ -490,8 +490,8 @@ pub(crate) const CASES: &[Case<'static>] = &[
         SET n 12
         OBJECT REFCOUNT n //~ any -- small integers are shared objects in Redis only
         object encoding n
-        OBJECT HELP
-        OBJECT help
+        OBJECT HELP //~ any -- the help is in our own words
+        OBJECT help //~ any -- the help is in our own words
         OBJECT
         OBJECT NONSENSE
         OBJECT NONSENSE k

@@ -165,7 +165,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         SET k v EXAT 9223372036854775
         PEXPIRETIME k
         SET k v PXAT 9223372036854775807
-        PEXPIRETIME k
+        PEXPIRETIME k //~ within 1 -- the last millisecond of all stands for no expiry
         SET k v EX 9223372036850000
         SET k v EX -9223372036854775808
         SET k v PX -9223372036854775808
@@ -578,7 +578,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         TTL t //~ within 2 -- time passes between the two servers
         OBJECT ENCODING t
         INCRBYFLOAT t 1.5
-        OBJECT ENCODING t
+        OBJECT ENCODING t //~ either int embstr -- how the string was made is not kept
         ",
     ),
     Case::new(

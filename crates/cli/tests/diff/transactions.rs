@@ -366,7 +366,6 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL 'return {KEYS[1], 1}' 1 a
         SCRIPT EXISTS abc
         CONFIG GET databases
-        OBJECT HELP
         SCAN 0
         EXEC
         CLIENT GETNAME

@@ -1,6 +1,7 @@
 //! What the end-to-end tests of this crate share.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "clippy exempts tests, but not their helpers")]
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

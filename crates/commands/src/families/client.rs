@@ -155,14 +155,15 @@ fn setname(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 fn setinfo(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let (attribute, value) = (args.bytes()?, args.bytes()?);
     let is_name = attribute.eq_ignore_ascii_case(b"lib-name");
-    let shown = String::from_utf8_lossy(attribute);
     if !is_name && !attribute.eq_ignore_ascii_case(b"lib-ver") {
-        return Err(CommandError::owned(format!("ERR Unrecognized option '{shown}'")));
+        return Err(CommandError::quoting(&[b"ERR Unrecognized option '", attribute, b"'"]));
     }
     if !is_plain(value) {
-        return Err(CommandError::owned(format!(
-            "ERR {shown} cannot contain spaces, newlines or special characters."
-        )));
+        return Err(CommandError::quoting(&[
+            b"ERR ",
+            attribute,
+            b" cannot contain spaces, newlines or special characters.",
+        ]));
     }
     let mut details = cx.client.card.details.lock();
     if is_name {
@@ -313,10 +314,7 @@ impl ClientKind {
             b"master" => Ok(ClientKind::Master),
             b"slave" | b"replica" => Ok(ClientKind::Replica),
             b"pubsub" => Ok(ClientKind::PubSub),
-            _ => {
-                let name = String::from_utf8_lossy(name);
-                Err(CommandError::owned(format!("ERR Unknown client type '{name}'")))
-            }
+            _ => Err(CommandError::quoting(&[b"ERR Unknown client type '", name, b"'"])),
         }
     }
 
@@ -386,8 +384,7 @@ fn known_user<'a>(user: &'a [u8], host: &dyn Host) -> Result<&'a [u8], CommandEr
     if host.has_user(user) {
         return Ok(user);
     }
-    let user = String::from_utf8_lossy(user);
-    Err(CommandError::owned(format!("ERR No such user '{user}'")))
+    Err(CommandError::quoting(&[b"ERR No such user '", user, b"'"]))
 }
 
 fn kill(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {

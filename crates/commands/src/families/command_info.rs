@@ -305,6 +305,17 @@ fn row_of(words: &[&[u8]]) -> Option<&'static CommandSpec> {
     }
 }
 
+/// What this very call does with its `index`th key. Only SET's own words decide that: without GET
+/// it reads nothing.
+fn access_in(spec: &CommandSpec, words: &[&[u8]], index: usize) -> KeyAccess {
+    let access = spec.keys.access_of(index);
+    if !access.0.contains(&"variable_flags") {
+        return access;
+    }
+    let gets = words.iter().skip(3).any(|word| word.eq_ignore_ascii_case(b"GET"));
+    if gets { KeyAccess::UPDATE } else { KeyAccess::OVERWRITE }
+}
+
 fn get_keys(cx: &mut Context<'_, '_>, args: &mut Args<'_>, with_flags: bool) -> CommandResult {
     let words = args.take_rest();
     let spec = row_of(words).ok_or(CommandError::text("ERR Invalid command specified"))?;
@@ -325,7 +336,7 @@ fn get_keys(cx: &mut Context<'_, '_>, args: &mut Args<'_>, with_flags: bool) -> 
         }
         cx.reply.bulk(key);
         if with_flags {
-            access_flags(cx, spec.keys.access_of(index));
+            access_flags(cx, access_in(spec, words, index));
         }
     }
     Ok(Outcome::Reply)
@@ -524,6 +535,7 @@ mod tests {
             ("mset a 1 b 2", array([bulk("a"), bulk("b")])),
             ("EVAL script 2 a b c", array([bulk("a"), bulk("b")])),
             ("EVAL script 0 a", array([])),
+            ("EVAL script 3 a b", array([])),
             ("OBJECT ENCODING a", bulks(["a"])),
         ] {
             bench.check(&format!("COMMAND GETKEYS {call}"), keys);
@@ -547,6 +559,13 @@ mod tests {
         let from = array([bulk("a"), statuses(["RW", "access", "delete"])]);
         let to = array([bulk("b"), statuses(["OW", "update"])]);
         bench.check("COMMAND GETKEYSANDFLAGS rename a b", array([from, to]));
+        for (call, flags) in [
+            ("SET k get", statuses(["OW", "update"])),
+            ("SET k v get", statuses(["RW", "access", "update"])),
+        ] {
+            let expected = array([array([bulk("k"), flags])]);
+            bench.check(&format!("COMMAND GETKEYSANDFLAGS {call}"), expected);
+        }
     }
 
     #[test]

@@ -142,16 +142,14 @@ fn hello(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         } else if option.len() >= 2 && args.take_word("SETNAME") {
             name = Some(client_name(args.bytes()?)?);
         } else {
-            let option = String::from_utf8_lossy(option[0]);
-            return Err(CommandError::owned(format!(
-                "ERR Syntax error in HELLO option '{option}'"
-            )));
+            let quoted: [&[u8]; 3] = [b"ERR Syntax error in HELLO option '", option[0], b"'"];
+            return Err(CommandError::quoting(&quoted));
         }
     }
     if cx.client.auth == AuthState::Required {
         return Err(CommandError::text(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
-             HELLO AUTH <user> <pass> option can be used to authenticate the client and select the \
+             HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the \
              RESP protocol version at the same time",
         ));
     }
@@ -360,8 +358,9 @@ mod tests {
     fn hello_needs_the_password_and_takes_it_along() {
         let mut bench = locked_bench();
         let refused = "NOAUTH HELLO must be called with the client already authenticated, \
-                       otherwise the HELLO AUTH <user> <pass> option can be used to authenticate \
-                       the client and select the RESP protocol version at the same time";
+                       otherwise the HELLO <proto> AUTH <user> <pass> option can be used to \
+                       authenticate the client and select the RESP protocol version at the same \
+                       time";
         bench.check("HELLO", err(refused));
         bench.check("HELLO 3 SETNAME me", err(refused));
         bench.check("HELLO 3 AUTH default wrong", wrong_password());

@@ -115,8 +115,7 @@ impl Condition {
                 [("NX", &mut without), ("XX", &mut with), ("GT", &mut later), ("LT", &mut earlier)];
             let Some((_, option)) = options.into_iter().find(|(word, _)| args.take_word(word))
             else {
-                let word = String::from_utf8_lossy(args.bytes()?);
-                return Err(CommandError::owned(format!("ERR Unsupported option {word}")));
+                return Err(CommandError::quoting(&[b"ERR Unsupported option ", args.bytes()?]));
             };
             *option = true;
         }

@@ -82,6 +82,16 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
 
 const SUBCOMMANDS: &[CommandSpec] = &[
     CommandSpec {
+        name: "debug",
+        summary: "Sets the debug mode of server-side Lua scripts.",
+        since: "3.2.0",
+        arity: Arity::exactly(3),
+        flags: Flags::NOSCRIPT,
+        locks: Locks::Walk,
+        run: debug,
+        ..NEW
+    },
+    CommandSpec {
         name: "exists",
         summary: "Determines whether server-side Lua scripts exist in the script cache.",
         since: "2.6.0",
@@ -173,6 +183,9 @@ fn eval(
         return unlock(cx, args);
     }
     let script = args.bytes()?;
+    if by_sha1 && script.len() != PHPREDIS_UNLOCK_SHA1.len() {
+        return Err(CommandError::NoScript);
+    }
     let script = if by_sha1 { ScriptRef::Sha1(script) } else { ScriptRef::Text(script) };
     let count = args.integer()?;
     let rest = args.take_rest();
@@ -184,7 +197,10 @@ fn eval(
         return Err(CommandError::text("ERR Number of keys can't be greater than number of args"));
     }
     let (keys, argv) = rest.split_at(count);
-    cx.host.scripting().eval(cx, &ScriptCall { script, keys, args: argv, read_only })
+    let result = cx.host.scripting().eval(cx, &ScriptCall { script, keys, args: argv, read_only });
+    // The commands it called have counted and recorded their own changes.
+    cx.db.effects.changes = 0;
+    result
 }
 
 /// phpredis's unlock: delete the lock if it is the caller's.
@@ -212,6 +228,20 @@ fn unlock(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     }
     cx.reply.integer(i64::from(owned));
     Ok(Outcome::Reply)
+}
+
+/// There is no debugger; turning it off is what clients do to be sure.
+fn debug(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    if args.take_word("NO") {
+        cx.reply.ok();
+        return Ok(Outcome::Reply);
+    }
+    let known = args.take_word("YES") || args.take_word("SYNC");
+    Err(CommandError::text(if known {
+        "ERR SCRIPT DEBUG is not supported: this server has no script debugger"
+    } else {
+        "ERR Use SCRIPT DEBUG YES/SYNC/NO"
+    }))
 }
 
 fn load(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {

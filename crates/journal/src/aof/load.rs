@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use super::manifest::{AofLayout, Manifest, ManifestError};
+use super::manifest::{AofLayout, Manifest, ManifestError, place_of};
 use super::record::{Record, RecordFault, read_record, swallows_records};
 use crate::input::Input;
 use crate::rdb::{RdbEntry, RdbError, RdbEvent, RdbReader};
@@ -193,7 +193,8 @@ pub fn load(
 ) -> Result<LoadReport, LoadError> {
     let mut files = Vec::new();
     for file in manifest.live() {
-        let path = layout.path(&file.name);
+        let path = place_of(&**storage, layout, manifest, file)
+            .map_err(|source| LoadError::Io { file: file.name.clone(), source })?;
         let handle = match storage.open(&path, OpenMode::Append) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(LoadError::Missing { file: path });

@@ -214,38 +214,62 @@ impl Manifest {
     }
 }
 
-/// Finds the log; `None` when there is none, neither of Redis 7 nor of an older one.
+/// Finds the log; `None` when there is none, neither of Redis 7 nor of an older one. Changes nothing.
 ///
-/// The single file of Redis 6 and older (`appendonly.aof` in the root) becomes the base of a new
-/// manifest and moves into the log's directory, as Redis 7 does it; a take-over that was cut short by
-/// a crash is completed.
+/// The single file of Redis 6 and older (`appendonly.aof` in the root) is the base of a manifest
+/// that is not on the disk yet: [`load`](super::load) reads the file where it is, and only
+/// [`Journal::resume`](crate::log::Journal::resume), when everything could be loaded, moves it.
 pub fn open_manifest(
     storage: &Arc<dyn Storage>,
     layout: &AofLayout,
 ) -> Result<Option<Manifest>, LoadError> {
     let manifest = Manifest::read(&**storage, layout)?;
-    let old = &layout.name;
-    let io = |source| LoadError::Io { file: old.clone(), source };
-    if !storage.exists(old).map_err(io)? {
-        return Ok(manifest);
+    let old = of_old(layout);
+    let io = |source| LoadError::Io { file: layout.name.clone(), source };
+    match manifest {
+        None if storage.exists(&layout.name).map_err(io)? => Ok(Some(old)),
+        // With a manifest, a file of that name in the root is not part of the log, or it is the one
+        // whose move was cut short.
+        other => Ok(other),
     }
-    let of_old =
-        Manifest { base: Some(AofFile { name: old.clone(), seq: 1 }), ..Manifest::default() };
-    let moved = layout.path(old);
-    match &manifest {
-        None => {
-            storage.create_dir(&layout.dir).map_err(io)?;
-            storage.sync_dir("").map_err(io)?;
-            of_old.persist(storage, layout).map_err(io)?;
-        }
-        Some(found) if *found == of_old && !storage.exists(&moved).map_err(io)? => {}
-        // The log has moved on; a file of that name in the root is not part of it.
-        Some(_) => return Ok(manifest),
+}
+
+/// What the single file of Redis 6 and older is, once it is taken over.
+fn of_old(layout: &AofLayout) -> Manifest {
+    let base = Some(AofFile { name: layout.name.clone(), seq: 1 });
+    Manifest { base, ..Manifest::default() }
+}
+
+/// The path of a file of the log, wherever it lies: one that is being taken over is still in the
+/// root.
+pub(super) fn place_of(
+    storage: &dyn Storage,
+    layout: &AofLayout,
+    manifest: &Manifest,
+    file: &AofFile,
+) -> io::Result<String> {
+    let path = layout.path(&file.name);
+    let in_root = *manifest == of_old(layout) && !storage.exists(&path)?;
+    Ok(if in_root { layout.name.clone() } else { path })
+}
+
+/// Moves the single file of Redis 6 and older into the log's directory, as Redis 7 does it; one that
+/// is there already stays. A crash on the way is made good by the next start.
+pub(crate) fn take_over(
+    storage: &Arc<dyn Storage>,
+    layout: &AofLayout,
+    manifest: &Manifest,
+) -> io::Result<()> {
+    let moved = layout.path(&layout.name);
+    if *manifest != of_old(layout) || storage.exists(&moved)? {
+        return Ok(());
     }
-    storage.rename(old, &moved).map_err(io)?;
-    storage.sync_dir(&layout.dir).map_err(io)?;
-    storage.sync_dir("").map_err(io)?;
-    Ok(Some(of_old))
+    storage.create_dir(&layout.dir)?;
+    storage.sync_dir("")?;
+    manifest.persist(storage, layout)?;
+    storage.rename(&layout.name, &moved)?;
+    storage.sync_dir(&layout.dir)?;
+    storage.sync_dir("")
 }
 
 fn quoted(name: &str) -> String {

@@ -17,6 +17,7 @@ mod record;
 pub use load::{
     ApplyError, Cut, LoadError, LoadEvent, LoadOptions, LoadReport, LoadSink, load, load_dump,
 };
+pub(crate) use manifest::take_over;
 pub use manifest::{AofFile, AofLayout, Manifest, ManifestError, open_manifest};
 pub use record::{Group, encode_command};
 

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::output::Output;
 use super::{Health, Journal, Mark, RewriteError, Seq};
-use crate::aof::{AofFile, AofLayout, Manifest};
+use crate::aof::{AofFile, AofLayout, Manifest, take_over};
 use crate::snapshot::SnapshotFile;
 use crate::storage::{FileHandle, OpenMode, Storage};
 
@@ -84,6 +84,7 @@ pub(super) fn resume(
     layout: &AofLayout,
     mut manifest: Manifest,
 ) -> io::Result<Resumed> {
+    take_over(storage, layout, &manifest)?;
     let names = storage.list(&layout.dir)?;
     // What was read may not be durable yet, and something else may be: before anything is removed
     // or acknowledged, make it so.
@@ -105,6 +106,12 @@ pub(super) fn resume(
             base_size = size;
         }
     }
+    // Before a manifest is written, which takes the name of its leftover away.
+    for temp in [layout.temp_base(), layout.temp_manifest()] {
+        if names.contains(&temp) {
+            storage.remove(&layout.path(&temp))?;
+        }
+    }
     if manifest.incrs.is_empty() {
         next_seq += 1;
         let incr = AofFile { name: layout.incr(next_seq), seq: next_seq };
@@ -116,11 +123,6 @@ pub(super) fn resume(
     let file = storage.open(&layout.path(&last.name), OpenMode::Append)?;
     let len = file.len()?;
     let mut books = Books { manifest: Some(manifest), next_seq, ..Books::default() };
-    for temp in [layout.temp_base(), layout.temp_manifest()] {
-        if names.contains(&temp) {
-            storage.remove(&layout.path(&temp))?;
-        }
-    }
     drop_history(storage, layout, &mut books);
     let doubtful = names.contains(&layout.doubt());
     Ok(Resumed { books, output: Output::new(file, len), base_size, size, doubtful })

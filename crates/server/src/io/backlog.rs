@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// How long a client may leave its replies unread without taking a single byte. Its connection
 /// holds up to [`OUTPUT_PAUSE`](super::connection::OUTPUT_PAUSE) bytes of memory meanwhile.
-pub(crate) const STALL_MAX: Duration = Duration::from_secs(60);
+pub(crate) const STALL_MAX: Duration = Duration::from_mins(1);
 
 /// How often backlogs are looked at without any event.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);

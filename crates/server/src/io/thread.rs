@@ -63,7 +63,7 @@ pub(crate) struct IoThread {
     patience: Duration,
     parked: Parked,
     /// Clients that have gone while a script held shards of keys they had watched.
-    gone: Vec<Box<Client>>,
+    gone: Vec<Client>,
     backlogs: Backlogs,
     waits: Waits,
     /// When to accept without being told that somebody waits. Readiness is edge-triggered: those
@@ -250,7 +250,7 @@ impl IoThread {
         self.mailbox.note_ended();
         self.backlogs.clear(slot);
         if let Some(client) = connection.client.take() {
-            self.bid_farewell(client);
+            self.bid_farewell(*client);
         }
     }
 

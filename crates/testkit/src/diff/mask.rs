@@ -6,8 +6,10 @@
 //! unordered            elements of the outermost array, set or map in any order
 //! unordered-pairs      the same for RESP2's flat array of names and values
 //! unordered-deep       in any order at every depth
+//! unordered-deep without a   the same, leaving out names `a` with their values wherever they are
 //! within 2             integers that differ by at most 2 (negative ones must be equal)
 //! shape                same type and length
+//! either a b           texts that are equal, or both among these
 //! any                  any reply at all
 //! code                 errors with the same first word
 //! except a b           maps (or flat arrays of pairs) that agree but for these names
@@ -34,12 +36,14 @@ pub enum Mask {
     Unordered(String),
     /// The order of the pairs in the outermost array.
     UnorderedPairs(String),
-    /// The order at every depth.
-    UnorderedDeep(String),
+    /// The order at every depth, and these names with their values.
+    UnorderedDeep(Vec<String>, String),
     /// An integer's distance.
     Within(u64, String),
     /// Everything but type and length.
     Shape(String),
+    /// Which of these texts it is.
+    Either(Vec<String>, String),
     /// Everything.
     Any(String),
     /// The text of an error after its first word.
@@ -123,16 +127,24 @@ impl Mask {
         }
         let words = split(what)?;
         let (kind, rest) = words.split_first().ok_or("a mask needs a kind")?;
-        let names = || rest.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+        let names = || -> Vec<String> {
+            rest.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+        };
         Ok(match (kind.as_slice(), rest) {
             (b"unordered", []) => Self::Unordered(reason),
             (b"unordered-pairs", []) => Self::UnorderedPairs(reason),
-            (b"unordered-deep", []) => Self::UnorderedDeep(reason),
+            (b"unordered-deep", []) => Self::UnorderedDeep(Vec::new(), reason),
+            (b"unordered-deep", [without, left_out @ ..])
+                if without == b"without" && !left_out.is_empty() =>
+            {
+                Self::UnorderedDeep(names().split_off(1), reason)
+            }
             (b"within", [distance]) => {
                 let distance = String::from_utf8_lossy(distance);
                 Self::Within(distance.parse().map_err(|_| "`within` takes a number")?, reason)
             }
             (b"shape", []) => Self::Shape(reason),
+            (b"either", [_, _, ..]) => Self::Either(names(), reason),
             (b"any", []) => Self::Any(reason),
             (b"code", []) => Self::Code(reason),
             (b"keys", []) => Self::Keys(reason),
@@ -193,7 +205,10 @@ impl Mask {
             // What is said of 7.2 says nothing about two older servers.
             Self::Any(_) | Self::Since72Has(..) => true,
             Self::Unordered(_) => sorted(left, 1) == sorted(right, 1),
-            Self::UnorderedDeep(_) => sorted(left, usize::MAX) == sorted(right, usize::MAX),
+            Self::UnorderedDeep(left_out, _) => {
+                let form = |frame| sorted(&stripped(frame, left_out), usize::MAX);
+                form(left) == form(right)
+            }
             Self::UnorderedPairs(_) => match (left.pairs(), right.pairs()) {
                 (Some(mut left_pairs), Some(mut right_pairs)) => {
                     left_pairs.sort();
@@ -209,6 +224,12 @@ impl Mask {
                 _ => false,
             },
             Self::Shape(_) => same_shape(left, right),
+            Self::Either(texts, _) => {
+                let is_one = |frame: &Frame| {
+                    frame.text().is_some_and(|text| texts.iter().any(|t| t.as_bytes() == text))
+                };
+                same_kind(left, right) && is_one(left) && is_one(right)
+            }
             Self::Code(_) => {
                 left.is_error() && right.is_error() && first_word(left) == first_word(right)
             }
@@ -291,6 +312,37 @@ fn sorted(frame: &Frame, depth: usize) -> Frame {
     }
 }
 
+/// The frame without these names and their values, in maps and in flat arrays of pairs.
+fn stripped(frame: &Frame, names: &[String]) -> Frame {
+    let is_left_out = |frame: &Frame| {
+        frame.text().is_some_and(|text| names.iter().any(|name| name.as_bytes() == text))
+    };
+    let list = |elements: &[Frame]| {
+        let mut kept = Vec::new();
+        let mut rest = elements.iter();
+        while let Some(element) = rest.next() {
+            if is_left_out(element) {
+                rest.next();
+            } else {
+                kept.push(stripped(element, names));
+            }
+        }
+        kept
+    };
+    match frame {
+        Frame::Array(elements) => Frame::Array(list(elements)),
+        Frame::Set(elements) => Frame::Set(list(elements)),
+        Frame::Map(pairs) => Frame::Map(
+            pairs
+                .iter()
+                .filter(|(name, _)| !is_left_out(name))
+                .map(|(name, value)| (name.clone(), stripped(value, names)))
+                .collect(),
+        ),
+        other => other.clone(),
+    }
+}
+
 fn first_word(frame: &Frame) -> &[u8] {
     frame.text().unwrap_or_default().split(|&byte| byte == b' ').next().unwrap_or_default()
 }
@@ -343,9 +395,13 @@ mod tests {
             ("unordered", "~2 :1 :2 ", "~2 :2 :1 ", "*2 :2 :1 "),
             ("unordered-pairs", "*4 +a :1 +b :2 ", "*4 +b :2 +a :1 ", "*4 +b :1 +a :2 "),
             ("unordered-deep", "*1 *2 :1 :2 ", "*1 *2 :2 :1 ", "*1 *2 :1 :1 "),
+            ("unordered-deep without x", "*1 *2 :1 :2 ", "*1 *4 :2 +x :9 :1 ", "*1 *2 :1 :1 "),
+            ("unordered-deep without x", "*1 %1 +a :2 ", "*1 %2 +x :9 +a :2 ", "*1 %1 +x :2 "),
             ("within 2", ":10 ", ":12 ", ":13 "),
             ("within 2", ":0 ", ":2 ", ":-1 "),
             ("shape", "*1 :1 ", "*1 :2 ", "*2 :1 :1 "),
+            ("either a b", "+a ", "+b ", "+c "),
+            ("either a b", "$1 a ", "$1 b ", "+b "),
             ("any", ":1 ", "+x ", "-ERR "),
             ("keys", "*4 +a :1 +b :2 ", "*4 +b :9 +a :8 ", "*4 +a :1 +c :2 "),
             ("except b", "*4 +a :1 +b :2 ", "*4 +a :1 +b :3 ", "*4 +a :2 +b :2 "),

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, encode};
 use crate::diff::Protocol;
 use crate::diff::mask::{Mask, Outcome, Versions};
 use crate::dump::{Dump, DumpOptions};
@@ -29,6 +29,8 @@ pub const OPS_DEFAULT: usize = 20_000;
 const LANES: usize = 2;
 /// Commands between two comparisons of the data.
 const DATA_INTERVAL: usize = 1_000;
+/// Most commands in one write.
+const BATCH_MAX: usize = 32;
 /// Commands shown before the one that differed.
 const HISTORY_MAX: usize = 25;
 /// Calls of one SCAN; more means that the cursor runs in a circle.
@@ -136,7 +138,9 @@ pub fn run(
 
 fn line(op: &Op) -> String {
     let words: Vec<String> = op.args.iter().map(|arg| format!("\"{}\"", escape(arg))).collect();
-    format!("{}> {}", op.lane + 1, words.join(" "))
+    // `+` marks what was sent along with the command before.
+    let mark = if op.joined { '+' } else { '>' };
+    format!("{}{mark} {}", op.lane + 1, words.join(" "))
 }
 
 /// A difference found while playing a sequence.
@@ -154,33 +158,55 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// Empties both servers and sends them `ops`, in lock step.
+    /// Empties both servers and sends them `ops`, in lock step from batch to batch.
     pub(crate) fn play(&self, ops: &[Op]) -> Result<Option<Found>, RandomError> {
         let mut sides = [Side::open(&self.reference)?, Side::open(&self.subject)?];
         let mut queued: [VecDeque<Mask>; LANES] = Default::default();
-        for (index, op) in ops.iter().enumerate() {
-            let found = |why: String, outcomes: &[Outcome; 2]| Found {
-                index,
-                why,
-                reference: outcomes[0].describe(),
-                subject: outcomes[1].describe(),
-            };
+        let mut start = 0;
+        while start < ops.len() {
+            let end = start + batch_len(&ops[start..]);
+            let batch = &ops[start..end];
+            let mut bytes = Vec::new();
+            batch.iter().for_each(|op| encode(&mut bytes, &op.args));
             // Both are asked before either is waited for.
-            let sent = sides.each_mut().map(|side| side.lanes[op.lane].send(&op.args).is_ok());
-            let [left, right] = &mut sides;
-            let outcomes = [left.outcome(op, sent[0]), right.outcome(op, sent[1])];
-            if let Err(why) = check(op, &mut queued[op.lane], &outcomes) {
-                return Ok(Some(found(why, &outcomes)));
+            let sent =
+                sides.each_mut().map(|side| side.lanes[batch[0].lane].send_raw(&bytes).is_ok());
+            for (op, index) in batch.iter().zip(start..) {
+                let [left, right] = &mut sides;
+                let outcomes = [left.outcome(op, sent[0]), right.outcome(op, sent[1])];
+                if let Err(why) = check(op, &mut queued[op.lane], &outcomes) {
+                    let [reference, subject] = outcomes.map(|outcome| outcome.describe());
+                    return Ok(Some(Found { index, why, reference, subject }));
+                }
             }
-            if (index + 1) % DATA_INTERVAL == 0 || index + 1 == ops.len() {
+            if start / DATA_INTERVAL != end / DATA_INTERVAL || end == ops.len() {
                 let differences = compare_data(&mut sides);
                 if !differences.is_empty() {
                     let why = format!("the data differs:\n{}", differences.join("\n"));
-                    return Ok(Some(found(why, &outcomes)));
+                    let (reference, subject) = (String::new(), String::new());
+                    return Ok(Some(Found { index: end - 1, why, reference, subject }));
                 }
             }
+            start = end;
         }
         Ok(None)
+    }
+}
+
+/// How many of the commands go out in one write. A scan ends it: its cursor is followed at once.
+fn batch_len(ops: &[Op]) -> usize {
+    let follows = |pair: &[Op]| {
+        pair[1].joined && pair[1].lane == pair[0].lane && scan_layout(&pair[0].args).is_none()
+    };
+    1 + ops.windows(2).take(BATCH_MAX - 1).take_while(|pair| follows(pair)).count()
+}
+
+/// For SCAN and its kin, where the cursor stands and how many elements belong together.
+fn scan_layout(args: &[Vec<u8>]) -> Option<(usize, usize)> {
+    match args[0].to_ascii_uppercase().as_slice() {
+        b"SCAN" => Some((1, 1)),
+        b"HSCAN" => Some((2, 2)),
+        _ => None,
     }
 }
 
@@ -225,11 +251,7 @@ impl Side {
 
     /// Follows the cursor of a SCAN that was not queued, and returns all that it found, sorted.
     fn rest_of_scan(&mut self, op: &Op, first: &[u8]) -> Result<Option<Frame>, String> {
-        let (cursor_at, width) = match op.args[0].to_ascii_uppercase().as_slice() {
-            b"SCAN" => (1, 1),
-            b"HSCAN" => (2, 2),
-            _ => return Ok(None),
-        };
+        let Some((cursor_at, width)) = scan_layout(&op.args) else { return Ok(None) };
         let mut reply = Frame::decode(first).map_err(|fault| fault.to_string())?.0;
         let mut args = op.args.clone();
         let mut found: Vec<Vec<Frame>> = Vec::new();
@@ -266,7 +288,8 @@ fn check(op: &Op, queued: &mut VecDeque<Mask>, outcomes: &[Outcome; 2]) -> Resul
     }
     // A refused EXEC (with a word too many, say) ends the transaction as well.
     let refused = matches!(reference, Outcome::Reply(reply) if reply.starts_with(b"-EXECABORT"));
-    if refused || (name == b"DISCARD" && op.args.len() == 1) {
+    let ends = matches!(name.as_slice(), b"DISCARD" | b"RESET") && op.args.len() == 1;
+    if refused || ends {
         queued.clear();
     }
     mask_for(&op.args, false).check(Protocol::Resp2, SAME, reference, subject)
@@ -313,7 +336,19 @@ fn mask_for(args: &[Vec<u8>], queued: bool) -> Mask {
         b"KEYS" | b"HKEYS" | b"HVALS" => Mask::Unordered(order()),
         b"HGETALL" => Mask::UnorderedPairs(order()),
         b"RANDOMKEY" | b"HRANDFIELD" => Mask::Shape(chance()),
-        b"OBJECT" => Mask::Any("reference counts are the server's own".to_owned()),
+        b"OBJECT" => match args.get(1).map(|word| word.to_ascii_uppercase()).as_deref() {
+            Some(b"ENCODING") => {
+                let made = "how the string was made is not kept".to_owned();
+                Mask::Either(vec!["int".to_owned(), "embstr".to_owned()], made)
+            }
+            // Redis's small integers are shared objects: their counts and times are everybody's.
+            _ => Mask::Any("counts and times of shared objects are the server's own".to_owned()),
+        },
+        b"HELLO" => Mask::Except(
+            vec!["version".to_owned(), "id".to_owned()],
+            "versions and connections are counted apart".to_owned(),
+        ),
+        b"TIME" => Mask::Shape(time()),
         // Keys that were set with a time in the past count until somebody looks at them.
         b"DBSIZE" => Mask::Within(12, "expired keys count until they are looked at".to_owned()),
         b"SCAN" | b"HSCAN" if queued => Mask::Any("one step of a scan finds any part".to_owned()),
@@ -368,6 +403,7 @@ mod tests {
         let script = "if redis.call('OBJECT', 'ENCODING', 'h') == 'hashtable' then redis.call('SET', 'k', 'x') end";
         let op = |args: &[&str]| Op {
             lane: 0,
+            joined: false,
             args: args.iter().map(|arg| arg.as_bytes().to_vec()).collect(),
         };
         let ops = [op(&["HSET", "h", "a", "1", "b", "2"]), op(&["EVAL", script, "0"])];

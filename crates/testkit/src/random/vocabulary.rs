@@ -11,6 +11,8 @@ use crate::prng::Prng;
 pub struct Op {
     /// Index of the connection.
     pub lane: usize,
+    /// Whether it is sent along with the command before it, if that is the same connection's.
+    pub joined: bool,
     /// The command's words.
     pub args: Vec<Vec<u8>>,
 }
@@ -63,6 +65,8 @@ const TEMPLATES: &[(usize, &str)] = &[
     (4, "RENAMENX {key} {key}"),
     (4, "COPY {key} {key}"),
     (3, "COPY {key} {key} REPLACE"),
+    (2, "COPY {key} {key} DB {database} REPLACE"),
+    (2, "MOVE {key} {database}"),
     (2, "RANDOMKEY"),
     (3, "KEYS {pattern}"),
     (3, "SCAN 0 MATCH {pattern}"),
@@ -71,6 +75,8 @@ const TEMPLATES: &[(usize, &str)] = &[
     (3, "DBSIZE"),
     (1, "OBJECT REFCOUNT {key}"),
     (1, "OBJECT FREQ {key}"),
+    (1, "OBJECT IDLETIME {key}"),
+    (8, "OBJECT ENCODING {key}"),
     // Hashes.
     (20, "HSET {key} {field} {value}"),
     (10, "HSET {key} {field} {value} {field} {value} {field} {value}"),
@@ -102,10 +108,20 @@ const TEMPLATES: &[(usize, &str)] = &[
     (2, "UNWATCH"),
     (6, "SELECT {database}"),
     (1, "FLUSHDB"),
+    (1, "FLUSHALL"),
     // Scripts, as the session handler uses them.
     (3, "EVAL {unlock} 1 {key} {value}"),
     (2, "EVAL {swap} 2 {key} {key} {value}"),
+    // Connections.
+    (2, "HELLO {protocol}"),
+    (1, "RESET"),
+    (1, "CLIENT SETNAME {value}"),
+    (1, "CLIENT GETNAME"),
     // The rest.
+    (1, "TIME"),
+    (1, "COMMAND GETKEYS MSET {key} {value}"),
+    (1, "CONFIG GET maxmemory"),
+    (1, "SCRIPT EXISTS {value}"),
     (2, "PING"),
     (1, "ECHO {value}"),
     (1, "NONSENSE {value}"),
@@ -279,6 +295,8 @@ const SMALL: &[&[u8]] = &[b"0", b"1", b"3", b"100", b"-1", b"-5", b"abc"];
 const PATTERNS: &[&[u8]] =
     &[b"*", b"?", b"h*", b"[a-c]", b"[^a]*", b"*\\*", b"h[12]", b"", b"bin*", b"[", b"*_LOCK"];
 
+const PROTOCOLS: &[&[u8]] = &[b"2", b"3", b"2", b"3", b"4", b"abc"];
+
 const DATABASES: &[&[u8]] = &[b"0", b"0", b"1", b"2", b"15", b"16", b"-1", b"abc"];
 
 /// phpredis's way to release a session lock, and two more commands in one script.
@@ -286,11 +304,15 @@ const UNLOCK: &[u8] = b"if redis.call(\"get\",KEYS[1]) == ARGV[1] then return re
 const SWAP: &[u8] =
     b"local old = redis.call('GET', KEYS[1]) redis.call('SET', KEYS[2], ARGV[1]) return old";
 
+/// How many commands in a hundred come in one write with the one before.
+const JOINED_PERCENT: usize = 40;
+
 /// Makes `count` commands out of `seed`, over `lanes` connections.
 #[must_use]
 pub fn generate(seed: u64, count: usize, lanes: usize) -> Vec<Op> {
     let mut prng = Prng::new(seed);
     let total: usize = TEMPLATES.iter().map(|(weight, _)| weight).sum();
+    let mut lane = 0;
     (0..count)
         .map(|_| {
             let mut left = prng.below(total);
@@ -302,7 +324,11 @@ pub fn generate(seed: u64, count: usize, lanes: usize) -> Vec<Op> {
                 }
                 left -= weight;
             }
-            Op { lane: prng.below(lanes), args: fill(&mut prng, template) }
+            let joined = prng.percent(JOINED_PERCENT);
+            if !joined {
+                lane = prng.below(lanes);
+            }
+            Op { lane, joined, args: fill(&mut prng, template) }
         })
         .collect()
 }
@@ -345,6 +371,7 @@ fn words_of(prng: &mut Prng, kind: &str, args: &mut Vec<Vec<u8>>) {
         "small" => SMALL,
         "pattern" => PATTERNS,
         "database" => DATABASES,
+        "protocol" => PROTOCOLS,
         "unlock" => &[UNLOCK],
         "swap" => &[SWAP],
         "set-options" => {

@@ -45,7 +45,7 @@ impl IoThread {
     }
 
     /// Ends what a client that has gone was watching.
-    pub(super) fn bid_farewell(&mut self, mut client: Box<Client>) {
+    pub(super) fn bid_farewell(&mut self, mut client: Client) {
         let now = self.server.clock.now();
         let (server, worker) = (&*self.server, &mut self.worker);
         let released = release_session_locks(&mut client, server, worker, now, self.patience);
@@ -61,7 +61,7 @@ impl IoThread {
         let ScriptDone { slot, client, reply, outcome, seq, wrote } = done;
         let id = client.card.id;
         let Some(connection) = self.connections.get_mut(slot).filter(|c| c.id == id) else {
-            self.bid_farewell(client);
+            self.bid_farewell(*client);
             return;
         };
         connection.client = Some(client);

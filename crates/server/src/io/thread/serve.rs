@@ -208,7 +208,8 @@ impl IoThread {
             client.reply_mode = ReplyMode::SkipThis;
         }
         let outcome = match admit(args, client, &*self.server) {
-            Admission::Queued => {
+            Admission::Queued(call) => {
+                note_command(client, &call, now);
                 let is_first = client.transaction.as_ref().is_some_and(|t| t.queued.len() == 1);
                 connection.note_queued(args, is_first);
                 connection.out.extend_from_slice(b"+QUEUED\r\n");
@@ -216,8 +217,13 @@ impl IoThread {
             }
             Admission::Refused(error) => {
                 self.worker.effects.counters.error_replies += 1;
-                ReplyWriter::new(&mut connection.out, client.protocol).error(&error.to_string());
+                ReplyWriter::new(&mut connection.out, client.protocol).error_bytes(&error.wire());
                 Outcome::Reply
+            }
+            Admission::Dropped => {
+                tracing::warn!(client = connection.id, "closed: it speaks HTTP");
+                self.close(slot);
+                return Flow::Stop;
             }
             Admission::Run(call) => {
                 note_command(client, &call, now);
