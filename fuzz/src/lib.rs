@@ -33,17 +33,22 @@ pub struct Bench {
 
 impl Default for Bench {
     fn default() -> Self {
+        Self::new(Box::new(NoScripts::default()))
+    }
+}
+
+impl Bench {
+    /// An empty server with this script engine.
+    pub fn new(scripts: Box<dyn Scripting + Send>) -> Self {
         let card = ClientCard::new(1, "127.0.0.1:1".into(), "127.0.0.1:2".into(), 9, START);
         let card = Arc::new(card);
-        let host = FakeHost::default();
+        let host = FakeHost::new(scripts);
         host.settings.proto_max_bulk_len.store(STRING_LEN_MAX, Ordering::Relaxed);
         host.clients.lock().push(Arc::clone(&card));
         let client = Client::new(card, AuthState::Granted);
         Self { host, client, worker: Worker::default(), now: START }
     }
-}
 
-impl Bench {
     /// Lets time pass.
     pub fn advance(&mut self, millis: i64) {
         self.now.0 += millis;
@@ -156,25 +161,23 @@ struct FakeHost {
     keyspace: Keyspace,
     log: Kept,
     settings: Settings,
-    scripts: NoScripts,
+    scripts: Box<dyn Scripting + Send>,
     clients: Mutex<Vec<Arc<ClientCard>>>,
     now: AtomicU64,
 }
 
-impl Default for FakeHost {
-    fn default() -> Self {
+impl FakeHost {
+    fn new(scripts: Box<dyn Scripting + Send>) -> Self {
         Self {
             keyspace: Keyspace::new(4),
             log: Kept::default(),
             settings: Settings::default(),
-            scripts: NoScripts::default(),
+            scripts,
             clients: Mutex::default(),
             now: AtomicU64::new(START.0.cast_unsigned()),
         }
     }
-}
 
-impl FakeHost {
     fn data(&self, now: UnixMillis) -> Data {
         let mut data = Data::new();
         for db in 0..self.keyspace.databases() {
@@ -234,7 +237,7 @@ impl Host for FakeHost {
     }
 
     fn scripting(&self) -> &dyn Scripting {
-        &self.scripts
+        &*self.scripts
     }
 
     fn authenticate(&self, user: &[u8], _: &[u8]) -> bool {

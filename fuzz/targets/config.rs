@@ -1,7 +1,6 @@
 //! redis.conf, the options of the command line, and CONFIG SET.
 //!
-//! The first byte chooses: a file's text, or arguments separated by NULs; and whether to look at every
-//! value of what was accepted, which is slow.
+//! The first byte chooses: a file's text, or arguments separated by NULs.
 
 #![no_main]
 
@@ -25,17 +24,20 @@ fuzz_target!(|input: &[u8]| {
         load(&arguments, std::io::empty())
     };
     match loaded {
-        Ok(loaded) if kind & 2 == 0 => accepted(&loaded.config),
-        Ok(_) => {}
+        Ok(loaded) => accepted(&loaded.config, rest.len()),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 });
 
-/// What was accepted can be read back, and setting each value to itself changes nothing.
-fn accepted(config: &Config) {
-    for (name, value) in config.config_get(["*"]) {
+/// Values looked at in one run: each costs two copies of the configuration.
+const LOOKS: usize = 8;
+
+/// What was accepted can be read back, and setting a value to itself changes nothing.
+fn accepted(config: &Config, from: usize) {
+    let values = config.config_get(["*"]);
+    for (name, value) in values.iter().cycle().skip(from * LOOKS % values.len()).take(LOOKS) {
         let mut copy = config.clone();
-        if let Ok(applied) = copy.config_set(&[(&name, &value)]) {
+        if let Ok(applied) = copy.config_set(&[(name, value)]) {
             assert!(applied.changed.is_empty(), "{name} is not what CONFIG GET says");
         }
     }

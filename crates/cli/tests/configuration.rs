@@ -449,6 +449,50 @@ fn a_log_file_that_was_renamed_is_begun_anew() {
 }
 
 #[test]
+fn a_terminal_that_closes_does_not_end_the_server() {
+    let mut server = start(&[]);
+    let mut client = server.connect().unwrap();
+    let pid = Pid::from_raw(i32::try_from(server.pid().unwrap()).unwrap()).unwrap();
+    for _ in 0..3 {
+        kill_process(pid, Signal::HUP).unwrap();
+        assert_eq!(call(&mut client, "PING"), "PONG");
+    }
+    // SIGTERM comes after SIGHUP was looked at, and still works.
+    assert!(server.terminate().unwrap().unwrap().success());
+}
+
+#[test]
+fn maxclients_is_lowered_to_what_the_descriptors_allow() {
+    let dir = scratch();
+    let (at, port) = (dir.display().to_string(), free_port());
+    let script = format!(
+        "ulimit -n 100 && exec {} serve --port {port} --dir {at} --save ''",
+        env!("CARGO_BIN_EXE_guarda")
+    );
+    let output = fs::File::create(dir.join("output")).unwrap();
+    let child = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .stdin(Stdio::null())
+        .stdout(output)
+        .spawn()
+        .unwrap();
+    let launch = Launch { child, dir };
+    let ready = || launch.output().contains("ready to accept connections");
+    assert!(await_true(SOON, ready), "{}", launch.output());
+    let mut control = open(port);
+    assert_eq!(info(&mut control, "maxclients"), "36");
+    assert_eq!(call(&mut control, "CONFIG GET maxclients"), r#"["maxclients", "36"]"#);
+    assert!(launch.output().contains("ulimit -n"), "{}", launch.output());
+    // Full, it still has what a snapshot needs.
+    let mut clients: Vec<_> = (0..35).map(|_| open(port)).collect();
+    for client in &mut clients {
+        assert_eq!(call(client, "PING"), "PONG");
+    }
+    assert!(call(&mut open(port), "PING").contains("max number of clients"));
+    assert_eq!(call(&mut control, "SAVE"), "OK");
+}
+
+#[test]
 fn systemd_is_told_when_the_server_is_ready() {
     for supervised in ["systemd", "auto"] {
         let dir = scratch();

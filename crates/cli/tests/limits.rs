@@ -321,6 +321,8 @@ fn a_client_that_sends_and_closes_at_once_is_answered_and_forgotten() {
 fn storms_of_connections_leave_nothing_behind() {
     let server = start(&[]);
     let mut control = server.connect().unwrap();
+    // Accepted by now, and the only one: those that awaited the start are gone.
+    await_count(&mut control, "connected_clients", 1);
     let descriptors =
         || std::fs::read_dir(format!("/proc/{}/fd", server.pid().unwrap())).unwrap().count();
     let before = descriptors();

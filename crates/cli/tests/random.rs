@@ -3,7 +3,7 @@
 //!
 //! `GUARDA_SEED` repeats a sequence, `GUARDA_RANDOM_OPS` sets its length.
 
-use guarda_testkit::random::{run, settings};
+use guarda_testkit::random::{run, settings, survive};
 use guarda_testkit::server::{Program, ServerSpec};
 
 /// Found by chance once, kept for ever: sequences that every run repeats.
@@ -13,7 +13,9 @@ const SEED_OPS: usize = 3_000;
 
 fn compare(seed: u64, count: usize) {
     let subject = Program::subject(env!("CARGO_BIN_EXE_guarda"));
-    let specs = [Program::reference(), subject].map(ServerSpec::new);
+    // Small, so that hashes outgrow their first form often.
+    let spec = |program| ServerSpec::new(program).with("hash-max-listpack-entries", "6");
+    let specs = [Program::reference(), subject].map(spec);
     let [reference, subject] = specs;
     match run(seed, count, reference, subject) {
         Ok(None) => {}
@@ -32,5 +34,17 @@ fn a_new_random_sequence_every_run() {
 fn the_same_random_sequences_every_run() {
     for seed in SEEDS {
         compare(*seed, SEED_OPS);
+    }
+}
+
+#[test]
+fn random_data_survives_restarts_and_is_read_by_redis() {
+    let (seed, count) = settings();
+    let subject = ServerSpec::new(Program::subject(env!("CARGO_BIN_EXE_guarda")));
+    let subject = subject.with("appendonly", "yes");
+    match survive(seed, count, subject, &Program::reference()) {
+        Ok(None) => {}
+        Ok(Some(found)) => panic!("{found}"),
+        Err(error) => panic!("seed {seed}: {error}"),
     }
 }

@@ -154,7 +154,6 @@ fn unknown_command(args: &[&[u8]]) -> CommandError {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing::*;
 
     #[test]

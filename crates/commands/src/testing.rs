@@ -84,7 +84,7 @@ impl Bench {
             }
             Admission::Dropped => {}
             Admission::Queued(_) => {
-                ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED")
+                ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED");
             }
             Admission::Refused(error) => {
                 ReplyWriter::new(&mut out, self.client.protocol).error_bytes(&error.wire());

@@ -97,10 +97,12 @@ impl<'a> ReplyWriter<'a> {
         self.error_bytes(text.as_bytes());
     }
 
-    /// As [`error`](Self::error), for text that quotes bytes of the client or of a script.
+    /// As [`error`](Self::error), for text that quotes bytes of the client or of a script. Line
+    /// ends at its end are left out, as Redis does.
     #[inline]
     pub fn error_bytes(&mut self, text: &[u8]) {
-        self.sanitised_line(b'-', text);
+        let ends = text.iter().rev().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        self.sanitised_line(b'-', &text[..text.len() - ends]);
     }
 
     /// The answer to a request that could not be parsed, byte for byte as Redis sends it.

@@ -28,7 +28,7 @@ fn scalars_are_written() {
     check_both(|r| r.ok(), "+OK\r\n");
     check_both(|r| r.simple("PONG"), "+PONG\r\n");
     check_both(|r| r.simple("a\r\nb"), "+a  b\r\n");
-    check_both(|r| r.error("ERR a\r\nb\n"), "-ERR a  b \r\n");
+    check_both(|r| r.error("ERR a\r\nb\n"), "-ERR a  b\r\n");
     for (value, bytes) in [
         (0, ":0\r\n"),
         (9, ":9\r\n"),

@@ -7,7 +7,7 @@ use guarda_resp::Protocol;
 use mlua::{Lua, MultiValue, Table, Value};
 
 use crate::control::Control;
-use crate::failure::Raised;
+use crate::failure::{Raised, until_nul};
 
 /// Levels of `redis.log`, in rising order of weight.
 const LOG_LEVELS: [&str; 4] = ["LOG_DEBUG", "LOG_VERBOSE", "LOG_NOTICE", "LOG_WARNING"];
@@ -69,7 +69,8 @@ fn wrong_argument(lua: &Lua) -> mlua::Result<Table> {
 
 fn error_reply(lua: &Lua, args: MultiValue) -> mlua::Result<Table> {
     let Some(text) = only_string(args) else { return wrong_argument(lua) };
-    let text = text.strip_prefix(b"-").unwrap_or(&text);
+    let text = until_nul(&text);
+    let text = text.strip_prefix(b"-").unwrap_or(text);
     let text = if text.contains(&b' ') { text.to_vec() } else { [b"ERR ", text].concat() };
     Raised::new(text).to_table(lua)
 }

@@ -88,7 +88,7 @@ impl Failure {
 
     /// The reply: what failed, in which script, where.
     pub(crate) fn wire_text(&self, sha1: &str) -> Vec<u8> {
-        let mut text = self.text.clone();
+        let mut text = until_nul(&self.text).to_vec();
         text.extend_from_slice(b" script: ");
         text.extend_from_slice(sha1.as_bytes());
         if let Some(location) = &self.location {
@@ -98,6 +98,11 @@ impl Failure {
         }
         text
     }
+}
+
+/// The bytes before the first NUL: Redis keeps the texts of errors and statuses as C strings.
+pub(crate) fn until_nul(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 /// The text of an error value and whether it was counted.

@@ -3,7 +3,7 @@
 use guarda_resp::{Protocol, ReplyWriter};
 use mlua::{Lua, LuaString, Table, Value};
 
-use crate::failure::Raised;
+use crate::failure::{Raised, until_nul};
 use crate::{REPLY_DEPTH_MAX, REPLY_LEN_MAX};
 
 /// Names of the fields by which tables stand for other replies than arrays.
@@ -89,9 +89,9 @@ impl ValueWriter<'_, '_> {
     fn table(&mut self, table: &Table, depth: usize) -> mlua::Result<()> {
         let fields = self.fields;
         if let Value::String(text) = table.raw_get(&fields.err)? {
-            self.reply.error_bytes(&text.as_bytes());
+            self.reply.error_bytes(until_nul(&text.as_bytes()));
         } else if let Value::String(text) = table.raw_get(&fields.ok)? {
-            self.reply.simple_bytes(&text.as_bytes());
+            self.reply.simple_bytes(until_nul(&text.as_bytes()));
         } else if let Some(number) = number(&table.raw_get(&fields.double)?) {
             self.reply.double(number);
         } else if let Value::Table(map) = table.raw_get(&fields.map)? {

@@ -16,7 +16,7 @@ use guarda_journal::aof::{AofLayout, LoadError, LoadOptions, load, load_dump, op
 use guarda_journal::log::Journal;
 use guarda_journal::snapshot::remove_stale_dumps;
 use guarda_journal::storage::{DiskStorage, Storage};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::clock::Clock;
@@ -150,7 +150,7 @@ pub fn run(program: Program) -> Result<(), StartError> {
     supervision::end_on_panic();
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     configure::warn_exposed(&exposed);
-    raise_descriptor_limit(&config);
+    config = fit_descriptors(config);
     let storage = open_directory(&config)?;
     // Listen before loading, so that a taken port is known at once.
     let listeners = listen(&config)?;
@@ -169,21 +169,33 @@ fn read_stdin() -> io::Result<Vec<u8>> {
 /// Descriptors beyond the clients' own: files, listeners, events.
 const DESCRIPTORS_SPARE: u64 = 64;
 
-/// Raises the limit of open descriptors to what `maxclients` needs, as far as it may be.
-fn raise_descriptor_limit(config: &Config) {
+/// Raises the limit of open descriptors to what `maxclients` needs. Where it may not be raised so
+/// far, `maxclients` is lowered, as Redis does: a client too many is told so, while a server without
+/// descriptors could not even write its snapshot.
+fn fit_descriptors(config: Config) -> Config {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let wanted = u64::from(config.maxclients) + DESCRIPTORS_SPARE;
     let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_some_and(|current| current < wanted) {
-        let current = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
-        let raised = Rlimit { current: Some(current), maximum: limit.maximum };
-        if setrlimit(Resource::Nofile, raised).is_err() || current < wanted {
-            tracing::warn!(
-                "only {current} descriptors may be open: fewer than `maxclients` {} needs; raise \
-                 `ulimit -n`",
-                config.maxclients
-            );
-        }
+    let Some(mut current) = limit.current.filter(|current| *current < wanted) else {
+        return config;
+    };
+    let possible = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    if setrlimit(Resource::Nofile, Rlimit { current: Some(possible), ..limit }).is_ok() {
+        current = possible;
+    }
+    if current >= wanted {
+        return config;
+    }
+    let fitting = current.saturating_sub(DESCRIPTORS_SPARE).max(1);
+    tracing::warn!(
+        "`maxclients` is {fitting} instead of {}: only {current} descriptors may be open; raise \
+         `ulimit -n`",
+        config.maxclients
+    );
+    let value = fitting.to_string();
+    match config.propose(&[(b"maxclients", value.as_bytes())]) {
+        Ok(proposal) => proposal.config,
+        Err(_) => config,
     }
 }
 
@@ -212,9 +224,6 @@ fn build(
     let policy = configure::sync_policy(&config);
     let layout =
         AofLayout { dir: config.appenddirname.clone(), name: config.appendfilename.clone() };
-    if let Ok(n @ 1..) = remove_stale_dumps(&*storage) {
-        tracing::info!("{n} unfinished snapshots of earlier runs were removed");
-    }
     let manifest = if config.appendonly { open_manifest(&storage, &layout)? } else { None };
     let wants_log = config.appendonly;
     let options = LoadOptions {
@@ -243,6 +252,10 @@ fn build(
         load_dump(&*storage, &dump_name, options, &mut loader)?
     };
     server.persistence.set_loading(false);
+    // Only now: a start that is refused leaves everything as it was.
+    if let Ok(n @ 1..) = remove_stale_dumps(&*storage) {
+        tracing::info!("{n} unfinished snapshots of earlier runs were removed");
+    }
     if let Some(report) = &report {
         if let Some(cut) = &report.cut {
             tracing::warn!(
@@ -361,7 +374,7 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
         (thread_count(&config), systemd, config.pidfile.clone(), config.unixsocket.clone())
     };
     // All before the first client, which may end the server at once.
-    let signals = Signals::new([SIGTERM, SIGINT]).map_err(system("signals"))?;
+    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(system("signals"))?;
     server.files_to_remove.lock().extend(unixsocket);
     if let Some(path) = pidfile {
         match supervision::write_pid(&path) {
@@ -412,8 +425,9 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
 }
 
 /// SIGTERM and SIGINT end the server in good order; a second one while that fails is tried again.
+/// SIGHUP is ignored, as Redis does: a terminal that closes does not end the server.
 fn wait_for_signals(server: &Server, mut signals: Signals) {
-    for signal in signals.forever() {
+    for signal in signals.forever().filter(|signal| *signal != SIGHUP) {
         tracing::info!(signal, "told to end");
         // An error was logged; the server goes on serving, as Redis does.
         let _ = shutdown::shutdown(server, ShutdownMode::default());

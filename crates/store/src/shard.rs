@@ -585,7 +585,7 @@ mod tests {
             .table
             .get_mut(HashedKey::new(b"refreshed").hash, |r| r.key() == b"refreshed")
         {
-            r.set_expiry(Some(UnixMillis(NOW.0 + 9_000)))
+            r.set_expiry(Some(UnixMillis(NOW.0 + 9_000)));
         }
         let mut sweeps = 0;
         loop {

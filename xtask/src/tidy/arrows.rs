@@ -33,7 +33,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("guarda-bench", &[]),
     (
         "guarda-fuzz",
-        &["guarda-commands", "guarda-journal", "guarda-config", "guarda-store", "guarda-resp"],
+        &[
+            "guarda-script",
+            "guarda-commands",
+            "guarda-journal",
+            "guarda-config",
+            "guarda-store",
+            "guarda-resp",
+        ],
     ),
     (
         "xtask",

@@ -178,6 +178,10 @@ impl Scene {
                 self.forget_all();
             }
         } else {
+            // An end in good order, in the middle of the load, must lose nothing either.
+            if prng.percent(20) {
+                server.terminate().unwrap();
+            }
             self.kill(server);
             self.join(writers, helpers);
         }

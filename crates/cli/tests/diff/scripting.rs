@@ -57,6 +57,14 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL "return redis.error_reply('bad')" 0
         EVAL "return redis.error_reply('-BAD thing')" 0
         EVAL "return redis.error_reply('')" 0
+        EVAL "return redis.error_reply(ARGV[1])" 0 "a\x00 b"
+        EVAL "return redis.error_reply(ARGV[1])" 0 "\r\n\r a\r\nb\n\r\n"
+        EVAL "return redis.status_reply(ARGV[1])" 0 "\r\n\r a\r\nb\n\r\n"
+        EVAL "error(ARGV[1])" 0 "a\r\nb\r\n"
+        EVAL "return #redis.error_reply(ARGV[1]).err" 0 "a\x00 b"
+        EVAL "return #redis.status_reply(ARGV[1]).ok" 0 "a\x00 b"
+        EVAL "return redis.status_reply(ARGV[1])" 0 "a\x00 b"
+        EVAL "return {{err = ARGV[1]}, {ok = ARGV[1]}}" 0 "My a\x00 b"
         EVAL "return redis.status_reply('')" 0
         EVAL "return {ok='a\\r\\nb'}" 0
         EVAL "return {err='a\\r\\nb'}" 0

@@ -125,6 +125,24 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ",
     ),
     Case::new(
+        "watches_outlive_commands_that_fail",
+        r"
+        SET k v
+        WATCH k
+        DISCARD
+        EXEC
+        DISCARD x
+        UNWATCH x
+        WATCH
+        RESET x
+        2> SET k w
+        MULTI
+        GET k
+        EXEC
+        GET k
+        ",
+    ),
+    Case::new(
         "watch_counts_every_kind_of_change",
         r"
         SET k 1

@@ -15,6 +15,8 @@ use crate::common::{
 fn assert_refused(mut server: Server, expected: &[&str]) {
     let data = dump(&server);
     server.terminate().unwrap();
+    // Not even what a killed Redis left behind is tidied up.
+    fs::write(server.dir().join("temp-1.rdb"), "unfinished").unwrap();
     let before = data_files(server.dir());
     server.replace_program(guarda());
     let said = refused(&mut server);

@@ -6,8 +6,8 @@ use crate::input::{Input, InputError};
 
 /// The most arguments that a logged command may have.
 const ARGS_MAX: u64 = 1024 * 1024;
-/// The longest argument: Redis's own limit.
-const ARG_LEN_MAX: u64 = 512 * 1024 * 1024;
+/// The longest argument: beyond whatever `proto-max-bulk-len` let in. Memory is taken as bytes arrive.
+const ARG_LEN_MAX: u64 = 1 << 40;
 /// The longest line: `*<count>`, `$<length>` or an annotation.
 const LINE_LEN_MAX: usize = 1024;
 
@@ -226,7 +226,7 @@ mod tests {
             b"*99999999999999999999999\r\n",
             b"*1\n$1\r\nx\r\n",
             b"*1\r\n$-1\r\n",
-            b"*1\r\n$536870913\r\n",
+            b"*1\r\n$1099511627777\r\n",
             b"*1\r\n$1\r\nxyz",
             b"*1\r\n*1\r\n",
             b"SET a b\r\n",
@@ -235,6 +235,13 @@ mod tests {
             let fault = read_record(&mut Input::new(bytes)).err();
             assert!(matches!(fault, Some(RecordFault::Damaged(_))), "{bytes:?}: {fault:?}");
         }
+    }
+
+    #[test]
+    fn what_a_raised_limit_let_in_is_read() {
+        // One byte beyond 512 MiB, the default of `proto-max-bulk-len`; only its beginning is here.
+        let fault = read_record(&mut Input::new(&b"*1\r\n$536870913\r\nxyz"[..])).err();
+        assert!(matches!(fault, Some(RecordFault::Torn)), "{fault:?}");
     }
 
     #[test]

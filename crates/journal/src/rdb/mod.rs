@@ -23,8 +23,9 @@ use crate::input::InputError;
 pub const VERSION_WRITTEN: u32 = 10;
 /// The newest version that is read (Redis 7.2).
 pub const VERSION_READ_MAX: u32 = 11;
-/// The longest string, key or packed value that is read unless told otherwise: Redis's own limit.
-pub const STRING_LEN_MAX: u64 = 512 * 1024 * 1024;
+/// The longest string, key or packed value that is read unless told otherwise: beyond whatever
+/// `proto-max-bulk-len` let in. Memory is taken as bytes arrive.
+pub const STRING_LEN_MAX: u64 = 1 << 40;
 
 /// Opcodes between the entries.
 mod opcode {

@@ -72,10 +72,13 @@ impl Bench {
                 execute(&call, &mut self.client, host, &mut self.worker, NOW, patience, &mut out)
                     .expect("nobody holds a lock for so long");
             }
-            Admission::Queued => ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED"),
+            Admission::Queued(_) => {
+                ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED");
+            }
             Admission::Refused(error) => {
                 ReplyWriter::new(&mut out, self.client.protocol).error(&error.to_string());
             }
+            Admission::Dropped => {}
         }
         out
     }

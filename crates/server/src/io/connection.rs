@@ -13,9 +13,6 @@ pub(crate) const OUTPUT_PAUSE: usize = 32 << 20;
 /// Bytes a connection keeps of an emptied buffer; larger ones are given back.
 const BUFFER_KEEP_MAX: usize = 16 << 10;
 
-/// Most bytes read at once behind a long argument.
-const READ_DIRECT_MAX: usize = 1 << 20;
-
 /// Memory that a queued command takes beside its arguments' bytes, at least.
 const QUEUED_CALL_LEN: usize = 64;
 /// Memory that each argument of a queued command takes beside its bytes, at least.
@@ -125,44 +122,30 @@ impl Connection {
 
     /// Reads once; returns how much came, `None` when the socket is drained.
     ///
-    /// It is in `scratch` if nothing was pending, else behind `pending`. Only when an argument longer
-    /// than `scratch` is on its way (`want`, beyond what is pending) is it read straight to its
-    /// place: a connection that is owed little more than a header must not hold a large buffer.
-    pub(crate) fn read(&mut self, scratch: &mut [u8], want: usize) -> io::Result<Option<usize>> {
-        let at = self.pending.len();
-        let direct = at > 0 && want > scratch.len();
-        let room = if direct {
-            self.pending.resize(at + want.min(READ_DIRECT_MAX), 0);
-            &mut self.pending[at..]
-        } else {
-            &mut *scratch
-        };
-        let asked = room.len();
+    /// It is in `scratch` if nothing was pending, else behind `pending`, whose size so follows what
+    /// has come and never what a header announces. Reading a long argument straight to its place was
+    /// tried: clearing that place for each short read costs more than this copy.
+    pub(crate) fn read(&mut self, scratch: &mut [u8]) -> io::Result<Option<usize>> {
         let result = loop {
-            match self.stream.read(room) {
+            match self.stream.read(scratch) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other,
             }
         };
-        let got = match &result {
-            Ok(n) => *n,
-            Err(_) => 0,
-        };
-        if direct {
-            self.pending.truncate(at + got);
-        } else if at > 0 {
-            self.pending.extend_from_slice(&scratch[..got]);
-        }
         match result {
             Ok(0) => {
                 self.read_closed = true;
                 self.readable = false;
                 Ok(None)
             }
-            // A short read of a stream means that it is drained: what comes later is a new edge.
-            // Not so once the peer has hung up: that edge has come, and the end is still to be read.
             Ok(n) => {
-                self.readable = n == asked || self.hung_up;
+                if !self.pending.is_empty() {
+                    self.pending.extend_from_slice(&scratch[..n]);
+                }
+                // A short read of a stream means that it is drained: what comes later is a new
+                // edge. Not so once the peer has hung up: that edge has come, and the end is still
+                // to be read.
+                self.readable = n == scratch.len() || self.hung_up;
                 Ok(Some(n))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

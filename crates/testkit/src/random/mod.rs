@@ -2,6 +2,7 @@
 //!
 //! The environment variable [`SEED_VARIABLE`] repeats a run, [`OPS_VARIABLE`] sets its length.
 
+mod restart;
 mod shrink;
 pub mod vocabulary;
 
@@ -16,6 +17,7 @@ use crate::dump::{Dump, DumpOptions};
 use crate::reply::{Frame, escape};
 use crate::server::{Server, ServerError, ServerSpec};
 
+pub use restart::survive;
 pub use vocabulary::{Op, generate};
 
 /// Environment variable with the seed to use.
@@ -216,16 +218,25 @@ struct Side {
 }
 
 impl Side {
+    /// Connections to a server that is emptied first.
     fn open(server: &Server) -> Result<Self, RandomError> {
+        let mut side = Self::connect(server)?;
+        let fail = |error: &dyn fmt::Display| {
+            RandomError::Connection(format!("{}: {error}", server.name()))
+        };
+        let reply = side.control.call(&["FLUSHALL"]).map_err(|error| fail(&error))?;
+        if reply.is_error() {
+            return Err(fail(&reply));
+        }
+        Ok(side)
+    }
+
+    fn connect(server: &Server) -> Result<Self, RandomError> {
         let fail = |error: &dyn fmt::Display| {
             RandomError::Connection(format!("{}: {error}", server.name()))
         };
         let connect = || server.connect().map_err(|error| fail(&error));
-        let mut control = connect()?;
-        let reply = control.call(&["FLUSHALL"]).map_err(|error| fail(&error))?;
-        if reply.is_error() {
-            return Err(fail(&reply));
-        }
+        let control = connect()?;
         let mut lanes = [connect()?, connect()?];
         let reply = lanes[1].call(&["HELLO", "3"]).map_err(|error| fail(&error))?;
         if reply.is_error() {

@@ -112,6 +112,12 @@ const TEMPLATES: &[(usize, &str)] = &[
     // Scripts, as the session handler uses them.
     (3, "EVAL {unlock} 1 {key} {value}"),
     (2, "EVAL {swap} 2 {key} {key} {value}"),
+    (10, "EVAL {script} 2 {key} {key} {value} {value}"),
+    (1, "EVAL {script} {small} {key} {value}"),
+    (2, "EVAL_RO {script} 2 {key} {key} {value} {value}"),
+    (1, "EVALSHA {sha} 0 {value}"),
+    (1, "SCRIPT LOAD {script}"),
+    (1, "SCRIPT FLUSH"),
     // Connections.
     (2, "HELLO {protocol}"),
     (1, "RESET"),
@@ -307,6 +313,37 @@ const SWAP: &[u8] =
 /// How many commands in a hundred come in one write with the one before.
 const JOINED_PERCENT: usize = 40;
 
+/// What scripts do beyond that: conversions, errors, libraries, several writes at once.
+const SCRIPTS: &[&[u8]] = &[
+    b"return ARGV[1]",
+    b"return redis.call('GET', KEYS[1])",
+    b"return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])",
+    b"return redis.pcall('INCR', KEYS[1])",
+    b"local r = redis.pcall('NONSENSE', KEYS[1]) return r.err",
+    b"redis.call('SET', KEYS[1], ARGV[1]) redis.call('INCR', KEYS[1]) return 1",
+    b"redis.call('SET', KEYS[1], ARGV[1]) redis.call('EXPIRE', KEYS[1], 5000) return redis.call('GETEX', KEYS[1], 'PERSIST')",
+    b"redis.call('DEL', KEYS[1]) return redis.call('RENAME', KEYS[2], KEYS[1])",
+    b"redis.call('SELECT', 2) return redis.call('SET', KEYS[1], ARGV[1])",
+    b"return {1, 2.9, 'x', {true, false, 'y'}, redis.status_reply('fine')}",
+    b"return redis.error_reply(ARGV[1])",
+    b"return redis.call('GET', KEYS[1], ARGV[1])",
+    b"return redis.pcall('SET', KEYS[1])",
+    b"local r = redis.pcall('HGET', KEYS[1], 'f') return type(r) == 'table' and r.err or r",
+    b"return string.format('%s|%5.2f|%q', ARGV[1], tonumber(ARGV[2]) or 0, ARGV[2])",
+    b"return table.concat({ARGV[1], ARGV[2], 1, 1.5, 1e15, 1e100, -0}, ',')",
+    b"return {1e15, 2^53, -2.5, 2^63, tonumber(ARGV[1])}",
+    b"return {tonumber(ARGV[1]) or 'none', tostring(tonumber(ARGV[2]))}",
+    b"return {string.byte(ARGV[1], 1, 3)}",
+    b"return redis.sha1hex(ARGV[1])",
+    b"redis.setresp(3) return redis.call('HGET', KEYS[1], ARGV[1])",
+    b"local t = {} for i, k in ipairs(KEYS) do t[i] = redis.call('TYPE', k).ok end return t",
+    b"return #redis.call('HGETALL', KEYS[1])",
+    b"if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('COPY', KEYS[1], KEYS[2], 'REPLACE') end return false",
+    b"return redis.call('INCRBYFLOAT', KEYS[1], ARGV[1])",
+];
+/// The SHA-1 of the first of them.
+const SHA: &[u8] = b"098e0f0d1448c0a81dafe820f66d460eb09263da";
+
 /// Makes `count` commands out of `seed`, over `lanes` connections.
 #[must_use]
 pub fn generate(seed: u64, count: usize, lanes: usize) -> Vec<Op> {
@@ -360,8 +397,16 @@ fn words_of(prng: &mut Prng, kind: &str, args: &mut Vec<Vec<u8>>) {
             args.push(value(prng));
             return;
         }
+        "integer" | "float" if prng.percent(30) => {
+            args.push(number(prng, kind == "float"));
+            return;
+        }
         "integer" => INTEGERS,
         "float" => FLOATS,
+        "pattern" if prng.percent(40) => {
+            args.push(pattern(prng));
+            return;
+        }
         "seconds" => SECONDS,
         "millis" => MILLIS,
         "at" => AT,
@@ -374,6 +419,8 @@ fn words_of(prng: &mut Prng, kind: &str, args: &mut Vec<Vec<u8>>) {
         "protocol" => PROTOCOLS,
         "unlock" => &[UNLOCK],
         "swap" => &[SWAP],
+        "script" => SCRIPTS,
+        "sha" => &[SHA],
         "set-options" => {
             options(prng, args, &["NX", "XX", "GET", "KEEPTTL", "EX", "PX", "EXAT", "PXAT", "?"]);
             return;
@@ -426,8 +473,41 @@ fn value(prng: &mut Prng) -> Vec<u8> {
     match prng.below(10) {
         0 => (0..prng.below(30)).map(|_| prng.below(256) as u8).collect(),
         1 => prng.below(1000).to_string().into_bytes(),
+        2 => {
+            let is_float = prng.percent(50);
+            number(prng, is_float)
+        }
         _ => prng.pick(VALUES).to_vec(),
     }
+}
+
+/// A number of up to 20 digits; a float has a fraction and now and then an exponent.
+fn number(prng: &mut Prng, is_float: bool) -> Vec<u8> {
+    let mut text = String::new();
+    if prng.percent(40) {
+        text.push('-');
+    }
+    digits(prng, &mut text, 20);
+    if is_float {
+        text.push('.');
+        digits(prng, &mut text, 20);
+        if prng.percent(20) {
+            text.push_str(if prng.percent(50) { "e-" } else { "e" });
+            digits(prng, &mut text, 2);
+        }
+    }
+    text.into_bytes()
+}
+
+fn digits(prng: &mut Prng, text: &mut String, count_max: usize) {
+    for _ in 0..=prng.below(count_max) {
+        text.push(char::from(b'0' + prng.below(10) as u8));
+    }
+}
+
+/// A glob pattern, well formed or not, over the letters of the keys.
+fn pattern(prng: &mut Prng) -> Vec<u8> {
+    (0..prng.below(8)).map(|_| b"abceh123sLOCK[]^-\\**?"[prng.below(21)]).collect()
 }
 
 fn mixed_case(prng: &mut Prng, word: &[u8]) -> Vec<u8> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use guarda_commands::{Call, Client, CommandError, Flags, Locks, Outcome, release_session_locks};
 use guarda_resp::{ArgVec, Limits, Parsed, ReplyWriter, encode_command};
-use guarda_store::UnixMillis;
+use guarda_store::{HashedKey, UnixMillis};
 
 use super::IoThread;
 use crate::io::connection::Connection;
@@ -27,21 +27,37 @@ impl IoThread {
     /// Whether a command would wait, inside itself, for shards that a script holds: it walks the
     /// keyspace, or it ends watches. Other commands take their shards before they begin.
     pub(super) fn would_wait_for_script(&mut self, slot: usize, call: &Call<'_>) -> bool {
-        let spec = call.spec;
-        if spec.locks != Locks::Walk {
-            return false;
+        let (name, flags) = (call.spec.name, call.spec.flags);
+        if call.names > 1 {
+            // Switching the log on writes all data down, and waits for every shard.
+            let is_config_set = name == "set" && call.args[0].eq_ignore_ascii_case(b"config");
+            return is_config_set && self.server.script_is_running();
         }
-        let walks = spec.flags.contains(Flags::READONLY) || spec.name == "info";
-        if walks {
+        let is_walk = call.spec.locks == Locks::Walk && flags.contains(Flags::READONLY);
+        if is_walk || matches!(name, "info" | "save") {
             return self.server.script_is_running();
         }
         let patience = self.patience;
         let Some(client) = self.connections[slot].client.as_deref_mut() else { return false };
-        if client.watched.is_empty() || !matches!(spec.name, "discard" | "reset" | "unwatch") {
+        if client.watched.is_empty() || !matches!(name, "discard" | "reset" | "unwatch") {
+            return false;
+        }
+        if client.transaction.is_none() && call.spec.name == "discard" {
+            // An error that changes nothing: the watches go on.
             return false;
         }
         // Ended here already, they need no shard later.
         !client.unwatch_within(&self.server.keyspace, patience)
+    }
+
+    /// Whether an EXEC would wait, even to be refused, for shards of the keys that its client watches.
+    pub(super) fn exec_would_wait(&self, slot: usize, args: &[&[u8]]) -> bool {
+        if !args[0].eq_ignore_ascii_case(b"exec") || !self.server.script_is_running() {
+            return false;
+        }
+        let watched = self.connections[slot].client.iter().flat_map(|client| &client.watched);
+        let shards: Vec<usize> = watched.map(|(_, key)| HashedKey::new(key).shard()).collect();
+        self.server.keyspace.lock_many(&shards, self.patience).is_none()
     }
 
     /// Ends what a client that has gone was watching.

@@ -37,14 +37,16 @@ impl IoThread {
     /// Reads and runs what a connection has sent.
     pub(super) fn serve(&mut self, slot: usize, now: UnixMillis) {
         // Commands received earlier come first: those behind a parked one, or behind a backlog.
-        let Some(mut want) = self.run_pending(slot, now) else { return };
+        if self.run_pending(slot, now).is_none() {
+            return;
+        }
         for _ in 0..READS_PER_TURN {
             let Some(connection) = self.connections.get_mut(slot) else { return };
             if !connection.readable || !connection.accepts_commands() {
                 break;
             }
             let was_pending = !connection.pending.is_empty();
-            match connection.read(&mut self.scratch, want) {
+            match connection.read(&mut self.scratch) {
                 Ok(Some(n)) => {
                     self.server.stats.net_input.fetch_add(n as u64, Ordering::Relaxed);
                     let ran = if was_pending {
@@ -52,8 +54,9 @@ impl IoThread {
                     } else {
                         self.run_scratch(slot, n, now)
                     };
-                    let Some(more) = ran else { return };
-                    want = more;
+                    if ran.is_none() {
+                        return;
+                    }
                 }
                 Ok(None) => break,
                 Err(_) => {
@@ -85,12 +88,11 @@ impl IoThread {
         }
     }
 
-    /// Runs the commands in the connection's own buffer; returns how many more bytes the next one is
-    /// known to want, or `None` if the connection is gone.
-    fn run_pending(&mut self, slot: usize, now: UnixMillis) -> Option<usize> {
+    /// Runs the commands in the connection's own buffer; `None` if the connection is gone.
+    fn run_pending(&mut self, slot: usize, now: UnixMillis) -> Option<()> {
         let connection = self.connections.get_mut(slot)?;
         if connection.pending.is_empty() || !connection.accepts_commands() {
-            return Some(0);
+            return Some(());
         }
         let mut pending = std::mem::take(&mut connection.pending);
         let ran = self.run_commands(slot, &mut pending, now);
@@ -99,7 +101,7 @@ impl IoThread {
     }
 
     /// Runs the commands that were read into `scratch`; returns as [`IoThread::run_pending`].
-    fn run_scratch(&mut self, slot: usize, len: usize, now: UnixMillis) -> Option<usize> {
+    fn run_scratch(&mut self, slot: usize, len: usize, now: UnixMillis) -> Option<()> {
         let mut scratch = std::mem::take(&mut self.scratch);
         let ran = self.run_commands(slot, &mut scratch[..len], now);
         if let Some(connection) = self.connections.get_mut(slot) {
@@ -113,7 +115,7 @@ impl IoThread {
     ///
     /// An argument counts as soon as its length is announced: what will not be taken in the end
     /// need not be received first. The queue of an open MULTI counts too.
-    fn after_commands(&mut self, slot: usize, ran: &Ran) -> Option<usize> {
+    fn after_commands(&mut self, slot: usize, ran: &Ran) -> Option<()> {
         let connection = self.connections.get_mut(slot)?;
         let pending = connection.pending.len();
         connection.has_unparsed = ran.stopped && pending > 0;
@@ -124,7 +126,7 @@ impl IoThread {
             }
         }
         if connection.closing {
-            return Some(0);
+            return Some(());
         }
         let held = pending.max(ran.want).saturating_add(connection.queued_len());
         if held > self.server.limits.query_buffer_max.load(Ordering::Relaxed) {
@@ -135,7 +137,7 @@ impl IoThread {
             self.close(slot);
             return None;
         }
-        Some(ran.want.saturating_sub(pending))
+        Some(())
     }
 
     /// Runs whole commands at the head of `input`.
@@ -204,6 +206,12 @@ impl IoThread {
             connection.out = buffer;
         }
         let start = connection.out.len();
+        if !client.watched.is_empty() && self.exec_would_wait(slot, args) {
+            self.park(slot, args);
+            return Flow::Stop;
+        }
+        let connection = &mut self.connections[slot];
+        let Some(client) = connection.client.as_deref_mut() else { return Flow::Stop };
         if client.reply_mode == ReplyMode::SkipNext {
             client.reply_mode = ReplyMode::SkipThis;
         }
