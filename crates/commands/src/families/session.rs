@@ -26,6 +26,8 @@ const WAITERS_MAX: usize = 10_000;
 
 const WAIT_MAX_MS: i64 = 24 * 60 * 60 * 1000;
 const LEASE_DEFAULT_MS: i64 = 60_000;
+/// Shorter leases could end between two turns of the housekeeping that renews them.
+const LEASE_MIN_MS: i64 = 1_000;
 /// Ten years.
 const TTL_MAX_MS: i64 = 10 * 366 * 24 * 60 * 60 * 1000;
 const HOLDER_LEN_MAX: usize = 256;
@@ -222,7 +224,7 @@ impl<'a> Open<'a> {
             if args.take_word("WAIT") {
                 open.wait = Duration::from_millis(bounded(args, 0, WAIT_MAX_MS)? as u64);
             } else if args.take_word("LEASE") {
-                request.lease_ms = bounded(args, 1, i64::MAX)?;
+                request.lease_ms = bounded(args, 1, i64::MAX)?.max(LEASE_MIN_MS);
             } else if args.take_word("TTL") {
                 request.ttl_ms = Some(ttl(args)?);
             } else if args.take_word("MUSTEXIST") {

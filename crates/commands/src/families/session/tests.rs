@@ -134,7 +134,7 @@ fn a_held_lock_is_busy_and_own_token_opens_again() {
     bench.advance(5_000);
     bench.check(&format!("SESSION OPEN s {A} LEASE 9000"), opened_absent(0));
     bench.check("PTTL s_LOCK", int(9_000));
-    bench.run(&format!("SET t_LOCK somebody-else"));
+    bench.run("SET t_LOCK somebody-else");
     bench.check(&format!("SESSION OPEN t {A}"), refused("BUSY", 0));
 }
 
@@ -277,12 +277,12 @@ fn a_wait_ends_at_its_deadline_and_its_place_is_lost() {
     let mut b = bench.park(2, B);
     let mut c = bench.park(3, C);
     let mut worker = Worker::default();
-    let reply = wait_ran_out(&mut b, &mut worker, Duration::from_millis(6_000));
+    let reply = wait_ran_out(&mut b, &mut worker, Duration::from_secs(6));
     assert_eq!(reply, Some(refused("BUSY", 5_000)));
     assert!(b.waiting.is_none() && b.session_locks.is_empty());
     bench.check(&format!("SESSION RELEASE s {A}"), int(1));
     assert_eq!(bench.delivered(), [(3, opened_absent(0))]);
-    assert_eq!(wait_ran_out(&mut c, &mut worker, Duration::from_secs(60)), None, "served first");
+    assert_eq!(wait_ran_out(&mut c, &mut worker, Duration::from_mins(1)), None, "served first");
     end_wait(&mut c);
     assert!(c.waiting.is_none() && c.session_locks.len() == 1);
 }
