@@ -14,8 +14,7 @@ const A: &str = "guarda:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const B: &str = "guarda:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 const C: &str = "guarda:cccccccccccccccccccccccccccccccc";
 /// phpredis's own unlock.
-const UNLOCK: &str = "EVAL \"if redis.call('get',KEYS[1]) == ARGV[1] then return \
-                      redis.call('del',KEYS[1]) else return 0 end\" 1 s_LOCK";
+const UNLOCK: &str = r#"EVAL "if redis.call(\"get\",KEYS[1]) == ARGV[1] then return redis.call(\"del\",KEYS[1]) else return 0 end" 1 s_LOCK"#;
 
 fn generation(data: &str) -> String {
     String::from_utf8(generation_of(Some(data.as_bytes()))).expect("hexadecimal")
