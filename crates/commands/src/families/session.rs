@@ -10,6 +10,7 @@ use guarda_store::{UnixMillis, field_hash};
 
 use crate::args::Args;
 use crate::context::{Caller, CommandResult, Context, Outcome};
+use crate::db::Db;
 use crate::error::CommandError;
 use crate::families::{session_look, subcommand_help};
 use crate::sessions::{
@@ -99,6 +100,17 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         arity: Arity::at_least(6),
         run: destroy,
         ..CHANGE
+    },
+    CommandSpec {
+        name: "kill",
+        summary: "Ends sessions from outside: deletes each and leaves a tombstone, so that requests \
+                  under way cannot bring it back.",
+        complexity: "O(N), N being the number of sessions.",
+        arity: Arity::at_least(3),
+        flags: Flags::WRITE,
+        keys: Keys::range(2, -1, 1, KeyAccess::UPDATE),
+        run: kill,
+        ..NEW
     },
     CommandSpec {
         name: "info",
@@ -492,6 +504,28 @@ fn destroy(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     place.effects.counters.sessions_destroyed += u64::from(deleted);
     forget_lock(cx, key, token);
     cx.reply.integer(deleted.into());
+    Ok(Outcome::Reply)
+}
+
+/// A session's lock stays with its holder: its commit finds the tombstone and releases it.
+fn kill(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let mut keys = Vec::new();
+    while !args.is_empty() {
+        keys.push(session_key(args)?);
+    }
+    let mut killed = 0;
+    for key in keys {
+        let nonce = format!("{:016x}{:016x}", Db::random(), Db::random());
+        let mut place = site(cx, key);
+        if place.exists(key) {
+            let end = UnixMillis(place.now.0 + TOMBSTONE_MS.max(millis(HOLD_MAX)));
+            place.set(&tombstone_key(key), nonce.as_bytes(), end);
+            place.delete(key);
+            place.effects.counters.sessions_destroyed += 1;
+            killed += 1;
+        }
+    }
+    cx.reply.integer(killed);
     Ok(Outcome::Reply)
 }
 

@@ -683,3 +683,25 @@ fn a_key_of_another_database_is_another_session() {
     bench.run("FLUSHDB");
     assert_eq!(bench.delivered().len(), 1);
 }
+
+#[test]
+fn kill_ends_sessions_and_keeps_their_requests_from_writing_them_again() {
+    let mut bench = Bench::new();
+    bench.run("SET s one PX 3600000");
+    bench.run("SET t two PX 3600000");
+    bench.run(&format!("SESSION OPEN s {A}"));
+    bench.journal();
+    bench.check("SESSION KILL s t missing", int(2));
+    assert_eq!(bench.journal().len(), 4);
+    bench.check("EXISTS s t missing missing_GONE", int(0));
+    bench.check("GET s_LOCK", bulk(A));
+    let commit = format!("SESSION COMMIT s {A} {} TTL 5000 DATA back", generation("one"));
+    bench.check(&commit, simple("DESTROYED"));
+    bench.check("EXISTS s s_LOCK", int(0));
+    bench.check("PTTL t_GONE", int(900_000));
+    let suffix =
+        err("ERR a session's key does not end in _LOCK or _GONE: those are its lock and tombstone");
+    bench.run("SET u three");
+    bench.check("SESSION KILL u u_LOCK", suffix);
+    bench.check("EXISTS u", int(1));
+}
