@@ -7,7 +7,7 @@ mod support;
 
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use guarda_testkit::connection::{Connection, encode};
 use guarda_testkit::deadline::await_true;
@@ -187,10 +187,9 @@ fn a_wait_ends_when_its_time_runs_out() {
     let server = start(&[]);
     let mut control = server.connect().unwrap();
     let (_holder, ..) = with_holder(&server);
-    let began = Instant::now();
     let busy = open(&mut control, &token(), "WAIT 120");
     assert_eq!(busy.status, "BUSY");
-    assert!(busy.waited_ms >= 120 && began.elapsed() >= Duration::from_millis(120));
+    assert!((120..10_000).contains(&busy.waited_ms), "{busy:?}");
     assert_eq!(call(&mut control, "PING"), "PONG", "the connection goes on");
     assert_eq!(count(&mut control, "session_waits_timed_out"), 1);
     assert_eq!(count(&mut control, "session_waiters"), 0);
