@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use guarda_testkit::connection::{Connection, encode};
 use guarda_testkit::deadline::await_true;
+use guarda_testkit::prng::Prng;
 use guarda_testkit::reply::Frame;
 use guarda_testkit::server::{Program, Server, ServerSpec};
 use support::{SOON, await_count, call, count, spec, start, text};
@@ -314,6 +315,50 @@ fn a_lock_is_renewed_while_its_connection_lives() {
         now.parse::<i64>().unwrap() > first.parse::<i64>().unwrap() + 800
     });
     assert!(renewed);
+}
+
+#[test]
+fn clients_that_vanish_while_holding_or_waiting_lose_nobody_elses_update() {
+    const CLIENTS: u64 = 12;
+    const EACH: u64 = 60;
+    let server = start(&[("io-threads", "2")]);
+    let committed = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for seed in 0..CLIENTS {
+            let (server, committed) = (&server, &committed);
+            scope.spawn(move || {
+                let mut prng = Prng::new(seed);
+                let mut connection = server.connect().unwrap();
+                for _ in 0..EACH {
+                    let token = token();
+                    send_open(&mut connection, &token, "WAIT 60000");
+                    if prng.percent(15) {
+                        // Gone before its answer: waiting, or served on the way.
+                        connection = server.connect().unwrap();
+                        continue;
+                    }
+                    let opened = answer(&mut connection);
+                    assert_eq!(opened.status, "OK");
+                    if prng.percent(15) {
+                        connection = server.connect().unwrap();
+                        continue;
+                    }
+                    let data = opened.data.as_ref().map(|data| String::from_utf8_lossy(data));
+                    let number: u64 = data.map_or(0, |data| data.parse().unwrap());
+                    let next = (number + 1).to_string();
+                    assert_eq!(commit(&mut connection, &token, &opened, &next), "OK");
+                    committed.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let mut control = server.connect().unwrap();
+    await_count(&mut control, "session_locks_held", 0);
+    await_count(&mut control, "session_waiters", 0);
+    let expected = committed.load(Ordering::Relaxed);
+    assert!(expected > CLIENTS * EACH / 2);
+    assert_eq!(call(&mut control, &format!("GET {KEY}")), expected.to_string());
+    assert_eq!(call(&mut control, &format!("EXISTS {LOCK}")), "0");
 }
 
 // Destroyed sessions -------------------------------------------------------------------------------
