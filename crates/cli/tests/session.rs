@@ -421,6 +421,22 @@ fn locks_survive_kill_9_and_are_bound_again_by_their_token() {
 }
 
 #[test]
+fn under_appendfsync_always_commits_are_kept_and_locks_pass_on() {
+    let mut server = Server::start(durable().with("appendfsync", "always")).unwrap();
+    let mut control = server.connect().unwrap();
+    let (mut holder, held, opened) = with_holder(&server);
+    let (mut waiter, waiting) = queued(&server, &mut control, 1);
+    assert_eq!(commit(&mut holder, &held, &opened, "1"), "OK");
+    assert_eq!(answer(&mut waiter).data.as_deref(), Some(&b"1"[..]));
+    assert_eq!(call(&mut waiter, &format!("SESSION RELEASE {KEY} {waiting}")), "1");
+    server.kill9();
+    server.restart().unwrap();
+    let mut control = server.connect().unwrap();
+    assert_eq!(call(&mut control, &format!("GET {KEY}")), "1");
+    assert_eq!(call(&mut control, &format!("EXISTS {LOCK}")), "0");
+}
+
+#[test]
 fn acknowledged_commits_survive_kill_9_and_a_redis_loads_the_log() {
     let mut server = Server::start(durable()).unwrap();
     let mut control = server.connect().unwrap();

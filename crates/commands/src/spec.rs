@@ -207,6 +207,9 @@ bit_set! {
         NOT_QUEUED = 41 "",
         /// Changes no data set although it may take long (internal): not journalled.
         NOT_JOURNALLED = 42 "",
+        /// Changes nothing but locks (internal): its reply waits for the log to be written, under
+        /// `appendfsync always` too, not for the sync. A lock means nothing after a power loss.
+        LOCKS_ONLY = 43 "",
     }
 }
 

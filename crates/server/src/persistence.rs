@@ -128,8 +128,8 @@ impl Persistence {
 
     /// Brings the log up to `seq`; false if that failed, and no reply that acknowledges a change may
     /// leave. Without such a reply (`wrote`), nothing is waited for while the log is out of order:
-    /// a full disk does not stop reads.
-    pub(crate) fn commit(&self, seq: u64, wrote: bool) -> bool {
+    /// a full disk does not stop reads. Without `needs_sync` written is enough, whatever the policy.
+    pub(crate) fn commit(&self, seq: u64, wrote: bool, needs_sync: bool) -> bool {
         let seq = Seq(seq);
         if self.journal().is_committed(seq) || !self.is_logging() {
             return true;
@@ -138,7 +138,8 @@ impl Persistence {
             // This says nothing about the log's health.
             return self.journal().commit(seq, Wait::Read, self.clock.monotonic()).is_ok();
         }
-        let outcome = self.journal().commit(seq, Wait::Policy, self.clock.monotonic());
+        let wait = if needs_sync { Wait::Policy } else { Wait::Written };
+        let outcome = self.journal().commit(seq, wait, self.clock.monotonic());
         self.tell_changes(&outcome);
         outcome.is_ok()
     }

@@ -65,7 +65,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         summary: "Locks a session, or queues for its lock, and reads it.",
         complexity: "O(N), N being the length of the session's data.",
         arity: Arity::at_least(4),
-        flags: Flags::WRITE.union(Flags::BLOCKING),
+        flags: Flags::WRITE.union(Flags::BLOCKING).union(Flags::LOCKS_ONLY),
         run: open,
         ..CHANGE
     },
@@ -90,6 +90,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         name: "release",
         summary: "Releases a session's lock if it is the caller's.",
         arity: Arity::exactly(4),
+        flags: Flags::WRITE.union(Flags::FAST).union(Flags::LOCKS_ONLY),
         run: release_lock,
         ..CHANGE
     },

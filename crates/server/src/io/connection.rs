@@ -40,6 +40,8 @@ pub(crate) struct Connection {
     pub(crate) closing: bool,
     /// Replies in `out` acknowledge writes that the log has not been seen to have.
     pub(crate) wrote: bool,
+    /// Replies in `out` are of more than session locks: they wait for the sync where one is due.
+    pub(crate) needs_sync: bool,
     /// The peer has closed its half, or an error was met: nothing more will be read.
     pub(crate) read_closed: bool,
     /// The socket may hold more than was read (edge-triggered readiness must be used up).
@@ -82,6 +84,7 @@ impl Connection {
             queued_len: 0,
             closing: false,
             wrote: false,
+            needs_sync: false,
             read_closed: false,
             readable: true,
             hung_up: false,

@@ -88,6 +88,7 @@ impl IoThread {
         let start = connection.out.len();
         connection.out.extend_from_slice(&reply);
         connection.wrote |= wrote;
+        connection.needs_sync = true;
         self.worker.seen_seq = self.worker.seen_seq.max(seq);
         self.settle_reply(slot, start, outcome);
         self.serve(slot, now);

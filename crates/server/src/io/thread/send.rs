@@ -22,7 +22,9 @@ impl IoThread {
         self.flushed_seq = seq;
         let wrote =
             self.dirty.iter().any(|&slot| self.connections.get(slot).is_some_and(|c| c.wrote));
-        let committed = self.server.persistence.commit(seq, wrote);
+        let needs_sync =
+            self.dirty.iter().any(|&slot| self.connections.get(slot).is_some_and(|c| c.needs_sync));
+        let committed = self.server.persistence.commit(seq, wrote, needs_sync);
         let mut dirty = std::mem::take(&mut self.dirty);
         for slot in dirty.drain(..) {
             self.send(slot, committed);
@@ -36,6 +38,7 @@ impl IoThread {
     fn send(&mut self, slot: usize, committed: bool) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
         connection.is_dirty = false;
+        connection.needs_sync = false;
         if std::mem::take(&mut connection.wrote) && !committed {
             // The outcome is unknown to the client: the record may or may not survive. Saying
             // anything would be a lie.

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use guarda_commands::{
-    Admission, AuthState, Busy, Call, Client, Outcome, ReplyMode, admit, execute,
+    Admission, AuthState, Busy, Call, Client, Flags, Outcome, ReplyMode, admit, execute,
     needs_script_thread,
 };
 use guarda_resp::{ArgVec, Limits, Parsed, ProtocolError, ReplyWriter};
@@ -218,6 +218,7 @@ impl IoThread {
         let outcome = match admit(args, client, &*self.server) {
             Admission::Queued(call) => {
                 note_command(client, &call, now);
+                connection.needs_sync |= !call.spec.flags.contains(Flags::LOCKS_ONLY);
                 let is_first = client.transaction.as_ref().is_some_and(|t| t.queued.len() == 1);
                 connection.note_queued(args, is_first);
                 connection.out.extend_from_slice(b"+QUEUED\r\n");
