@@ -10,6 +10,7 @@ use guarda_store::{HashedKey, Keyspace, UnixMillis};
 use parking_lot::Mutex;
 
 use crate::error::CommandError;
+use crate::sessions::{SessionLock, Ticket};
 use crate::spec::CommandSpec;
 
 /// Whether the client may run commands.
@@ -69,6 +70,10 @@ pub struct Client {
     pub reply_mode: ReplyMode,
     /// What others may see of this client.
     pub card: Arc<ClientCard>,
+    /// Session locks that this connection holds or waits for: they end with it.
+    pub(crate) session_locks: Vec<SessionLock>,
+    /// Set while the client is parked.
+    pub waiting: Option<Arc<Ticket>>,
 }
 
 /// What CLIENT LIST shows of a client; shared with other threads.
@@ -152,6 +157,8 @@ impl Client {
             watch_dirty: Arc::new(AtomicBool::new(false)),
             reply_mode: ReplyMode::On,
             card,
+            session_locks: Vec::new(),
+            waiting: None,
         }
     }
 

@@ -14,6 +14,9 @@ pub enum Outcome {
     Reply,
     /// Send the reply, then close the connection.
     Close,
+    /// Nothing was written: the client waits ([`Client::waiting`]) and takes no command until it is
+    /// served, its time runs out, or it goes.
+    Parked,
 }
 
 /// A command either writes a whole reply and says how to go on, or fails and has written nothing

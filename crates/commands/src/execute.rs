@@ -14,6 +14,7 @@ use crate::effects::Effects;
 use crate::error::CommandError;
 use crate::families::scripting;
 use crate::host::Host;
+use crate::sessions::{Deliveries, serve_freed};
 use crate::spec::{CommandSpec, Flags, Locks};
 
 /// A call whose row is known and whose arity fits.
@@ -91,7 +92,7 @@ pub fn execute(
         caller: Caller::Client,
     };
     let outcome = run(call, &mut cx);
-    settle(&mut locked, host, worker);
+    settle(&mut locked, host, worker, now, Deliveries::new());
     Ok(outcome)
 }
 
@@ -175,8 +176,18 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
     })
 }
 
-/// Hands the records to the log, still under the locks, and notes what replies depend on.
-fn settle(locked: &mut Locked<'_>, host: &dyn Host, worker: &mut Worker) {
+/// Serves those who wait for what was freed, hands the records to the log, still under the locks,
+/// and notes what replies depend on.
+pub(crate) fn settle(
+    locked: &mut Locked<'_>,
+    host: &dyn Host,
+    worker: &mut Worker,
+    now: UnixMillis,
+    mut deliveries: Deliveries,
+) {
+    for shard in locked.held() {
+        serve_freed(shard, &mut worker.effects, host, now, &mut deliveries);
+    }
     let records = &mut worker.effects.records;
     if !records.is_empty() {
         if let Some(log) = host.log() {
@@ -186,7 +197,11 @@ fn settle(locked: &mut Locked<'_>, host: &dyn Host, worker: &mut Worker) {
         }
         records.clear();
     }
-    worker.seen_seq = worker.seen_seq.max(locked.last_seq());
+    let seq = locked.last_seq();
+    worker.seen_seq = worker.seen_seq.max(seq);
+    for (client, reply) in deliveries {
+        host.deliver(client, reply, seq);
+    }
 }
 
 /// What a nested call may do.

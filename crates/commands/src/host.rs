@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use guarda_store::{Keyspace, PackedLimits, UnixMillis};
 
@@ -166,4 +167,13 @@ pub trait Host: Sync {
     fn now_micros(&self) -> i64;
     /// The time a command starts at.
     fn now(&self) -> UnixMillis;
+    /// A clock that never jumps, for leases and waits.
+    fn monotonic(&self) -> Duration;
+    /// Ends a parked client's wait with this reply, which depends on journal record `seq`. Called
+    /// under a shard's lock, once the client was marked as served; one that has gone by now is
+    /// nobody's concern: the end of its connection frees its locks.
+    fn deliver(&self, client: u64, reply: Vec<u8>, seq: u64);
+    /// Asks for [`tend_shard`](crate::tend_shard) of this shard once `at` has come, by
+    /// [`Host::monotonic`]. Called under the shard's lock.
+    fn tend_later(&self, shard: usize, at: Duration);
 }

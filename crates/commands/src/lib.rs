@@ -17,6 +17,7 @@ mod execute;
 mod gates;
 mod host;
 mod reference;
+mod sessions;
 mod spec;
 mod table;
 #[cfg(test)]
@@ -41,6 +42,10 @@ pub use host::{
     ConfigSetRejected, Host, Log, ScriptCall, ScriptRef, Scripting, Settings, ShutdownMode,
 };
 pub use reference::reference_markdown;
+pub use sessions::{
+    Ticket, end_wait, release_session_locks, session_gauges, tend_shard, unbind_native_locks,
+    wait_ran_out,
+};
 pub use spec::{
     Arity, Categories, CommandSpec, Flags, Group, KeyAccess, KeyPositions, Keys, Locks,
 };

@@ -7,6 +7,7 @@ use crate::table::table;
 
 /// The groups in the order of the page, with their headings.
 const GROUPS: &[(Group, &str)] = &[
+    (Group::Session, "Sessions"),
     (Group::Connection, "Connection"),
     (Group::Generic, "Keys of any type"),
     (Group::String, "Strings"),

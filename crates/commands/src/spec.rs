@@ -271,6 +271,7 @@ pub enum Group {
     Server,
     Transactions,
     Scripting,
+    Session,
 }
 
 impl Group {
@@ -284,6 +285,7 @@ impl Group {
             Group::Server => "server",
             Group::Transactions => "transactions",
             Group::Scripting => "scripting",
+            Group::Session => "session",
         }
     }
 }

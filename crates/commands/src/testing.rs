@@ -54,6 +54,7 @@ impl Bench {
     /// Lets `millis` pass.
     pub(crate) fn advance(&mut self, millis: i64) {
         self.now.0 += millis;
+        self.host.monotonic_ms.fetch_add(millis as u64, Ordering::Relaxed);
     }
 
     /// Puts a hash `{f: v}` at `key` behind the commands' back, for tests of other types.
@@ -301,6 +302,12 @@ pub(crate) struct FakeHost {
     pub(crate) clients: Mutex<Vec<Arc<ClientCard>>>,
     /// Calls that only the server can carry out, by name, in order.
     pub(crate) asked: Mutex<Vec<String>>,
+    /// The monotonic clock, in milliseconds; [`Bench::advance`] moves it with the wall clock.
+    pub(crate) monotonic_ms: AtomicU64,
+    /// Replies to parked clients.
+    pub(crate) delivered: Mutex<Vec<(u64, Vec<u8>)>>,
+    /// Shards to be tended, and when.
+    pub(crate) tend: Mutex<Vec<(usize, Duration)>>,
 }
 
 impl FakeHost {
@@ -317,6 +324,9 @@ impl FakeHost {
             config: Mutex::new(Vec::new()),
             clients: Mutex::new(Vec::new()),
             asked: Mutex::new(Vec::new()),
+            monotonic_ms: AtomicU64::new(1_000),
+            delivered: Mutex::new(Vec::new()),
+            tend: Mutex::new(Vec::new()),
         }
     }
 
@@ -326,6 +336,18 @@ impl FakeHost {
 }
 
 impl Host for FakeHost {
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.monotonic_ms.load(Ordering::Relaxed))
+    }
+
+    fn deliver(&self, client: u64, reply: Vec<u8>, _seq: u64) {
+        self.delivered.lock().push((client, reply));
+    }
+
+    fn tend_later(&self, shard: usize, at: Duration) {
+        self.tend.lock().push((shard, at));
+    }
+
     fn keyspace(&self) -> &Keyspace {
         &self.keyspace
     }

@@ -44,6 +44,11 @@ impl Clients {
         }
     }
 
+    /// Where a client's connection is, if it is still there.
+    pub(crate) fn place_of(&self, id: u64) -> Option<Place> {
+        self.by_id.lock().get(&id)?.place
+    }
+
     pub(crate) fn remove(&self, id: u64) {
         self.by_id.lock().remove(&id);
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use guarda_commands::{Log as _, Records};
+use guarda_commands::{Log as _, Records, Worker, tend_shard};
 use guarda_store::{SHARDS, SWEEP_MAX};
 
 use crate::snapshots;
@@ -22,7 +22,7 @@ const SWEEP_SLICE: Duration = Duration::from_millis(10);
 
 /// Runs housekeeping until the process ends.
 pub(crate) fn run(server: &Arc<Server>) {
-    let mut expiry = Sweeper { next: 0, records: Records::default() };
+    let mut expiry = Sweeper { next: 0, records: Records::default(), worker: Worker::default() };
     for turn in 0u64.. {
         expiry.turn(server);
         server.memory.used(server.clock.now());
@@ -33,10 +33,14 @@ pub(crate) fn run(server: &Arc<Server>) {
     }
 }
 
-/// Active expiry, shard by shard.
+/// How long session locks of a shard that a script holds may wait for their turn: until the next.
+const TEND_PATIENCE: Duration = Duration::from_millis(1);
+
+/// Active expiry and session leases, shard by shard.
 struct Sweeper {
     next: usize,
     records: Records,
+    worker: Worker,
 }
 
 impl Sweeper {
@@ -64,6 +68,7 @@ impl Sweeper {
                 break;
             }
         }
+        server.collect(&mut self.worker);
         server.persistence.flush();
         let spent = server.clock.since(began);
         std::thread::sleep(TURN.saturating_sub(spent));
@@ -72,6 +77,8 @@ impl Sweeper {
     /// Sweeps the next shard once: at most [`SWEEP_MAX`] keys under its lock.
     fn sweep(&mut self, server: &Server) -> usize {
         let now = server.clock.now();
+        // Leases are renewed before what is due is removed: a jump of the wall clock frees no lock.
+        tend_shard(server, &mut self.worker, self.next, now, TEND_PATIENCE);
         let records = &mut self.records;
         records.clear();
         let (looked_at, removed) = server.keyspace.with_shard(self.next, |shard| {
@@ -88,6 +95,10 @@ impl Sweeper {
         server.stats.expired_keys.fetch_add(removed, Ordering::Relaxed);
         server.stats.expired_per_hold_max.fetch_max(removed, Ordering::Relaxed);
         server.dirty.fetch_add(removed, Ordering::Relaxed);
+        if removed > 0 {
+            // Among what expired may be locks that others wait for.
+            tend_shard(server, &mut self.worker, self.next, now, TEND_PATIENCE);
+        }
         looked_at
     }
 }

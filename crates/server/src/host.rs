@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use guarda_commands::{
     ClientCard, CommandError, ConfigSetRejected, Host, Log, Scripting, Settings, ShutdownMode,
 };
 use guarda_store::{Keyspace, UnixMillis};
 
+use crate::io::{Message, Served};
 use crate::state::Server;
 
 impl Host for Server {
@@ -104,5 +106,22 @@ impl Host for Server {
 
     fn now(&self) -> UnixMillis {
         self.clock.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    fn deliver(&self, client: u64, reply: Vec<u8>, seq: u64) {
+        if let Some(place) = self.clients.place_of(client) {
+            let slot = place.slot as usize;
+            let served = Served { slot, id: client, reply, seq };
+            self.mailbox(place.thread as usize).send(Message::Served(served));
+        }
+    }
+
+    fn tend_later(&self, shard: usize, at: Duration) {
+        // Any thread will do; this spreads them.
+        self.mailbox(shard % self.thread_count()).send(Message::Tend { shard, at });
     }
 }

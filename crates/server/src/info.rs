@@ -18,6 +18,7 @@ const SECTIONS: &[(&str, &str, bool, Section)] = &[
     ("memory", "Memory", true, memory),
     ("persistence", "Persistence", true, persistence),
     ("stats", "Stats", true, stats),
+    ("sessions", "Sessions", true, sessions),
     ("replication", "Replication", true, replication),
     ("cpu", "CPU", true, cpu),
     ("modules", "Modules", true, |_, _| ()),
@@ -102,7 +103,7 @@ fn clients(server: &Server, text: &mut Text) {
     text.field("maxclients", limit);
     text.field("client_recent_max_input_buffer", 0);
     text.field("client_recent_max_output_buffer", 0);
-    text.field("blocked_clients", 0);
+    text.field("blocked_clients", guarda_commands::session_gauges(&server.keyspace).1);
     text.field("tracking_clients", 0);
     text.field("clients_in_timeout_table", 0);
 }
@@ -194,6 +195,20 @@ fn stats(server: &Server, text: &mut Text) {
         "client_output_buffer_limit_disconnections",
         read(&stats.output_buffer_limit_disconnections),
     );
+}
+
+fn sessions(server: &Server, text: &mut Text) {
+    let stats = &server.stats;
+    let (held, waiting) = guarda_commands::session_gauges(&server.keyspace);
+    text.field("session_locks_held", held);
+    text.field("session_waiters", waiting);
+    text.field("sessions_opened", read(&stats.sessions_opened));
+    text.field("sessions_committed", read(&stats.sessions_committed));
+    text.field("sessions_destroyed", read(&stats.sessions_destroyed));
+    text.field("session_commits_refused", read(&stats.session_commits_refused));
+    text.field("session_waits_served", read(&stats.session_waits_served));
+    text.field("session_waits_timed_out", read(&stats.session_waits_timed_out));
+    text.field("session_releases_disconnect", read(&stats.session_releases_disconnect));
 }
 
 fn replication(server: &Server, text: &mut Text) {

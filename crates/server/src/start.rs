@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use guarda_commands::{Scripting, ShutdownMode};
+use guarda_commands::{Scripting, ShutdownMode, Worker, unbind_native_locks};
 use guarda_config::{
     Arguments, BindAddress, BindHost, Config, ConfigError, ConfigFile, Exposure, IoThreads,
     Supervised,
@@ -287,6 +287,10 @@ fn build(
     // A log whose sync failed before the restart can only be trusted after a new base.
     let begins_log = wants_log && (!journal.is_enabled() || journal.needs_rewrite());
     server.persistence.set_journal(journal);
+    let databases = server.keyspace.databases();
+    let (mut worker, now) = (Worker::default(), server.clock.now());
+    unbind_native_locks(&*server, &mut worker, now, databases);
+    server.collect(&mut worker);
     if begins_log {
         snapshots::rewrite_now(&server).map_err(StartError::Log)?;
     }

@@ -33,6 +33,13 @@ counters! {
     net_output,
     /// Most keys removed by active expiry under one hold of a shard's lock.
     expired_per_hold_max,
+    sessions_opened,
+    sessions_committed,
+    sessions_destroyed,
+    session_commits_refused,
+    session_waits_served,
+    session_waits_timed_out,
+    session_releases_disconnect,
     query_buffer_limit_disconnections,
     output_buffer_limit_disconnections,
 }
@@ -52,6 +59,13 @@ impl Stats {
             (&self.keyspace_misses, taken.keyspace_misses),
             (&self.expired_keys, taken.expired_keys),
             (&self.error_replies, taken.error_replies),
+            (&self.sessions_opened, taken.sessions_opened),
+            (&self.sessions_committed, taken.sessions_committed),
+            (&self.sessions_destroyed, taken.sessions_destroyed),
+            (&self.session_commits_refused, taken.session_commits_refused),
+            (&self.session_waits_served, taken.session_waits_served),
+            (&self.session_waits_timed_out, taken.session_waits_timed_out),
+            (&self.session_releases_disconnect, taken.session_releases_disconnect),
         ];
         for (total, n) in all {
             if n > 0 {

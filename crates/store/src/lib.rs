@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod attachment;
 mod glob;
 mod hash;
 mod keyspace;
@@ -18,6 +19,7 @@ mod table;
 mod time;
 mod value;
 
+pub use attachment::Attachment;
 pub use glob::glob_match;
 pub use hash::{HashedKey, SHARDS, field_hash, shard_stem};
 pub use keyspace::{Keyspace, ScanPage};

@@ -1,9 +1,11 @@
 //! One shard of the keyspace: what is done under one lock.
 
+use std::any::Any;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::attachment::Attachment;
 use crate::hash::HashedKey;
 use crate::record::Record;
 use crate::snapshot::{Captured, ShardSnapshot, SnapshotSink};
@@ -38,6 +40,7 @@ pub struct Shard {
     expired: Vec<(u32, Box<[u8]>)>,
     /// Sequence number of the last journal record that this shard's state depends on.
     last_seq: u64,
+    attachment: Option<Box<dyn Attachment>>,
 }
 
 impl Shard {
@@ -283,6 +286,9 @@ impl Shard {
             database.expiries.remove(&(at, record.hash()));
         }
         database.expiring -= usize::from(record.expiry().is_some());
+        if let Some(attachment) = &mut self.attachment {
+            attachment.removed(db, key.bytes);
+        }
         Some(record)
     }
 
@@ -345,6 +351,9 @@ impl Shard {
                 }
             }
         }
+        if let Some(attachment) = &mut self.attachment {
+            attachment.flushed(db);
+        }
         let Some(database) = self.database(db) else { return 0 };
         let old = std::mem::take(database);
         let keys = old.table.len();
@@ -405,6 +414,21 @@ impl Shard {
         if let Some(flags) = self.watchers.get(&(db, Box::from(key))) {
             flags.iter().for_each(|flag| flag.store(true, Ordering::Relaxed));
         }
+    }
+
+    // Attachment -------------------------------------------------------------------------------
+
+    /// What the layer above keeps here, if it has begun to. One type only is ever kept.
+    pub fn attachment<T: Attachment>(&mut self) -> Option<&mut T> {
+        let attachment: &mut dyn Any = &mut **self.attachment.as_mut()?;
+        attachment.downcast_mut()
+    }
+
+    /// As [`Shard::attachment`], begun now if it was not.
+    pub fn attachment_or_new<T: Attachment + Default>(&mut self) -> &mut T {
+        let attachment = self.attachment.get_or_insert_with(|| Box::<T>::default());
+        let attachment: &mut dyn Any = &mut **attachment;
+        attachment.downcast_mut().expect("one type only is ever attached")
     }
 
     // Journal position -------------------------------------------------------------------------

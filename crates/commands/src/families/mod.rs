@@ -16,6 +16,8 @@ mod object;
 mod scan;
 pub(crate) mod scripting;
 mod server;
+mod session;
+mod session_look;
 mod string_counters;
 mod string_edit;
 mod string_expiry;
@@ -41,6 +43,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     transactions::FAMILY,
     scripting::FAMILY,
     server::FAMILY,
+    session::FAMILY,
     command_info::FAMILY,
 ];
 

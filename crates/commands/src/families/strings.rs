@@ -9,6 +9,7 @@ use crate::context::{CommandResult, Context, Outcome};
 use crate::db::Db;
 use crate::error::CommandError;
 use crate::families::string_expiry::{Expiry, ExpiryOption, TimeUnit};
+use crate::sessions;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group, KeyAccess, Keys};
 
 /// What rows of string commands have in common.
@@ -206,6 +207,9 @@ fn set(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         Existence::OnlyIfPresent => cx.db.exists(key),
     };
     if !allowed {
+        if options.condition == Existence::OnlyIfAbsent {
+            sessions::note_refused_lock(cx, key);
+        }
         if !options.get {
             cx.reply.null();
         }
@@ -259,6 +263,8 @@ fn setnx(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let absent = !cx.db.exists(key);
     if absent {
         cx.db.set_string(key, value, None);
+    } else {
+        sessions::note_refused_lock(cx, key);
     }
     cx.reply.integer(absent.into());
     Ok(Outcome::Reply)

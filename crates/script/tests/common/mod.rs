@@ -135,6 +135,14 @@ impl Log for FakeLog {
 }
 
 impl Host for FakeHost {
+    fn monotonic(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+
+    fn deliver(&self, _client: u64, _reply: Vec<u8>, _seq: u64) {}
+
+    fn tend_later(&self, _shard: usize, _at: std::time::Duration) {}
+
     fn keyspace(&self) -> &Keyspace {
         &self.keyspace
     }

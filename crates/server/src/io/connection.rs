@@ -102,12 +102,15 @@ impl Connection {
 
     /// Whether commands may be taken from this connection now.
     pub(crate) fn accepts_commands(&self) -> bool {
-        let pause = match self.client.as_deref().map(|client| client.auth) {
-            Some(AuthState::Granted) => OUTPUT_PAUSE,
-            Some(AuthState::Required) => OUTPUT_PAUSE_UNAUTHENTICATED,
-            None => return false,
+        let Some(client) = self.client.as_deref() else { return false };
+        let pause = match client.auth {
+            AuthState::Granted => OUTPUT_PAUSE,
+            AuthState::Required => OUTPUT_PAUSE_UNAUTHENTICATED,
         };
-        !self.closing && !self.waiting_for_shards && self.unsent() < pause
+        !self.closing
+            && !self.waiting_for_shards
+            && client.waiting.is_none()
+            && self.unsent() < pause
     }
 
     /// Counts a command that MULTI has queued; returns about how much memory the queue takes.

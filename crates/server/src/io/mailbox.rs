@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use guarda_commands::{Client, Outcome};
 use mio::Waker;
@@ -20,6 +21,19 @@ pub(crate) enum Message {
     Kill { slot: usize, id: u64 },
     /// Shards that commands were waiting for may be free again.
     Retry,
+    /// A client that waited for a session's lock has its answer.
+    Served(Served),
+    /// Tend this shard's session locks once this time has come.
+    Tend { shard: usize, at: Duration },
+}
+
+/// The end of a client's wait.
+pub(crate) struct Served {
+    pub(crate) slot: usize,
+    pub(crate) id: u64,
+    pub(crate) reply: Vec<u8>,
+    /// Journal sequence number that the reply depends on.
+    pub(crate) seq: u64,
 }
 
 /// Where a client's connection is: known once a thread serves it, and for good.

@@ -10,8 +10,9 @@ mod mailbox;
 mod parked;
 mod stream;
 mod thread;
+mod waits;
 
 pub(crate) use accept::{Listener, bind_tcp, bind_unix};
 pub(crate) use backlog::OutputLimit;
-pub(crate) use mailbox::{Mailbox, Message, Place, ScriptDone, ScriptJob};
+pub(crate) use mailbox::{Mailbox, Message, Place, ScriptDone, ScriptJob, Served};
 pub(crate) use thread::IoThread;

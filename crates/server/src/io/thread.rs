@@ -8,6 +8,7 @@
 mod busy;
 mod send;
 mod serve;
+mod waiting;
 
 use std::io;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use super::connection::Connection;
 use super::mailbox::{Mailbox, Message, Place};
 use super::parked::Parked;
 use super::stream::Stream;
+use super::waits::Waits;
 use crate::state::Server;
 
 const WAKE: Token = Token(usize::MAX);
@@ -63,6 +65,7 @@ pub(crate) struct IoThread {
     /// Clients that have gone while a script held shards of keys they had watched.
     gone: Vec<Client>,
     backlogs: Backlogs,
+    waits: Waits,
     /// When to accept without being told that somebody waits. Readiness is edge-triggered: those
     /// who were waiting when accepting stopped early will not be announced again.
     accept_at: Option<Duration>,
@@ -95,6 +98,7 @@ impl IoThread {
             parked: Parked::default(),
             gone: Vec::new(),
             backlogs: Backlogs::default(),
+            waits: Waits::default(),
             accept_at: None,
             spare_buffers: Vec::new(),
             flushed_seq: 0,
@@ -146,13 +150,10 @@ impl IoThread {
         if !self.again.is_empty() {
             return Some(Duration::ZERO);
         }
-        let is_idle = self.parked.is_idle() && self.accept_at.is_none() && self.backlogs.is_empty();
-        if is_idle {
-            return None;
-        }
         let now = self.server.clock.monotonic();
         let accept = self.accept_at.map(|at| at.saturating_sub(now));
-        let timers = [self.parked.next_check(now), self.backlogs.next_check(now), accept];
+        let (parked, backlogs) = (self.parked.next_check(now), self.backlogs.next_check(now));
+        let timers = [parked, backlogs, accept, self.waits.next_check(now)];
         timers.into_iter().flatten().min()
     }
 
@@ -164,6 +165,7 @@ impl IoThread {
         if !self.parked.is_idle() {
             self.look_after_parked(now);
         }
+        self.look_after_waits(now);
         if !self.backlogs.is_empty() {
             let monotonic = self.server.clock.monotonic();
             for (slot, fault) in self.backlogs.overdue(self.server.output_limit(), monotonic) {
@@ -182,6 +184,12 @@ impl IoThread {
             let connection = &mut self.connections[slot];
             connection.readable = true;
             connection.hung_up |= event.is_read_closed() || event.is_error();
+            let waits = connection.client.as_ref().is_some_and(|client| client.waiting.is_some());
+            if waits && connection.hung_up {
+                // Its place in the queue ends with it; what it sent after the wait is void.
+                self.close(slot);
+                return;
+            }
             self.serve(slot, now);
         }
     }
@@ -266,6 +274,8 @@ impl IoThread {
                 Message::ScriptDone(done) => self.resume(*done, now),
                 Message::Kill { slot, id } => self.kill(slot, id),
                 Message::Retry => self.retry_parked(now),
+                Message::Served(served) => self.end_wait(served, now),
+                Message::Tend { shard, at } => self.waits.tend(at, shard),
             }
         }
     }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use guarda_commands::{Call, Client, CommandError, Flags, Locks, Outcome};
+use guarda_commands::{Call, Client, CommandError, Flags, Locks, Outcome, release_session_locks};
 use guarda_resp::{ArgVec, Limits, Parsed, ReplyWriter, encode_command};
 use guarda_store::{HashedKey, UnixMillis};
 
@@ -62,7 +62,10 @@ impl IoThread {
 
     /// Ends what a client that has gone was watching.
     pub(super) fn bid_farewell(&mut self, mut client: Client) {
-        if !client.unwatch_within(&self.server.keyspace, Duration::ZERO) {
+        let now = self.server.clock.now();
+        let (server, worker) = (&*self.server, &mut self.worker);
+        let released = release_session_locks(&mut client, server, worker, now, self.patience);
+        if !released || !client.unwatch_within(&self.server.keyspace, Duration::ZERO) {
             self.gone.push(client);
             self.parked.look_again(self.server.clock.monotonic());
             self.mailbox.want_retry();

@@ -29,6 +29,8 @@ impl IoThread {
         }
         // Nothing is added while sending; the list keeps its memory.
         self.dirty = dirty;
+        // Those closed just now may have left session locks behind.
+        self.server.collect(&mut self.worker);
     }
 
     fn send(&mut self, slot: usize, committed: bool) {

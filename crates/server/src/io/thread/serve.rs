@@ -258,6 +258,10 @@ impl IoThread {
             }
         };
         self.worker.effects.counters.commands_processed += 1;
+        if outcome == Outcome::Parked {
+            self.begin_wait(slot);
+            return Flow::Stop;
+        }
         self.settle_reply(slot, start, outcome)
     }
 

@@ -1,0 +1,151 @@
+//! SESSION INFO and LOCKS: what operators look at.
+
+use std::time::Duration;
+
+use guarda_session::{LOCK_SUFFIX, lock_key, tombstone_key};
+use guarda_store::{SHARDS, glob_match};
+
+use crate::args::Args;
+use crate::context::{CommandResult, Context, Outcome};
+use crate::error::CommandError;
+use crate::families::session::{session_key, site};
+use crate::sessions::{LockState, ShardSessions, generation_of, millis};
+
+/// Locks that LOCKS lists unless COUNT says otherwise.
+const LISTED_DEFAULT: i64 = 100;
+const LISTED_MAX: i64 = 100_000;
+
+/// What is told of a lock.
+#[derive(Default)]
+struct Card {
+    /// Client id of the connection that owns it.
+    client: Option<u64>,
+    holder: Vec<u8>,
+    since_ms: i64,
+    held: Duration,
+    /// Waiters in the order of their tickets: client, holder text, time waited.
+    waiters: Vec<(u64, Vec<u8>, Duration)>,
+}
+
+impl Card {
+    fn of(state: &LockState, now: Duration) -> Card {
+        let mut card = Card::default();
+        if let Some(owner) = &state.owner {
+            card.client = Some(owner.client);
+            card.holder = owner.holder.to_vec();
+            card.since_ms = owner.since.0;
+            card.held = now.saturating_sub(owner.since_monotonic);
+        }
+        let waiting = state.waiters.iter().filter(|waiter| waiter.ticket.is_waiting());
+        card.waiters = waiting
+            .map(|w| {
+                let waited = now.saturating_sub(w.ticket.began);
+                (w.request.client, w.request.holder.to_vec(), waited)
+            })
+            .collect();
+        card
+    }
+
+    fn write(&self, cx: &mut Context<'_, '_>) {
+        let reply = &mut cx.reply;
+        reply.bulk_str("client");
+        match self.client {
+            Some(id) => reply.integer(id as i64),
+            None => reply.null(),
+        }
+        reply.bulk_str("holder");
+        reply.bulk(&self.holder);
+        reply.bulk_str("since_ms");
+        reply.integer(self.since_ms);
+        reply.bulk_str("held_ms");
+        reply.integer(millis(self.held));
+        reply.bulk_str("waiters");
+        reply.array(self.waiters.len());
+        for (client, holder, waited) in &self.waiters {
+            reply.array(3);
+            reply.integer(*client as i64);
+            reply.bulk(holder);
+            reply.integer(millis(*waited));
+        }
+    }
+}
+
+/// Fields that [`Card::write`] writes.
+const CARD_FIELDS: usize = 5;
+
+pub(super) fn info(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let key = session_key(args)?;
+    args.finish()?;
+    let lock = lock_key(key);
+    let mut place = site(cx, key);
+    let (db, now, monotonic) = (place.db, place.now, place.monotonic);
+    let data = place.string(key)?;
+    let (size, generation) = (data.map(<[u8]>::len), generation_of(data));
+    let ttl = place.expiry(key).map(|expiry| expiry.since(now));
+    let locked = place.exists(&lock);
+    let lease = place.expiry(&lock).map(|expiry| expiry.since(now));
+    let destroyed = place.exists(&tombstone_key(key));
+    let state = place.shard.attachment::<ShardSessions>().and_then(|s| s.find(db, &lock));
+    let card = state.map_or_else(Card::default, |state| Card::of(state, monotonic));
+    let reply = &mut cx.reply;
+    reply.map(6 + CARD_FIELDS);
+    let mut number = |name: &str, value: Option<i64>| {
+        reply.bulk_str(name);
+        match value {
+            Some(value) => reply.integer(value),
+            None => reply.null(),
+        }
+    };
+    number("size", size.map(|size| size as i64));
+    number("ttl_ms", ttl);
+    number("locked", Some(locked.into()));
+    number("lease_ms", lease);
+    number("destroyed", Some(destroyed.into()));
+    reply.bulk_str("generation");
+    reply.bulk(&generation);
+    card.write(cx);
+    Ok(Outcome::Reply)
+}
+
+pub(super) fn locks(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let (mut pattern, mut count) = (None, LISTED_DEFAULT);
+    while !args.is_empty() {
+        if args.take_word("MATCH") {
+            pattern = Some(args.bytes()?);
+        } else if args.take_word("COUNT") {
+            count = args.integer()?;
+            if !(1..=LISTED_MAX).contains(&count) {
+                return Err(CommandError::OutOfRange);
+            }
+        } else {
+            return Err(CommandError::Syntax);
+        }
+    }
+    let (db, now) = (cx.db.index, cx.host.monotonic());
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let mut found: Vec<(Vec<u8>, Card)> = Vec::new();
+    for index in 0..SHARDS {
+        if found.len() >= count {
+            break;
+        }
+        cx.db.locked.visit_shard(index, |shard| {
+            let Some(sessions) = shard.attachment::<ShardSessions>() else { return };
+            for (of, lock, state) in sessions.iter() {
+                let key = lock.strip_suffix(LOCK_SUFFIX.as_bytes()).unwrap_or(lock);
+                let wanted = pattern.is_none_or(|pattern| glob_match(pattern, key, false));
+                let is_live = state.owner.is_some() || state.has_waiters();
+                if of == db && wanted && is_live && found.len() < count {
+                    found.push((key.to_vec(), Card::of(state, now)));
+                }
+            }
+        });
+    }
+    cx.reply.array(found.len());
+    for (key, card) in found {
+        cx.reply.map(1 + CARD_FIELDS);
+        cx.reply.bulk_str("key");
+        cx.reply.bulk(&key);
+        card.write(cx);
+    }
+    Ok(Outcome::Reply)
+}

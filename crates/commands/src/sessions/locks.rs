@@ -1,0 +1,176 @@
+//! What a shard knows of its session locks.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use guarda_session::LOCK_SUFFIX;
+use guarda_store::{Attachment, UnixMillis};
+
+use super::serve::OpenRequest;
+use super::ticket::Ticket;
+
+/// How long a committed token is remembered.
+const COMMITTED_FOR: Duration = Duration::from_mins(1);
+
+/// Committed tokens that one shard remembers at most; the oldest are forgotten first.
+pub(crate) const COMMITTED_MAX: usize = 16_384;
+
+/// The connection that a native lock belongs to.
+pub(crate) struct Owner {
+    pub(crate) client: u64,
+    pub(crate) token: Box<[u8]>,
+    /// What the client says of itself (HOLDER).
+    pub(crate) holder: Box<[u8]>,
+    pub(crate) since: UnixMillis,
+    pub(crate) since_monotonic: Duration,
+    pub(crate) lease_ms: i64,
+}
+
+/// One parked OPEN.
+pub(crate) struct Waiter {
+    pub(crate) ticket: Arc<Ticket>,
+    pub(crate) request: OpenRequest,
+}
+
+/// One lock: its owner and its queue.
+#[derive(Default)]
+pub(crate) struct LockState {
+    /// `None` when it is phpredis's, or free, or bound to nobody after a restart.
+    pub(crate) owner: Option<Owner>,
+    /// First come, first served; those who gave up are dropped when they are met.
+    pub(crate) waiters: VecDeque<Waiter>,
+    /// When a `SET NX` was refused on it last.
+    pub(crate) polled: Option<Duration>,
+    /// Times in a row that it went from one waiter to the next.
+    pub(crate) hand_overs: u32,
+    /// Until when it is left free for clients that poll.
+    pub(crate) free_until: Option<Duration>,
+}
+
+impl LockState {
+    /// Drops the waiters that gave up; returns how many are left.
+    pub(crate) fn prune(&mut self) -> usize {
+        self.waiters.retain(|waiter| waiter.ticket.is_waiting());
+        self.waiters.len()
+    }
+
+    pub(crate) fn has_waiters(&self) -> bool {
+        self.waiters.iter().any(|waiter| waiter.ticket.is_waiting())
+    }
+
+    fn is_idle(&self) -> bool {
+        self.owner.is_none() && self.waiters.is_empty()
+    }
+}
+
+/// All locks of one shard that have an owner here or waiters; by database and lock key.
+#[derive(Default)]
+pub(crate) struct ShardSessions {
+    locks: HashMap<u32, HashMap<Box<[u8]>, LockState>>,
+    /// Locks with waiters that were removed since [`ShardSessions::take_freed`].
+    freed: Vec<(u32, Box<[u8]>)>,
+    /// Hash of (session, token) to hash of the commit that it made.
+    committed: HashMap<u64, u64>,
+    committed_order: VecDeque<(Duration, u64)>,
+}
+
+impl ShardSessions {
+    pub(crate) fn find(&mut self, db: u32, lock: &[u8]) -> Option<&mut LockState> {
+        self.locks.get_mut(&db)?.get_mut(lock)
+    }
+
+    pub(crate) fn find_or_new(&mut self, db: u32, lock: &[u8]) -> &mut LockState {
+        let locks = self.locks.entry(db).or_default();
+        if !locks.contains_key(lock) {
+            locks.insert(lock.into(), LockState::default());
+        }
+        locks.get_mut(lock).expect("inserted above")
+    }
+
+    pub(crate) fn iter(&mut self) -> impl Iterator<Item = (u32, &[u8], &mut LockState)> {
+        self.locks
+            .iter_mut()
+            .flat_map(|(db, locks)| locks.iter_mut().map(|(key, state)| (*db, &**key, state)))
+    }
+
+    /// Forgets a lock with neither owner nor waiters.
+    pub(crate) fn drop_if_idle(&mut self, db: u32, lock: &[u8]) {
+        let Some(locks) = self.locks.get_mut(&db) else { return };
+        if locks.get(lock).is_some_and(LockState::is_idle) {
+            locks.remove(lock);
+        }
+    }
+
+    pub(crate) fn drop_idle(&mut self) {
+        for locks in self.locks.values_mut() {
+            locks.retain(|_, state| !state.is_idle());
+        }
+        self.locks.retain(|_, locks| !locks.is_empty());
+    }
+
+    pub(crate) fn take_freed(&mut self) -> Vec<(u32, Box<[u8]>)> {
+        std::mem::take(&mut self.freed)
+    }
+
+    /// Remembers that `token` (a hash of session and token) made the commit `what`.
+    pub(crate) fn note_committed(&mut self, token: u64, what: u64, now: Duration) {
+        while let Some(&(at, oldest)) = self.committed_order.front() {
+            let is_old = now.saturating_sub(at) > COMMITTED_FOR;
+            if !is_old && self.committed_order.len() < COMMITTED_MAX {
+                break;
+            }
+            self.committed_order.pop_front();
+            self.committed.remove(&oldest);
+        }
+        self.committed.insert(token, what);
+        self.committed_order.push_back((now, token));
+    }
+
+    /// Whether `token` made the commit `what` lately.
+    pub(crate) fn has_committed(&self, token: u64, what: u64, now: Duration) -> bool {
+        // The newest entry of a token is the one that counts; it is near the end.
+        self.committed.get(&token) == Some(&what)
+            && self
+                .committed_order
+                .iter()
+                .rev()
+                .take_while(|(at, _)| now.saturating_sub(*at) <= COMMITTED_FOR)
+                .any(|(_, known)| *known == token)
+    }
+
+    /// The token opens a session again: what it committed before is past.
+    pub(crate) fn forget_committed(&mut self, token: u64) {
+        self.committed.remove(&token);
+    }
+}
+
+impl Attachment for ShardSessions {
+    fn removed(&mut self, db: u32, key: &[u8]) {
+        if !key.ends_with(LOCK_SUFFIX.as_bytes()) {
+            return;
+        }
+        let Some(state) = self.find(db, key) else { return };
+        if state.owner.take().is_none() {
+            // It was phpredis's: pollers have had their turn.
+            state.hand_overs = 0;
+        }
+        if state.waiters.is_empty() {
+            self.drop_if_idle(db, key);
+        } else {
+            self.freed.push((db, key.into()));
+        }
+    }
+
+    fn flushed(&mut self, db: u32) {
+        let Some(locks) = self.locks.get_mut(&db) else { return };
+        locks.retain(|key, state| {
+            state.owner = None;
+            state.hand_overs = 0;
+            if !state.waiters.is_empty() {
+                self.freed.push((db, key.clone()));
+            }
+            !state.waiters.is_empty()
+        });
+    }
+}

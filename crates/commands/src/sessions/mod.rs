@@ -1,0 +1,59 @@
+//! Session locks: who owns them, who waits for them, and how they pass from one to the next.
+//!
+//! The lock itself is an ordinary expiring key, so that phpredis sees it and a snapshot has it. What
+//! is kept beside it, in the shard and only in memory, is whose connection it belongs to and who
+//! waits: [`ShardSessions`]. Everything here runs under the shard's lock. A session, its lock and
+//! its tombstone share a shard, so that is the only lock ever needed.
+//!
+//! Whoever removes a lock, by whatever command, serves the next waiter before the shard is released:
+//! [`serve_freed`] runs at the end of every command.
+
+mod locks;
+mod serve;
+mod site;
+mod ticket;
+
+pub(crate) use locks::{LockState, ShardSessions, Waiter};
+pub(crate) use serve::{Deliveries, OpenRequest, grant, reply_without_data, serve_freed};
+pub use serve::{
+    end_wait, release_session_locks, session_gauges, tend_shard, unbind_native_locks, wait_ran_out,
+};
+pub(crate) use site::{Site, generation_of, release};
+pub(crate) use ticket::SessionLock;
+pub use ticket::Ticket;
+
+use std::time::Duration;
+
+use crate::context::Context;
+use guarda_session::LOCK_SUFFIX;
+
+/// Longest time that one connection may hold a lock, however often its lease is renewed.
+pub(crate) const HOLD_MAX: Duration = Duration::from_mins(10);
+
+/// What a native token begins with; 32 hexadecimal digits follow.
+pub(crate) const TOKEN_PREFIX: &[u8] = b"guarda:";
+
+/// How long a native lock lives on after a restart unless its token is presented.
+pub(crate) const ORPHAN_LEASE_MS: i64 = 5_000;
+
+/// Notes that `SET NX` was refused on `key`: if it is a lock that others wait for, its client polls
+/// and is owed a chance now and then.
+pub(crate) fn note_refused_lock(cx: &mut Context<'_, '_>, key: &[u8]) {
+    if !key.ends_with(LOCK_SUFFIX.as_bytes()) {
+        return;
+    }
+    let (index, now) = (cx.db.index, cx.host.monotonic());
+    let hashed = cx.db.hashed(key);
+    let sessions = cx.db.locked.shard(hashed).attachment::<ShardSessions>();
+    if let Some(state) = sessions.and_then(|sessions| sessions.find(index, key)) {
+        state.polled = Some(now);
+    }
+}
+
+/// Milliseconds of a duration, as expiries count them.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

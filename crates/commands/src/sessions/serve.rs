@@ -1,0 +1,355 @@
+//! Granting locks, and what must happen when nobody asks: leases, waits and connections that end.
+
+use std::time::Duration;
+
+use guarda_resp::{Protocol, ReplyWriter};
+use guarda_session::{LOCK_SUFFIX, lock_key, tombstone_key};
+use guarda_store::{HashedKey, Keyspace, Record, SHARDS, Shard, UnixMillis, ValueRef};
+
+use super::locks::{Owner, ShardSessions};
+use super::site::{Site, generation_of, release};
+use super::{HOLD_MAX, ORPHAN_LEASE_MS, TOKEN_PREFIX, millis};
+use crate::client::Client;
+use crate::effects::Effects;
+use crate::error::CommandError;
+use crate::execute::{Worker, settle};
+use crate::host::Host;
+
+/// Hand-overs in a row after which a client that polls gets its chance.
+const HAND_OVERS_MAX: u32 = 4;
+
+/// How long the lock then stays free: longer than phpredis waits between two tries by default.
+const FREE_FOR: Duration = Duration::from_millis(25);
+
+/// How long ago a client must have polled to count.
+const POLLER_GONE_AFTER: Duration = Duration::from_secs(1);
+
+/// What OPEN asked for.
+pub(crate) struct OpenRequest {
+    pub(crate) client: u64,
+    pub(crate) protocol: Protocol,
+    pub(crate) token: Box<[u8]>,
+    pub(crate) holder: Box<[u8]>,
+    pub(crate) lease_ms: i64,
+    pub(crate) ttl_ms: Option<i64>,
+    pub(crate) must_exist: bool,
+    pub(crate) locking: bool,
+}
+
+/// Replies to parked clients: client and reply. They leave once the journal has their records.
+pub(crate) type Deliveries = Vec<(u64, Vec<u8>)>;
+
+/// Writes OPEN's reply without data.
+pub(crate) fn reply_without_data(reply: &mut ReplyWriter<'_>, status: &str, waited: Duration) {
+    reply.array(5);
+    reply.simple(status);
+    reply.null();
+    reply.null();
+    reply.null();
+    reply.integer(millis(waited));
+}
+
+/// Opens the session at `key`: takes the lock, which is free or the caller's, refreshes the TTL,
+/// answers the data. Says whether the lock was taken.
+pub(crate) fn grant(
+    site: &mut Site<'_>,
+    key: &[u8],
+    request: &OpenRequest,
+    waited: Duration,
+    reply: &mut ReplyWriter<'_>,
+) -> Result<bool, CommandError> {
+    let there = site.string(key)?.is_some();
+    let nonce = site.string(&tombstone_key(key))?.map(<[u8]>::to_vec);
+    let takes_lock = request.locking && (there || !request.must_exist);
+    let lease_ms = request.lease_ms.min(millis(HOLD_MAX));
+    if takes_lock {
+        take_lock(site, key, request, lease_ms);
+    }
+    if there {
+        let asked = request.ttl_ms.map(|ttl| UnixMillis(site.now.0 + ttl));
+        if let Some(expiry) = asked.or_else(|| site.expiry(key)) {
+            // A session must not expire under its request.
+            let least = UnixMillis(site.now.0 + lease_ms);
+            site.set_expiry(key, expiry.max(least));
+        }
+    }
+    let data = site.string(key)?;
+    reply.array(5);
+    reply.simple(if there || !request.must_exist { "OK" } else { "MISSING" });
+    match data {
+        Some(data) => reply.bulk(data),
+        None => reply.null(),
+    }
+    reply.bulk(&generation_of(data));
+    match nonce {
+        Some(nonce) => reply.bulk(&nonce),
+        None => reply.null(),
+    }
+    reply.integer(millis(waited));
+    site.effects.counters.sessions_opened += u64::from(there || !request.must_exist);
+    Ok(takes_lock)
+}
+
+fn take_lock(site: &mut Site<'_>, key: &[u8], request: &OpenRequest, lease_ms: i64) {
+    let lock = lock_key(key);
+    let (db, now, monotonic) = (site.db, site.now, site.monotonic);
+    let known = site.sessions().find(db, &lock).and_then(|state| state.owner.as_ref());
+    // One that opens again holds on since the first time.
+    let (since, since_monotonic) = known
+        .filter(|owner| owner.token == request.token && owner.client == request.client)
+        .map_or((now, monotonic), |owner| (owner.since, owner.since_monotonic));
+    let left = millis(HOLD_MAX.saturating_sub(monotonic.saturating_sub(since_monotonic)));
+    site.set(&lock, &request.token, UnixMillis(now.0 + lease_ms.min(left).max(1)));
+    site.sessions().find_or_new(db, &lock).owner = Some(Owner {
+        client: request.client,
+        token: request.token.clone(),
+        holder: request.holder.clone(),
+        since,
+        since_monotonic,
+        lease_ms,
+    });
+}
+
+/// Serves those who wait for locks that were removed from the shard.
+pub(crate) fn serve_freed(
+    shard: &mut Shard,
+    effects: &mut Effects,
+    host: &dyn Host,
+    now: UnixMillis,
+    deliveries: &mut Deliveries,
+) {
+    // Serving one may end others' locks (an expired one is met): until nothing is left.
+    while let Some(sessions) = shard.attachment::<ShardSessions>() {
+        let freed = sessions.take_freed();
+        if freed.is_empty() {
+            return;
+        }
+        for (db, lock) in freed {
+            let monotonic = host.monotonic();
+            let mut site = Site { shard: &mut *shard, effects: &mut *effects, db, now, monotonic };
+            serve(&mut site, &lock, host, deliveries);
+        }
+    }
+}
+
+/// Gives the lock, if it is free, to the first who still waits.
+fn serve(site: &mut Site<'_>, lock: &[u8], host: &dyn Host, deliveries: &mut Deliveries) {
+    let (db, monotonic) = (site.db, site.monotonic);
+    let key = lock.strip_suffix(LOCK_SUFFIX.as_bytes()).expect("only lock keys have waiters");
+    while !site.exists(lock) {
+        let Some(state) = site.sessions().find(db, lock) else { return };
+        if !state.has_waiters() {
+            state.waiters.clear();
+            break;
+        }
+        match state.free_until {
+            Some(until) if monotonic < until => return,
+            Some(_) => (state.free_until, state.polled, state.hand_overs) = (None, None, 0),
+            None => {
+                let polled =
+                    state.polled.is_some_and(|at| monotonic.saturating_sub(at) < POLLER_GONE_AFTER);
+                if state.hand_overs >= HAND_OVERS_MAX && polled {
+                    let until = monotonic + FREE_FOR;
+                    state.free_until = Some(until);
+                    host.tend_later(HashedKey::new(lock).shard(), until);
+                    return;
+                }
+            }
+        }
+        let Some(waiter) = state.waiters.pop_front() else { break };
+        if !waiter.ticket.serve() {
+            continue;
+        }
+        state.hand_overs += 1;
+        let waited = monotonic.saturating_sub(waiter.ticket.began);
+        let mut reply = Vec::new();
+        let mut writer = ReplyWriter::new(&mut reply, waiter.request.protocol);
+        let taken = grant(site, key, &waiter.request, waited, &mut writer);
+        let got_lock = taken.unwrap_or_else(|error| {
+            reply.clear();
+            let error = error.to_string();
+            ReplyWriter::new(&mut reply, waiter.request.protocol).error(&error);
+            false
+        });
+        if !got_lock {
+            waiter.ticket.note_without_lock();
+        }
+        site.effects.counters.session_waits_served += 1;
+        deliveries.push((waiter.request.client, reply));
+    }
+    site.sessions().drop_if_idle(db, lock);
+}
+
+/// Looks after the locks of one shard: renews leases of living connections, serves waiters whose
+/// turn has come. False if the shard is held by others for longer than `patience`.
+pub fn tend_shard(
+    host: &dyn Host,
+    worker: &mut Worker,
+    index: usize,
+    now: UnixMillis,
+    patience: Duration,
+) -> bool {
+    let Some(mut locked) = host.keyspace().lock_one(index, patience) else { return false };
+    let shard = locked.held().next().expect("one shard was locked");
+    if shard.attachment::<ShardSessions>().is_none() {
+        return true;
+    }
+    let mut deliveries = Deliveries::new();
+    renew(shard, &mut worker.effects, host, now);
+    let sessions = shard.attachment_or_new::<ShardSessions>();
+    let mut queued = Vec::new();
+    for (db, lock, state) in sessions.iter() {
+        if state.prune() > 0 && state.owner.is_none() {
+            queued.push((db, Box::<[u8]>::from(lock)));
+        }
+    }
+    for (db, lock) in queued {
+        let monotonic = host.monotonic();
+        let mut site = Site { shard, effects: &mut worker.effects, db, now, monotonic };
+        serve(&mut site, &lock, host, &mut deliveries);
+    }
+    shard.attachment_or_new::<ShardSessions>().drop_idle();
+    settle(&mut locked, host, worker, now, deliveries);
+    true
+}
+
+/// Renews the leases that are half over, while their connections live and [`HOLD_MAX`] is not
+/// reached. By the monotonic clock: a lock that is due only because the wall clock jumped is kept.
+fn renew(shard: &mut Shard, effects: &mut Effects, host: &dyn Host, now: UnixMillis) {
+    let monotonic = host.monotonic();
+    let mut owned = Vec::new();
+    for (db, lock, state) in shard.attachment_or_new::<ShardSessions>().iter() {
+        if let Some(owner) = &state.owner {
+            let held = monotonic.saturating_sub(owner.since_monotonic);
+            let left = millis(HOLD_MAX.saturating_sub(held));
+            owned.push((db, Box::<[u8]>::from(lock), owner.token.clone(), owner.lease_ms, left));
+        }
+    }
+    for (db, lock, token, lease_ms, left) in owned {
+        let hashed = HashedKey::new(&lock);
+        let record = shard.peek(db, hashed);
+        let is_its = matches!(record.map(Record::value), Some(ValueRef::String(v)) if *v == *token);
+        let Some(expiry) = record.and_then(Record::expiry).filter(|_| is_its) else {
+            if let Some(state) = shard.attachment_or_new::<ShardSessions>().find(db, &lock)
+                && !is_its
+            {
+                state.owner = None;
+            }
+            continue;
+        };
+        let remaining = expiry.since(now);
+        let wanted = lease_ms.min(left);
+        if remaining < lease_ms / 2 && wanted > remaining.max(0) {
+            // As of a moment before its end, so that one that is due does not expire here.
+            let before = UnixMillis(now.0.min(expiry.0 - 1));
+            let mut site = Site { shard, effects, db, now: before, monotonic };
+            site.set_expiry(&lock, UnixMillis(now.0 + wanted));
+        }
+    }
+}
+
+/// The connection has ended: its wait is over, its locks are freed. False if a shard is held by
+/// others; call again then.
+pub fn release_session_locks(
+    client: &mut Client,
+    host: &dyn Host,
+    worker: &mut Worker,
+    now: UnixMillis,
+    patience: Duration,
+) -> bool {
+    if let Some(ticket) = client.waiting.take() {
+        ticket.cancel();
+    }
+    while let Some(held) = client.session_locks.last() {
+        let index = HashedKey::new(&held.key).shard();
+        let Some(mut locked) = host.keyspace().lock_one(index, patience) else { return false };
+        let shard = locked.held().next().expect("one shard was locked");
+        let lock = lock_key(&held.key);
+        let id = client.card.id;
+        let is_owner = shard
+            .attachment::<ShardSessions>()
+            .and_then(|sessions| sessions.find(held.db, &lock))
+            .and_then(|state| state.owner.as_ref())
+            .is_some_and(|owner| owner.client == id && owner.token == held.token);
+        if is_owner {
+            let (db, monotonic) = (held.db, host.monotonic());
+            let mut site = Site { shard, effects: &mut worker.effects, db, now, monotonic };
+            if release(&mut site, &held.key, &held.token) {
+                site.effects.counters.session_releases_disconnect += 1;
+            }
+            settle(&mut locked, host, worker, now, Deliveries::new());
+        }
+        client.session_locks.pop();
+    }
+    true
+}
+
+/// Ends a parked client's wait because its time has come; returns its reply, or `None` if it was
+/// served first (the reply is on its way).
+pub fn wait_ran_out(client: &mut Client, worker: &mut Worker, now: Duration) -> Option<Vec<u8>> {
+    let ticket = client.waiting.as_ref().filter(|ticket| ticket.cancel())?;
+    let waited = now.saturating_sub(ticket.began);
+    client.session_locks.retain(|lock| *lock != ticket.lock);
+    client.waiting = None;
+    worker.effects.counters.session_waits_timed_out += 1;
+    let mut reply = Vec::new();
+    reply_without_data(&mut ReplyWriter::new(&mut reply, client.protocol), "BUSY", waited);
+    Some(reply)
+}
+
+/// A parked client's reply has arrived: it goes on.
+pub fn end_wait(client: &mut Client) {
+    if let Some(ticket) = client.waiting.take()
+        && !ticket.got_lock()
+    {
+        client.session_locks.retain(|lock| *lock != ticket.lock);
+    }
+}
+
+/// After a restart native locks belong to nobody: they end soon unless their token is presented.
+pub fn unbind_native_locks(host: &dyn Host, worker: &mut Worker, now: UnixMillis, databases: u32) {
+    let patience = Duration::from_hours(1);
+    for index in 0..SHARDS {
+        let Some(mut locked) = host.keyspace().lock_one(index, patience) else { continue };
+        let shard = locked.held().next().expect("one shard was locked");
+        for db in 0..databases {
+            for lock in native_locks(shard, db) {
+                let effects = &mut worker.effects;
+                let mut site = Site { shard, effects, db, now, monotonic: Duration::ZERO };
+                let end = UnixMillis(now.0 + ORPHAN_LEASE_MS);
+                if site.expiry(&lock).is_none_or(|expiry| expiry > end) {
+                    site.set_expiry(&lock, end);
+                }
+            }
+        }
+        settle(&mut locked, host, worker, now, Deliveries::new());
+    }
+}
+
+fn native_locks(shard: &Shard, db: u32) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    let mut from = Some(0);
+    while let Some(position) = from {
+        from = shard.scan(db, position, 1000, |record| {
+            let native =
+                matches!(record.value(), ValueRef::String(v) if v.starts_with(TOKEN_PREFIX));
+            if native && record.key().ends_with(LOCK_SUFFIX.as_bytes()) {
+                found.push(record.key().to_vec());
+            }
+        });
+    }
+    found
+}
+
+/// For INFO: native locks that are held, and clients that wait.
+pub fn session_gauges(keyspace: &Keyspace) -> (usize, usize) {
+    let (mut held, mut waiting) = (0, 0);
+    keyspace.for_each_shard(|shard| {
+        let Some(sessions) = shard.attachment::<ShardSessions>() else { return };
+        for (_, _, state) in sessions.iter() {
+            held += usize::from(state.owner.is_some());
+            waiting += state.waiters.iter().filter(|w| w.ticket.is_waiting()).count();
+        }
+    });
+    (held, waiting)
+}

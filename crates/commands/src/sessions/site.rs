@@ -1,0 +1,110 @@
+//! The place where a session, its lock and its tombstone lie: reads and journalled changes.
+
+use std::time::Duration;
+
+use guarda_session::lock_key;
+use guarda_store::{HashedKey, Record, Shard, UnixMillis, ValueRef};
+use itoa::Buffer;
+use sha1::{Digest, Sha1};
+
+use super::locks::ShardSessions;
+use crate::effects::Effects;
+use crate::error::CommandError;
+
+/// One database's part of a shard under its lock. Every change is recorded as the plain command
+/// that a Redis understands.
+pub(crate) struct Site<'a> {
+    pub(crate) shard: &'a mut Shard,
+    pub(crate) effects: &'a mut Effects,
+    pub(crate) db: u32,
+    pub(crate) now: UnixMillis,
+    pub(crate) monotonic: Duration,
+}
+
+impl Site<'_> {
+    fn get(&mut self, key: &[u8]) -> Option<&Record> {
+        self.shard.get(self.db, HashedKey::new(key), self.now)
+    }
+
+    pub(crate) fn exists(&mut self, key: &[u8]) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// The string at `key`.
+    pub(crate) fn string(&mut self, key: &[u8]) -> Result<Option<&[u8]>, CommandError> {
+        match self.get(key).map(Record::value) {
+            None => Ok(None),
+            Some(ValueRef::String(bytes)) => Ok(Some(bytes)),
+            Some(_) => Err(CommandError::WrongType),
+        }
+    }
+
+    pub(crate) fn expiry(&mut self, key: &[u8]) -> Option<UnixMillis> {
+        self.get(key).and_then(Record::expiry)
+    }
+
+    pub(crate) fn set(&mut self, key: &[u8], value: &[u8], expiry: UnixMillis) {
+        let hashed = HashedKey::new(key);
+        self.shard.set_string(self.db, hashed, value, Some(expiry), self.now);
+        self.changed(key);
+        self.record(&[b"SET", key, value, b"PXAT", Buffer::new().format(expiry.0).as_bytes()]);
+    }
+
+    /// Sets the expiry of a key that is there, unless it has this one.
+    pub(crate) fn set_expiry(&mut self, key: &[u8], expiry: UnixMillis) {
+        if self.expiry(key) == Some(expiry) {
+            return;
+        }
+        if self.shard.set_expiry(self.db, HashedKey::new(key), Some(expiry), self.now) {
+            self.changed(key);
+            self.record(&[b"PEXPIREAT", key, Buffer::new().format(expiry.0).as_bytes()]);
+        }
+    }
+
+    pub(crate) fn delete(&mut self, key: &[u8]) -> bool {
+        if !self.exists(key) {
+            return false;
+        }
+        self.shard.remove(self.db, HashedKey::new(key));
+        self.changed(key);
+        self.record(&[b"DEL", key]);
+        true
+    }
+
+    fn changed(&mut self, key: &[u8]) {
+        self.effects.counters.dirty += 1;
+        self.shard.signal_change(self.db, key);
+    }
+
+    /// Journals a change, after the keys that were found expired on the way to it.
+    pub(crate) fn record(&mut self, args: &[&[u8]]) {
+        if self.shard.has_expired() {
+            for (db, key) in self.shard.take_expired() {
+                self.effects.counters.expired_keys += 1;
+                self.effects.records.push(db, &[b"DEL", &key]);
+            }
+        }
+        self.effects.records.push(self.db, args);
+    }
+
+    pub(crate) fn sessions(&mut self) -> &mut ShardSessions {
+        self.shard.attachment_or_new()
+    }
+}
+
+/// Removes the lock of the session at `key` if `token` holds it; says whether it did.
+pub(crate) fn release(site: &mut Site<'_>, key: &[u8], token: &[u8]) -> bool {
+    let lock = lock_key(key);
+    matches!(site.string(&lock), Ok(Some(value)) if value == token) && site.delete(&lock)
+}
+
+/// The generation of a session: a digest of its bytes, or `absent`. It is the one that Redis's
+/// `redis.sha1hex` gives, so that scripts on other servers agree.
+pub(crate) fn generation_of(data: Option<&[u8]>) -> Vec<u8> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let Some(data) = data else { return b"absent".to_vec() };
+    Sha1::digest(data)
+        .iter()
+        .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]])
+        .collect()
+}

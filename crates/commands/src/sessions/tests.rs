@@ -1,0 +1,32 @@
+use std::time::Duration;
+
+use guarda_store::Attachment as _;
+
+use super::locks::{COMMITTED_MAX, LockState, ShardSessions};
+
+#[test]
+fn committed_tokens_are_forgotten_oldest_first_beyond_the_limit() {
+    let mut sessions = ShardSessions::default();
+    let now = Duration::from_secs(1);
+    for token in 0..=COMMITTED_MAX as u64 {
+        sessions.note_committed(token, token, now);
+    }
+    assert!(!sessions.has_committed(0, 0, now));
+    assert!(sessions.has_committed(1, 1, now) && !sessions.has_committed(1, 2, now));
+    let later = now + Duration::from_secs(61);
+    assert!(!sessions.has_committed(1, 1, later));
+    sessions.forget_committed(2);
+    assert!(!sessions.has_committed(2, 2, now));
+}
+
+#[test]
+fn keys_that_are_no_locks_are_none_of_its_business() {
+    let mut sessions = ShardSessions::default();
+    *sessions.find_or_new(0, b"s_LOCK") = LockState::default();
+    sessions.removed(0, b"s");
+    sessions.removed(1, b"s_LOCK");
+    assert!(sessions.find(0, b"s_LOCK").is_some());
+    sessions.removed(0, b"s_LOCK");
+    assert!(sessions.find(0, b"s_LOCK").is_none());
+    assert!(sessions.take_freed().is_empty(), "nobody waits");
+}

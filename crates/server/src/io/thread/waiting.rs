@@ -1,0 +1,71 @@
+//! Clients that wait for a session's lock: served by whoever frees it, or by their deadline.
+
+use std::time::Duration;
+
+use guarda_commands::{Outcome, end_wait, tend_shard, wait_ran_out};
+use guarda_store::UnixMillis;
+
+use super::IoThread;
+use crate::io::mailbox::Served;
+
+/// When to try a shard again that a script holds.
+const TEND_AGAIN: Duration = Duration::from_millis(20);
+
+impl IoThread {
+    /// The command has parked its client: nothing is read from it until its wait ends.
+    pub(super) fn begin_wait(&mut self, slot: usize) {
+        let Some(connection) = self.connections.get(slot) else { return };
+        if connection.hung_up {
+            self.close(slot);
+            return;
+        }
+        let ticket = connection.client.as_ref().and_then(|client| client.waiting.as_ref());
+        if let Some(ticket) = ticket {
+            self.waits.add(ticket.deadline, slot, connection.id);
+        }
+    }
+
+    /// A parked client was served.
+    pub(super) fn end_wait(&mut self, served: Served, now: UnixMillis) {
+        let Served { slot, id, reply, seq } = served;
+        let Some(connection) = self.connections.get_mut(slot).filter(|c| c.id == id) else {
+            return;
+        };
+        let Some(client) = connection.client.as_deref_mut() else { return };
+        end_wait(client);
+        connection.wrote = true;
+        self.worker.seen_seq = self.worker.seen_seq.max(seq);
+        self.answer_wait(slot, &reply, now);
+    }
+
+    fn answer_wait(&mut self, slot: usize, reply: &[u8], now: UnixMillis) {
+        let connection = &mut self.connections[slot];
+        let start = connection.out.len();
+        connection.out.extend_from_slice(reply);
+        connection.has_unparsed = true;
+        self.settle_reply(slot, start, Outcome::Reply);
+        self.serve(slot, now);
+    }
+
+    /// Ends the waits whose time has come, tends the shards that asked for it.
+    pub(super) fn look_after_waits(&mut self, now: UnixMillis) {
+        let monotonic = self.server.clock.monotonic();
+        while let Some((slot, id)) = self.waits.take_due(monotonic) {
+            let Some(connection) = self.connections.get_mut(slot).filter(|c| c.id == id) else {
+                continue;
+            };
+            let Some(client) = connection.client.as_deref_mut() else { continue };
+            if client.waiting.as_ref().is_none_or(|ticket| ticket.deadline > monotonic) {
+                continue;
+            }
+            if let Some(reply) = wait_ran_out(client, &mut self.worker, monotonic) {
+                self.answer_wait(slot, &reply, now);
+            }
+        }
+        while let Some(shard) = self.waits.take_tend(monotonic) {
+            if !tend_shard(&*self.server, &mut self.worker, shard, now, self.patience) {
+                self.waits.tend(monotonic + TEND_AGAIN, shard);
+            }
+        }
+    }
+}
