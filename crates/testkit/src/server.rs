@@ -22,7 +22,7 @@ pub const SUBJECT_VARIABLE: &str = "GUARDA_TESTKIT_SUBJECT";
 pub const REFERENCE_VARIABLE: &str = "GUARDA_TESTKIT_REFERENCE";
 
 /// How long a server may take to answer its first PING.
-const START_LIMIT: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(90);
 /// How long a server may take to end after SIGTERM.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 /// How often a start is tried again when another process took the port in between.
