@@ -10,6 +10,7 @@
 mod bench;
 mod build;
 mod demo;
+mod ext;
 mod steps;
 mod tidy;
 
@@ -31,6 +32,8 @@ enum Command {
     Bench(guarda_bench::Options),
     /// Show a PHP farm that keeps its sessions in guarda: two web servers, one balancer, one browser
     Demo(demo::Options),
+    /// Build the PHP extension, guarda.so
+    Ext(ext::Options),
     /// Run everything that CI runs, in CI's order
     Test(steps::Options),
     /// Check the rules that neither rustfmt nor clippy knows
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Bench(options) => bench::run(options),
         Command::Demo(options) => demo::run(&options),
+        Command::Ext(options) => ext::run(&options),
         Command::Test(options) => steps::run(&options),
         Command::Tidy => tidy::run(),
     };

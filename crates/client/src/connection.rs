@@ -67,6 +67,11 @@ impl Connection {
         Ok(connection)
     }
 
+    /// Where it leads.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// Whether it can carry no further request.
     pub fn is_broken(&self) -> bool {
         self.broken

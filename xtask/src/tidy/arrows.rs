@@ -28,6 +28,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("guarda-client", &["guarda-session", "guarda-resp"]),
     ("guarda", &["guarda-server", "guarda-config", "guarda-client", "guarda-session"]),
+    ("guarda-php-build", &[]),
+    ("guarda-php", &["guarda-client", "guarda-session"]),
     ("guarda-testkit", &["guarda-resp"]),
     ("guarda-farm", &[]),
     ("guarda-bench", &[]),
@@ -35,7 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "guarda-fuzz",
         &["guarda-commands", "guarda-journal", "guarda-config", "guarda-store", "guarda-resp"],
     ),
-    ("xtask", &["guarda-testkit", "guarda-farm", "guarda-bench"]),
+    ("xtask", &["guarda-testkit", "guarda-farm", "guarda-bench", "guarda-php-build"]),
 ];
 
 /// Checks one manifest. The workspace's own, which has no package, passes.
