@@ -200,6 +200,8 @@ fn a_lost_lock_is_noticed_when_somebody_came_in_between() {
         slow.open();
         at.raw("SET t_LOCK phpredis EX 1000");
         assert_eq!(slow.commit("mine"), Committed::LockLost);
+        assert_eq!(slow.touch(), Touched::Missing, "nothing is there to be refreshed");
+        at.raw("SET t there EX 1000");
         assert_eq!(slow.touch(), Touched::LockLost);
         assert!(at.raw("GET t_LOCK").contains("phpredis"), "another's lock stays");
     });
@@ -224,6 +226,12 @@ fn a_session_that_vanished_is_not_made_again() {
         at.raw("DEL s");
         assert_eq!(request.commit("new"), Committed::Vanished);
         assert!(at.raw("EXISTS s s_LOCK").contains('0'));
+
+        at.raw("SET t old EX 1000");
+        let mut request = at.request("t");
+        request.open();
+        at.raw("DEL t t_LOCK");
+        assert_eq!(request.commit("new"), Committed::Vanished, "and its lock with it");
     });
 }
 

@@ -17,14 +17,19 @@ if stored == ARGV[7] then
   redis.call('PEXPIRE', KEYS[1], ARGV[4])
   return leave('OK')
 end
-if ARGV[5] ~= '1' and holder ~= ARGV[1] then
+local locking = ARGV[5] ~= '1'
+if locking and holder and holder ~= ARGV[1] then
+  return 'LOCKLOST'
+end
+if not stored and ARGV[2] ~= 'absent' then
+  if ARGV[6] ~= '1' then
+    return leave('VANISHED')
+  end
+elseif locking and not holder then
   local generation = stored and redis.sha1hex(stored) or 'absent'
-  if holder or generation ~= ARGV[2] then
+  if generation ~= ARGV[2] then
     return 'LOCKLOST'
   end
-end
-if not stored and ARGV[2] ~= 'absent' and ARGV[6] ~= '1' then
-  return leave('VANISHED')
 end
 redis.call('SET', KEYS[1], ARGV[7], 'PX', ARGV[4])
 return leave('OK')

@@ -3,7 +3,7 @@
 local holder = redis.call('GET', KEYS[2])
 if holder == ARGV[1] then
   redis.call('DEL', KEYS[2])
-elseif holder and ARGV[3] ~= '1' then
+elseif holder and ARGV[3] ~= '1' and redis.call('EXISTS', KEYS[1]) == 1 then
   return 'LOCKLOST'
 end
 if redis.call('PEXPIRE', KEYS[1], ARGV[2]) == 1 then
