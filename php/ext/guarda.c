@@ -298,6 +298,11 @@ static PS_DESTROY_FUNC(guarda)
 				return FAILURE;
 			}
 			return SUCCESS;
+		case CALLER_DECODE:
+			/* session_decode() was given something else than what is stored: PHP's own warning
+			 * says it all. */
+			guarda_keep_undecodable(handle);
+			return SUCCESS;
 		default:
 			guarda_keep_undecodable(handle);
 			php_error_docref(NULL, E_WARNING,
