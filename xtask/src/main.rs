@@ -11,6 +11,7 @@ mod bench;
 mod build;
 mod codegen;
 mod demo;
+mod ext;
 mod fuzz;
 mod steps;
 mod tidy;
@@ -35,6 +36,8 @@ enum Command {
     Codegen(codegen::Options),
     /// Show a PHP farm that keeps its sessions in guarda: two web servers, one balancer, one browser
     Demo(demo::Options),
+    /// Build the PHP extension, guarda.so
+    Ext(ext::Options),
     /// Run the fuzz targets
     Fuzz(fuzz::Options),
     /// Run everything that CI runs, in CI's order
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(options),
         Command::Codegen(options) => codegen::run(&options),
         Command::Demo(options) => demo::run(&options),
+        Command::Ext(options) => ext::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Test(options) => steps::run(&options),
         Command::Tidy => tidy::run(),

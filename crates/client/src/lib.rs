@@ -1,1 +1,34 @@
-//! Blocking client for Guarda, Redis and Valkey: endpoints, timeouts, retries.
+//! Blocking client for Guarda, Redis and Valkey, made for PHP workers.
+//!
+//! [`Pool`] keeps idle connections per process; [`Connection`] is one of them; [`Keys`] and the
+//! methods of [`Connection`] named after the session protocol work on any server, by `SESSION`
+//! commands where there are any and by scripts elsewhere.
+//!
+//! What is absent by design: threads, an async runtime, global state, and any work before the first
+//! use, since PHP-FPM forks after it has started. Every wait has an end: a [`Budget`].
+
+#![forbid(unsafe_code)]
+
+mod connection;
+mod deadline;
+mod error;
+mod pool;
+mod session;
+mod transport;
+
+pub use connection::Connection;
+pub use deadline::Budget;
+pub use error::Error;
+pub use pool::{Endpoint, Pool};
+pub use session::{Commit, Committed, Keys, Lock, Open, Opened, Status, Touched};
+
+/// Sixteen random bytes from the operating system, for tokens and nonces.
+///
+/// # Errors
+///
+/// [`Error::Random`] if the system has none to give.
+pub fn random() -> Result<[u8; 16], Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|_| Error::Random)?;
+    Ok(bytes)
+}

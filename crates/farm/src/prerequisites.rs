@@ -36,6 +36,7 @@ impl Need {
                 Tool::CxxCompiler,
                 Tool::PhpFpm,
                 Tool::PhpCli,
+                Tool::PhpHeaders,
                 Tool::Phpredis,
                 Tool::Nginx,
                 Tool::RedisCli,
@@ -52,6 +53,8 @@ pub enum Tool {
     PhpFpm,
     /// PHP's command line.
     PhpCli,
+    /// PHP's headers.
+    PhpHeaders,
     /// phpredis, loaded by both.
     Phpredis,
     /// The balancer.
@@ -94,6 +97,9 @@ impl Tool {
                 "php-cli",
                 None,
             ),
+            Self::PhpHeaders => {
+                ("builds the PHP extension", &["php-config"], "php-dev", "php-devel", None)
+            }
             Self::Phpredis => ("PHP's client of the store", &[], "php-redis", "php-redis", None),
             Self::Nginx => {
                 ("balances between the web servers", &["nginx"], "nginx", "nginx", Some("nginx"))

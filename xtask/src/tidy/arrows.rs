@@ -28,6 +28,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("guarda-client", &["guarda-session", "guarda-resp"]),
     ("guarda", &["guarda-server", "guarda-config", "guarda-client", "guarda-session"]),
+    ("guarda-php-build", &[]),
+    ("guarda-php", &["guarda-client", "guarda-session"]),
     ("guarda-testkit", &["guarda-resp"]),
     ("guarda-farm", &[]),
     ("guarda-bench", &[]),
@@ -44,7 +46,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "xtask",
-        &["guarda-testkit", "guarda-farm", "guarda-bench", "guarda-commands", "guarda-config"],
+        &[
+            "guarda-testkit",
+            "guarda-farm",
+            "guarda-bench",
+            "guarda-commands",
+            "guarda-config",
+            "guarda-php-build",
+        ],
     ),
 ];
 

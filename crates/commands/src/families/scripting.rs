@@ -46,31 +46,31 @@ const EVAL_RO: CommandSpec = CommandSpec {
 pub(crate) const FAMILY: &[CommandSpec] = &[
     CommandSpec {
         name: "eval",
-        summary: "Executes a server-side Lua script.",
+        summary: "Runs a Lua script that is sent whole.",
         run: |cx, args| eval(cx, args, false, false),
         ..EVAL
     },
     CommandSpec {
         name: "evalsha",
-        summary: "Executes a server-side Lua script by SHA1 digest.",
+        summary: "Runs a known Lua script, named by its SHA-1.",
         run: |cx, args| eval(cx, args, true, false),
         ..EVAL
     },
     CommandSpec {
         name: "eval_ro",
-        summary: "Executes a read-only server-side Lua script.",
+        summary: "Runs a Lua script that may not write.",
         run: |cx, args| eval(cx, args, false, true),
         ..EVAL_RO
     },
     CommandSpec {
         name: "evalsha_ro",
-        summary: "Executes a read-only server-side Lua script by SHA1 digest.",
+        summary: "Runs a known Lua script that may not write.",
         run: |cx, args| eval(cx, args, true, true),
         ..EVAL_RO
     },
     CommandSpec {
         name: "script",
-        summary: "A container for Lua scripts management commands.",
+        summary: "Holds the commands about Lua scripts.",
         since: "2.6.0",
         complexity: "Depends on subcommand.",
         arity: Arity::at_least(2),
@@ -93,7 +93,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
     },
     CommandSpec {
         name: "exists",
-        summary: "Determines whether server-side Lua scripts exist in the script cache.",
+        summary: "Says which scripts are known.",
         since: "2.6.0",
         complexity: "O(N) with N being the number of scripts to check.",
         arity: Arity::at_least(3),
@@ -105,7 +105,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
     },
     CommandSpec {
         name: "flush",
-        summary: "Removes all server-side Lua scripts from the script cache.",
+        summary: "Forgets all scripts.",
         since: "2.6.0",
         complexity: "O(N) with N being the number of scripts in cache",
         arity: Arity::at_least(2),
@@ -117,7 +117,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
     },
     CommandSpec {
         name: "help",
-        summary: "Returns helpful text about the different subcommands.",
+        summary: "Lists the subcommands.",
         since: "5.0.0",
         arity: Arity::exactly(2),
         flags: Flags::LOADING.union(Flags::STALE),
@@ -127,7 +127,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
     },
     CommandSpec {
         name: "kill",
-        summary: "Terminates a server-side Lua script during execution.",
+        summary: "Ends the script that runs, unless it has written.",
         since: "2.6.0",
         arity: Arity::exactly(2),
         flags: Flags::NOSCRIPT.union(Flags::ALLOW_BUSY),
@@ -138,7 +138,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
     },
     CommandSpec {
         name: "load",
-        summary: "Loads a server-side Lua script to the script cache.",
+        summary: "Makes a script known without running it.",
         since: "2.6.0",
         complexity: "O(N) with N being the length in bytes of the script body.",
         arity: Arity::exactly(3),

@@ -26,7 +26,7 @@ const FLAGS: Flags = Flags::NOSCRIPT
 pub(crate) const FAMILY: &[CommandSpec] = &[
     CommandSpec {
         name: "multi",
-        summary: "Starts a transaction.",
+        summary: "Begins a transaction: what follows is queued.",
         since: "1.2.0",
         flags: FLAGS.union(Flags::FAST),
         locks: Locks::Walk,
@@ -35,7 +35,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
     },
     CommandSpec {
         name: "exec",
-        summary: "Executes all commands in a transaction.",
+        summary: "Runs the queued commands as one.",
         since: "1.2.0",
         complexity: "Depends on commands in the transaction",
         flags: Flags::NOSCRIPT
@@ -49,7 +49,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
     },
     CommandSpec {
         name: "discard",
-        summary: "Discards a transaction.",
+        summary: "Gives up the queued commands.",
         since: "2.0.0",
         complexity: "O(N), when N is the number of queued commands",
         flags: FLAGS.union(Flags::FAST),
@@ -59,7 +59,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
     },
     CommandSpec {
         name: "watch",
-        summary: "Monitors changes to keys to determine the execution of a transaction.",
+        summary: "Has the next EXEC fail if one of these keys changes.",
         since: "2.2.0",
         complexity: "O(1) for every key.",
         arity: Arity::at_least(2),
@@ -70,7 +70,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
     },
     CommandSpec {
         name: "unwatch",
-        summary: "Forgets about watched keys of a transaction.",
+        summary: "Ends all watches of the connection.",
         since: "2.2.0",
         flags: Flags::NOSCRIPT
             .union(Flags::LOADING)

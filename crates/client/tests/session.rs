@@ -1,0 +1,353 @@
+//! The session protocol on real servers: redis-server, and guarda where `GUARDA_TEST_BINARY` names it.
+
+#![allow(missing_docs, reason = "tests")]
+
+use std::thread;
+use std::time::Duration;
+
+use guarda_client::{
+    Budget, Commit, Committed, Connection, Endpoint, Error, Keys, Lock, Open, Opened, Pool, Status,
+    Touched, random,
+};
+use guarda_session::save_path::{Address, Credentials};
+use guarda_session::{SavePath, lock_token};
+use guarda_testkit::server::{Program, Server, ServerSpec};
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+fn programs() -> Vec<Program> {
+    let guarda = std::env::var_os("GUARDA_TEST_BINARY");
+    let guarda = guarda.map(|path| Program::Guarda(path.into()));
+    std::iter::once(Program::reference()).chain(guarda).collect()
+}
+
+fn endpoint(server: &Server, query: &str) -> Endpoint {
+    let text = format!("tcp://127.0.0.1:{}?{query}", server.port());
+    let path = SavePath::parse(&text).expect("a save_path");
+    Endpoint::of(path.host(b"abcd"), Some(2 * SECOND), Some(5 * SECOND))
+}
+
+/// One request's view of one session.
+struct Request {
+    connection: Connection,
+    keys: Keys,
+    token: String,
+    locked: bool,
+    opened: Option<Opened>,
+}
+
+impl Request {
+    fn new(server: &Server, key: &str) -> Self {
+        let budget = Budget::start(10 * SECOND);
+        let connection = Pool::new().take(&endpoint(server, ""), &budget).expect("connects");
+        let token = lock_token(&random().expect("random numbers"));
+        let keys = Keys::new(key.as_bytes().to_vec());
+        Self { connection, keys, token, locked: true, opened: None }
+    }
+
+    fn unlocked(mut self) -> Self {
+        self.locked = false;
+        self
+    }
+
+    fn open_within(&mut self, wait: Duration, must_exist: bool) -> Opened {
+        let lock = Lock { lease: 60 * SECOND, wait, waiters_max: None };
+        let lock = self.locked.then_some(lock);
+        let open = Open { token: &self.token, lock, ttl: None, must_exist };
+        let mut budget = Budget::start(10 * SECOND);
+        let opened = self.connection.open(&self.keys, &open, &mut budget).expect("opens");
+        self.opened = Some(opened.clone());
+        opened
+    }
+
+    fn open(&mut self) -> Opened {
+        self.open_within(Duration::ZERO, false)
+    }
+
+    fn commit(&mut self, data: &str) -> Committed {
+        let opened = self.opened.as_ref().expect("opened before");
+        let commit = Commit {
+            token: &self.token,
+            generation: &opened.generation,
+            nonce: opened.nonce.as_deref(),
+            ttl: HOUR,
+            locked: self.locked,
+            recreate: false,
+            data: data.as_bytes(),
+        };
+        let budget = Budget::start(10 * SECOND);
+        self.connection.commit(&self.keys, &commit, &budget).expect("an answer")
+    }
+
+    fn touch(&mut self) -> Touched {
+        let budget = Budget::start(10 * SECOND);
+        let (keys, token) = (&self.keys, &self.token);
+        self.connection.touch(keys, token, HOUR, self.locked, &budget).expect("an answer")
+    }
+
+    fn destroy(&mut self) -> bool {
+        let budget = Budget::start(10 * SECOND);
+        let nonce = lock_token(&random().expect("random numbers"));
+        let (keys, token) = (&self.keys, &self.token);
+        self.connection.destroy(keys, token, &nonce, 900 * SECOND, &budget).expect("an answer")
+    }
+
+    fn release(&mut self) -> bool {
+        let budget = Budget::start(10 * SECOND);
+        self.connection.release(&self.keys, &self.token, &budget).expect("an answer")
+    }
+}
+
+/// The server, and a way to do what others do to its keys.
+struct Fixture {
+    server: Server,
+}
+
+impl Fixture {
+    fn request(&self, key: &str) -> Request {
+        Request::new(&self.server, key)
+    }
+
+    fn raw(&self, command: &str) -> String {
+        let args: Vec<&str> = command.split(' ').collect();
+        let mut connection = self.server.connect().expect("connects");
+        connection.call(&args).expect("an answer").to_string()
+    }
+}
+
+fn on_every_server(test: impl Fn(&Fixture)) {
+    for program in programs() {
+        let server = Server::start(ServerSpec::new(program)).expect("starts");
+        test(&Fixture { server });
+    }
+}
+
+#[test]
+fn open_commit_open_gives_what_was_committed() {
+    on_every_server(|at| {
+        let mut request = at.request("s");
+        let opened = request.open();
+        assert_eq!((opened.status, opened.data, opened.nonce), (Status::Open, None, None));
+        assert_eq!(opened.generation, b"absent");
+        assert!(at.raw("GET s_LOCK").contains("guarda:"));
+        assert_eq!(request.commit("n|i:1;"), Committed::Stored);
+        assert!(at.raw("EXISTS s_LOCK").contains('0'), "commit releases the lock");
+        let mut other = at.request("s");
+        assert_eq!(other.open().data.as_deref(), Some(&b"n|i:1;"[..]));
+        assert!(other.release());
+        assert!(!other.release(), "once only");
+    });
+}
+
+#[test]
+fn a_held_lock_makes_others_wait_until_it_is_free() {
+    on_every_server(|at| {
+        let mut first = at.request("s");
+        first.open();
+        let mut second = at.request("s");
+        assert_eq!(second.open_within(Duration::from_millis(30), false).status, Status::Busy);
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| second.open_within(10 * SECOND, false));
+            assert_eq!(first.commit("x"), Committed::Stored);
+            let opened = waiting.join().expect("no panic");
+            assert_eq!((opened.status, opened.data.as_deref()), (Status::Open, Some(&b"x"[..])));
+        });
+    });
+}
+
+#[test]
+fn a_session_that_must_exist_and_does_not_takes_no_lock() {
+    on_every_server(|at| {
+        assert_eq!(at.request("s").open_within(Duration::ZERO, true).status, Status::Missing);
+        assert!(at.raw("EXISTS s_LOCK").contains('0'));
+    });
+}
+
+#[test]
+fn a_destroyed_session_does_not_come_back() {
+    on_every_server(|at| {
+        for locked in [true, false] {
+            let key = if locked { "locked" } else { "unlocked" };
+            at.raw(&format!("SET {key} old EX 1000"));
+            let mut late = at.request(key).unlocked();
+            late.open();
+            let mut logout = at.request(key);
+            logout.locked = locked;
+            logout.open();
+            assert!(logout.destroy());
+            assert_eq!(late.commit("resurrected"), Committed::Destroyed);
+            assert!(at.raw(&format!("EXISTS {key}")).contains('0'));
+            // The id may be used again by whoever opens it afterwards.
+            let mut next = at.request(key);
+            assert!(next.open().nonce.is_some());
+            assert_eq!(next.commit("new"), Committed::Stored);
+        }
+    });
+}
+
+#[test]
+fn a_lost_lock_is_noticed_when_somebody_came_in_between() {
+    on_every_server(|at| {
+        let mut slow = at.request("s");
+        slow.open();
+        at.raw("DEL s_LOCK");
+        at.raw("SET s other EX 1000");
+        assert_eq!(slow.commit("mine"), Committed::LockLost);
+        assert!(at.raw("GET s").contains("other"));
+
+        let mut slow = at.request("t");
+        slow.open();
+        at.raw("SET t_LOCK phpredis EX 1000");
+        assert_eq!(slow.commit("mine"), Committed::LockLost);
+        assert_eq!(slow.touch(), Touched::LockLost);
+        assert!(at.raw("GET t_LOCK").contains("phpredis"), "another's lock stays");
+    });
+}
+
+#[test]
+fn a_lock_that_ran_out_unnoticed_harms_nothing() {
+    on_every_server(|at| {
+        let mut slow = at.request("s");
+        slow.open();
+        at.raw("DEL s_LOCK");
+        assert_eq!(slow.commit("mine"), Committed::Stored);
+    });
+}
+
+#[test]
+fn a_session_that_vanished_is_not_made_again() {
+    on_every_server(|at| {
+        at.raw("SET s old EX 1000");
+        let mut request = at.request("s");
+        request.open();
+        at.raw("DEL s");
+        assert_eq!(request.commit("new"), Committed::Vanished);
+        assert!(at.raw("EXISTS s s_LOCK").contains('0'));
+    });
+}
+
+#[test]
+fn identical_bytes_are_a_success_however_often() {
+    on_every_server(|at| {
+        let mut request = at.request("s");
+        request.open();
+        assert_eq!(request.commit("same"), Committed::Stored);
+        assert_eq!(request.commit("same"), Committed::Stored);
+    });
+}
+
+#[test]
+fn touch_refreshes_and_makes_nothing() {
+    on_every_server(|at| {
+        at.raw("SET s old EX 10");
+        let mut request = at.request("s");
+        request.open();
+        assert_eq!(request.touch(), Touched::Refreshed);
+        assert!(at.raw("TTL s").contains("36") || at.raw("TTL s").contains("359"));
+        let mut absent = at.request("t");
+        absent.open();
+        assert_eq!(absent.touch(), Touched::Missing);
+        assert!(at.raw("EXISTS t s_LOCK t_LOCK").contains('0'));
+    });
+}
+
+#[test]
+fn unlocked_requests_are_last_writer_wins() {
+    on_every_server(|at| {
+        let (mut one, mut two) = (at.request("s").unlocked(), at.request("s").unlocked());
+        one.open();
+        two.open();
+        assert_eq!(one.commit("1"), Committed::Stored);
+        assert_eq!(two.commit("2"), Committed::Stored);
+        assert!(at.raw("GET s").contains('2'));
+    });
+}
+
+#[test]
+fn a_connection_closed_between_requests_is_replaced() {
+    on_every_server(|at| {
+        let mut pool = Pool::new();
+        let to = endpoint(&at.server, "");
+        let budget = Budget::start(10 * SECOND);
+        let mut connection = pool.take(&to, &budget).expect("connects");
+        let keys = Keys::new(b"s".to_vec());
+        assert!(!connection.exists(&keys, &budget).expect("answers"));
+        pool.put(connection);
+        at.raw("CLIENT KILL TYPE normal");
+        let mut connection = pool.take(&to, &budget).expect("connects");
+        at.raw("CLIENT KILL TYPE normal");
+        assert!(!connection.exists(&keys, &budget).expect("answers"));
+        pool.put(connection);
+        assert_eq!(pool.len(), 1);
+    });
+}
+
+#[test]
+fn connections_of_different_databases_are_not_shared() {
+    on_every_server(|at| {
+        let mut pool = Pool::new();
+        let budget = Budget::start(10 * SECOND);
+        at.raw("SET s there");
+        let keys = Keys::new(b"s".to_vec());
+        let mut seen = |query: &str| {
+            let mut connection = pool.take(&endpoint(&at.server, query), &budget).expect("a one");
+            let seen = connection.exists(&keys, &budget).expect("an answer");
+            pool.put(connection);
+            seen
+        };
+        assert!(!seen("database=5"));
+        assert!(seen("database=0"));
+        assert!(!seen("database=5"));
+        assert!(seen(""));
+    });
+}
+
+#[test]
+fn refusals_say_what_is_wrong_and_no_secret() {
+    let spec = ServerSpec::new(Program::reference()).with_password("right");
+    let server = Server::start(spec).expect("starts");
+    let budget = Budget::start(10 * SECOND);
+    for (query, part) in [
+        ("auth=hunter2", "WRONGPASS"),
+        ("auth=right&database=99", "no database 99"),
+        ("auth_file=/nonexistent/secret", "/nonexistent/secret"),
+    ] {
+        let error = Connection::connect(&endpoint(&server, query), &budget).expect_err("refused");
+        let text = error.to_string();
+        assert!(text.contains(part), "{text}");
+        assert!(!text.contains("hunter2") && !text.contains("right"), "{text}");
+    }
+    let mut unauthenticated =
+        Connection::connect(&endpoint(&server, ""), &budget).expect("TCP is open");
+    let keys = Keys::new(b"s".to_vec());
+    let error = unauthenticated.exists(&keys, &budget).expect_err("refused");
+    assert!(error.to_string().contains("NOAUTH"), "{error}");
+}
+
+#[test]
+fn nobody_listening_and_nobody_answering_end_in_time() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+    let port = silent.local_addr().expect("bound").port();
+    let mut to = Endpoint {
+        address: Address::Tcp { host: "127.0.0.1".to_owned(), port },
+        tls: false,
+        credentials: Credentials::None,
+        database: None,
+        persistent_id: Vec::new(),
+        connect_timeout: None,
+        read_timeout: Some(Duration::from_millis(50)),
+    };
+    let budget = Budget::start(10 * SECOND);
+    let mut connection = Connection::connect(&to, &budget).expect("the kernel accepts");
+    let keys = Keys::new(b"s".to_vec());
+    let error = connection.exists(&keys, &budget).expect_err("silence");
+    assert!(matches!(error, Error::Timeout { waited, .. } if waited < 5 * SECOND), "{error}");
+    assert!(connection.is_broken());
+    drop(silent);
+    let error = Connection::connect(&to, &budget).expect_err("nobody there");
+    assert!(matches!(error, Error::Connect { .. }), "{error}");
+    to.tls = true;
+    let error = Connection::connect(&to, &budget).expect_err("no TLS");
+    assert!(matches!(error, Error::Tls { .. }), "{error}");
+}
