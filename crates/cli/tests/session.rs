@@ -286,6 +286,16 @@ fn an_expired_phpredis_lock_goes_to_the_waiter() {
 }
 
 #[test]
+fn a_waiting_client_is_not_idle() {
+    let server = start(&[("timeout", "1")]);
+    let mut waiter = server.connect().unwrap();
+    call(&mut waiter, &format!("SET {LOCK} worker NX PX 3500"));
+    let opened = open(&mut waiter, &token(), "WAIT 60000");
+    assert_eq!(opened.status, "OK");
+    assert_eq!(call(&mut waiter, "PING"), "PONG");
+}
+
+#[test]
 fn phpredis_unlocking_by_script_wakes_the_waiter_without_delay() {
     let server = start(&[]);
     let mut control = server.connect().unwrap();

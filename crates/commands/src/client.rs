@@ -90,6 +90,8 @@ pub struct ClientCard {
     pub created: UnixMillis,
     /// When it last sent a command, in Unix milliseconds.
     pub active: AtomicI64,
+    /// Waits for a session's lock: not idle, however long it sends nothing.
+    pub parked: AtomicBool,
     /// Asked to be closed by another client.
     pub killed: AtomicBool,
     /// The rest, which changes seldom.
@@ -126,6 +128,7 @@ impl ClientCard {
             fd,
             created,
             active: AtomicI64::new(created.0),
+            parked: AtomicBool::new(false),
             killed: AtomicBool::new(false),
             details: Mutex::new(ClientDetails {
                 name: Vec::new(),

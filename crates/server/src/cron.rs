@@ -112,7 +112,8 @@ fn close_idle(server: &Server) {
     let now = server.clock.now();
     for card in server.clients.cards() {
         let idle_ms = now.0 - card.active.load(Ordering::Relaxed);
-        if idle_ms > (limit as i64).saturating_mul(1000) {
+        let parked = card.parked.load(Ordering::Relaxed);
+        if !parked && idle_ms > (limit as i64).saturating_mul(1000) {
             tracing::debug!(client = card.id, "closed: idle for longer than `timeout`");
             server.kill(card.id);
         }

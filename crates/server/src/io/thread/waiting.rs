@@ -1,5 +1,6 @@
 //! Clients that wait for a session's lock: served by whoever frees it, or by their deadline.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guarda_commands::{Outcome, end_wait, tend_shard, wait_ran_out};
@@ -23,6 +24,9 @@ impl IoThread {
         if let Some(ticket) = ticket {
             self.waits.add(ticket.deadline, slot, connection.id);
         }
+        if let Some(client) = &connection.client {
+            client.card.parked.store(true, Ordering::Relaxed);
+        }
     }
 
     /// A parked client was served.
@@ -43,6 +47,10 @@ impl IoThread {
         let start = connection.out.len();
         connection.out.extend_from_slice(reply);
         connection.has_unparsed = true;
+        if let Some(client) = &connection.client {
+            client.card.active.store(now.0, Ordering::Relaxed);
+            client.card.parked.store(false, Ordering::Relaxed);
+        }
         self.settle_reply(slot, start, Outcome::Reply);
         self.serve(slot, now);
     }
