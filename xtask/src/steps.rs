@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use guarda_farm::{Need, install};
 
-use crate::build::cargo;
+use crate::build::{cargo, guarda};
 use crate::{codegen, tidy};
 use cargo_test::Closing;
 
@@ -20,6 +20,8 @@ use cargo_test::Closing;
 const CARGO_DENY: &str = "0.20.2";
 /// What the fuzz step may take, in all.
 const FUZZ_SECONDS: &str = "60";
+/// Tells tests outside of its package where the program is.
+const BINARY: &str = "GUARDA_TEST_BINARY";
 /// What `--long` sets for the tests, and what they look at.
 const LONG: &str = "GUARDA_LONG";
 
@@ -168,6 +170,7 @@ impl Step {
 fn tests(run: &mut Run, arguments: &[&str]) -> Result<()> {
     let mut command = cargo();
     command.args(["test", "--no-fail-fast"]).args(arguments);
+    command.env(BINARY, guarda(false)?);
     if run.long {
         command.env(LONG, "1");
     } else {
