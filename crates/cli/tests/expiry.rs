@@ -189,6 +189,9 @@ fn expiries_are_the_same_moments_after_a_restart_however_long_it_took() {
     assert!(all.entries.iter().filter(|entry| entry.expires_at_ms > 0).count() >= 9);
     server.kill9();
     server.restart().unwrap();
+    // A replayed key has not been idle since 1970.
+    let idle = call(&mut server.connect().unwrap(), "OBJECT IDLETIME c").integer();
+    assert!(idle.is_some_and(|seconds| (0..3_600).contains(&seconds)), "{idle:?}");
     let again = dump(&server);
     let late = unix_ms() >= soon;
     assert!(

@@ -257,6 +257,8 @@ fn build(
         loader.drop_due_at = Some(server.clock.now());
         load_dump(&*storage, &dump_name, options, &mut loader)?
     };
+    let now = server.clock.now();
+    server.keyspace.for_each_shard(|shard| shard.settle_access_times(now));
     server.persistence.set_loading(false);
     // Only now: a start that is refused leaves everything as it was.
     if let Ok(n @ 1..) = remove_stale_dumps(&*storage) {

@@ -381,6 +381,22 @@ impl Shard {
         self.databases.get(db as usize)?.table.random(random)
     }
 
+    /// Gives records whose access time was never set the time `now`: those that a log's replay, which
+    /// happens outside of time, has made. Costs a walk over all records.
+    pub fn settle_access_times(&mut self, now: UnixMillis) {
+        for database in &mut self.databases {
+            let mut from = Some(0);
+            while let Some(position) = from {
+                from = database.table.visit_segment(position, |record| {
+                    if record.accessed() == 0 {
+                        record.set_accessed(now);
+                    }
+                    true
+                });
+            }
+        }
+    }
+
     /// Average milliseconds that the keys with an expiry have left, over a small sample.
     pub fn average_ttl(&self, db: u32, now: UnixMillis) -> Option<i64> {
         let sample = self.databases.get(db as usize)?.expiries.iter().take(16);
