@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// What is left of the time that one session may spend on input and output.
 ///
-/// Waiting for a lock counts apart: see [`Open::wait`](crate::Open::wait).
+/// Waiting for a lock counts apart: see [`Open::lock`](crate::Open::lock).
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
     end: Instant,
