@@ -24,7 +24,7 @@ fn build_server() -> anyhow::Result<PathBuf> {
         .status()
         .context("cannot run cargo")?;
     ensure!(built.success(), "guarda does not build");
-    let own = env::current_exe()?;
+    let own = crate::build::own_path()?;
     let target = own.ancestors().nth(2).context("xtask runs from <target>/<profile>/xtask")?;
     Ok(target.join("release").join("guarda"))
 }

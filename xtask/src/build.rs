@@ -3,12 +3,24 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 
 /// The root of the workspace: the parent of this crate's directory.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace's root")
+}
+
+/// Where this program lies, looked up once, at its start: `cargo test --workspace` may replace the
+/// file while we run, and the system then gives the path of what is gone.
+pub(crate) fn own_path() -> Result<&'static Path> {
+    static OWN: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(path) = OWN.get() {
+        return Ok(path);
+    }
+    let path = env::current_exe().context("cannot find this program's own path")?;
+    Ok(OWN.get_or_init(|| path))
 }
 
 /// The cargo that runs us.
@@ -30,7 +42,7 @@ pub(crate) fn guarda(release: bool) -> Result<PathBuf> {
         bail!("building guarda failed; cargo's messages are above");
     }
     // This program lies in <target directory>/<profile>/, wherever that is configured to be.
-    let own = env::current_exe().context("cannot find this program's own path")?;
+    let own = own_path()?;
     let target = own.parent().and_then(Path::parent).context("this program lies in no profile")?;
     let binary = target.join(if release { "release" } else { "debug" }).join("guarda");
     if !binary.is_file() {

@@ -112,7 +112,7 @@ fn seconds_each(total: u64, targets: usize, jobs: usize) -> u64 {
 
 fn build(fuzz: PathBuf, chosen: &[String]) -> Result<Places> {
     // This program lies in <target directory>/<profile>/, wherever that is configured to be.
-    let own = env::current_exe().context("cannot find this program's own path")?;
+    let own = crate::build::own_path()?;
     let target = own.parent().and_then(Path::parent).context("this program lies in no profile")?;
     let target_dir = target.join("fuzz");
     let host = host()?;

@@ -47,7 +47,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    // Before anything is built that could replace this program's file.
+    let found = build::own_path().map(drop);
+    let outcome = found.and_then(|()| match Arguments::parse().command {
         Command::Bench(options) => bench::run(options),
         Command::Codegen(options) => codegen::run(&options),
         Command::Demo(options) => demo::run(&options),
@@ -55,7 +57,7 @@ fn main() -> ExitCode {
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Test(options) => steps::run(&options),
         Command::Tidy => tidy::run(),
-    };
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -2,7 +2,6 @@
 
 mod cargo_test;
 
-use std::env;
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -12,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use guarda_farm::{Need, install};
 
-use crate::build::{cargo, guarda};
+use crate::build::{cargo, guarda, own_path};
 use crate::{codegen, tidy};
 use cargo_test::Closing;
 
@@ -225,7 +224,7 @@ fn install_cargo_deny() -> Result<()> {
 
 /// This program once more.
 fn itself() -> Result<Command> {
-    Ok(Command::new(env::current_exe().context("cannot find this program's own path")?))
+    Ok(Command::new(own_path()?))
 }
 
 /// Runs a command whose output people see.
