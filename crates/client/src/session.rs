@@ -405,11 +405,6 @@ impl Connection {
         }
     }
 
-    /// Whether the server has the `SESSION` commands; None before the first operation.
-    pub fn speaks_session(&self) -> Option<bool> {
-        self.has_session_commands
-    }
-
     fn perform(&mut self, operation: &Operation<'_>, budget: &Budget) -> Result<Frame, Error> {
         self.renew_if_closed(budget)?;
         let answer = self.perform_once(operation, budget)?;

@@ -24,7 +24,6 @@ pub trait Log: Sync {
 pub struct Settings {
     pub hash_max_listpack_entries: AtomicUsize,
     pub hash_max_listpack_value: AtomicUsize,
-    pub list_max_listpack_size: std::sync::atomic::AtomicI64,
     pub set_max_intset_entries: AtomicUsize,
     pub set_max_listpack_entries: AtomicUsize,
     pub set_max_listpack_value: AtomicUsize,
@@ -40,7 +39,6 @@ impl Default for Settings {
         Settings {
             hash_max_listpack_entries: AtomicUsize::new(512),
             hash_max_listpack_value: AtomicUsize::new(64),
-            list_max_listpack_size: std::sync::atomic::AtomicI64::new(-2),
             set_max_intset_entries: AtomicUsize::new(512),
             set_max_listpack_entries: AtomicUsize::new(128),
             set_max_listpack_value: AtomicUsize::new(64),

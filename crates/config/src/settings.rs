@@ -66,16 +66,12 @@ pub struct Settings {
     pub appendfilename: String,
     /// `appenddirname`.
     pub appenddirname: String,
-    /// `no-appendfsync-on-rewrite`.
-    pub no_appendfsync_on_rewrite: bool,
     /// `auto-aof-rewrite-percentage`: nothing means never.
     pub auto_aof_rewrite_percentage: Option<NonZeroU32>,
     /// `auto-aof-rewrite-min-size`.
     pub auto_aof_rewrite_min_size: ByteCount,
     /// `aof-load-truncated`.
     pub aof_load_truncated: bool,
-    /// `aof-use-rdb-preamble`.
-    pub aof_use_rdb_preamble: bool,
     /// `save`: none means no snapshots on their own.
     pub save: Vec<SavePoint>,
     /// `dbfilename`.
@@ -92,8 +88,6 @@ pub struct Settings {
     pub maxmemory_policy: MaxmemoryPolicy,
     /// `hz`, 1 to 500.
     pub hz: u32,
-    /// `active-expire-effort`, 1 to 10.
-    pub active_expire_effort: u32,
     /// `hash-max-listpack-entries` and `-value`.
     pub hash_max_listpack: EncodingLimits,
     /// `set-max-listpack-entries` and `-value`.
@@ -102,12 +96,6 @@ pub struct Settings {
     pub set_max_intset_entries: u64,
     /// `zset-max-listpack-entries` and `-value`.
     pub zset_max_listpack: EncodingLimits,
-    /// `list-max-listpack-size`: entries, or a size class from -1 (4 KiB) to -5 (64 KiB).
-    pub list_max_listpack_size: i32,
-    /// `slowlog-log-slower-than`: nothing means never.
-    pub slowlog_log_slower_than: Option<Duration>,
-    /// `slowlog-max-len`.
-    pub slowlog_max_len: u64,
 }
 
 /// Up to which size a collection is kept as one compact block, which `OBJECT ENCODING` calls
@@ -256,13 +244,11 @@ impl Settings {
             appendfsync: AppendFsync::from_word(v.choice("appendfsync")),
             appendfilename: v.text("appendfilename").into(),
             appenddirname: v.text("appenddirname").into(),
-            no_appendfsync_on_rewrite: v.bool("no-appendfsync-on-rewrite"),
             auto_aof_rewrite_percentage: NonZeroU32::new(
                 v.int("auto-aof-rewrite-percentage") as u32
             ),
             auto_aof_rewrite_min_size: v.bytes("auto-aof-rewrite-min-size"),
             aof_load_truncated: v.bool("aof-load-truncated"),
-            aof_use_rdb_preamble: v.bool("aof-use-rdb-preamble"),
             save: v.save_points("save"),
             dbfilename: v.text("dbfilename").into(),
             rdbcompression: v.bool("rdbcompression"),
@@ -271,16 +257,10 @@ impl Settings {
             maxmemory: Some(v.bytes("maxmemory")).filter(|bytes| bytes.0 > 0),
             maxmemory_policy: MaxmemoryPolicy::from_word(v.choice("maxmemory-policy")),
             hz: v.int("hz") as u32,
-            active_expire_effort: v.int("active-expire-effort") as u32,
             hash_max_listpack: v.encoding("hash-max-listpack-entries", "hash-max-listpack-value"),
             set_max_listpack: v.encoding("set-max-listpack-entries", "set-max-listpack-value"),
             set_max_intset_entries: v.int("set-max-intset-entries") as u64,
             zset_max_listpack: v.encoding("zset-max-listpack-entries", "zset-max-listpack-value"),
-            list_max_listpack_size: v.int("list-max-listpack-size") as i32,
-            slowlog_log_slower_than: u64::try_from(v.int("slowlog-log-slower-than"))
-                .ok()
-                .map(Duration::from_micros),
-            slowlog_max_len: v.int("slowlog-max-len") as u64,
         }
     }
 

@@ -52,9 +52,6 @@ pub(crate) fn apply(server: &Server, config: &Config) {
     for (setting, value) in pairs {
         setting.store(usize::try_from(value).unwrap_or(usize::MAX), Ordering::Relaxed);
     }
-    settings
-        .list_max_listpack_size
-        .store(i64::from(config.list_max_listpack_size), Ordering::Relaxed);
 
     server.memory.set_limit(config.maxmemory.map_or(0, |bytes| bytes.0));
     server.set_password(config.requirepass.as_ref().map(guarda_config::Secret::reveal));

@@ -37,7 +37,7 @@ pub(crate) fn shutdown(server: &Server, mode: ShutdownMode) -> Result<(), Comman
 }
 
 fn make_safe(server: &Server, mode: ShutdownMode) -> std::io::Result<()> {
-    snapshots::cancel_background(server);
+    snapshots::forget_scheduled(server);
     let save = mode.save.unwrap_or_else(|| !server.config.lock().save.is_empty());
     // From here on no write can be acknowledged that the files do not have: the shards stay locked
     // until the process is gone.

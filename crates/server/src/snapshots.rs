@@ -444,8 +444,8 @@ fn rewrite_base(server: &Server) -> Result<(), RewriteError> {
     done
 }
 
-/// Gives up background work, for the end of the process: what it would have left is incomplete.
-pub(crate) fn cancel_background(server: &Server) {
+/// Forgets what was to follow the work in progress: the process is about to end.
+pub(crate) fn forget_scheduled(server: &Server) {
     let mut progress = server.persistence.progress.lock();
     progress.save_scheduled = false;
     progress.rewrite_scheduled = false;

@@ -95,17 +95,6 @@ impl ValueRef<'_> {
             ValueRef::SortedSet(_) => ValueKind::SortedSet,
         }
     }
-
-    /// A copy that owns its bytes (RENAME, COPY).
-    pub fn to_owned_value(&self) -> Value {
-        match self {
-            ValueRef::String(bytes) => Value::String(bytes.to_vec()),
-            ValueRef::Hash(hash) => Value::Hash((*hash).clone()),
-            ValueRef::List(list) => Value::List((*list).clone()),
-            ValueRef::Set(set) => Value::Set((*set).clone()),
-            ValueRef::SortedSet(set) => Value::SortedSet((*set).clone()),
-        }
-    }
 }
 
 /// A hash: packed in insertion order while it is small, a table from then on (never back, as in
