@@ -13,9 +13,10 @@ use common::{
     Contents, Redis, Reply, Scratch, assert_checked, assert_same, canonical, check, fill,
 };
 use guarda_journal::aof::{
-    AofLayout, Group, LoadError, LoadEvent, LoadOptions, LoadReport, load, load_dump, open_manifest,
+    AofLayout, LoadError, LoadEvent, LoadOptions, LoadReport, encode_command, load, load_dump,
+    open_manifest,
 };
-use guarda_journal::log::{Journal, SyncPolicy, Wait};
+use guarda_journal::log::{Journal, Seq, SyncPolicy, Wait};
 use guarda_journal::rdb::{EntryEncoder, RdbHeader, RdbValue, RdbValueRef, RdbWriter};
 use guarda_journal::storage::{DiskStorage, Storage};
 
@@ -140,6 +141,18 @@ fn more_writes(redis: &mut Redis) {
     redis.run("DEL numbers");
 }
 
+fn encoded(args: &[&[u8]]) -> Vec<u8> {
+    let mut command = Vec::new();
+    encode_command(&mut command, args);
+    command
+}
+
+/// Appends commands that take effect together.
+fn append_group(journal: &Journal, group: &[(u32, Vec<u8>)]) -> Seq {
+    let commands = group.iter().map(|(db, command)| (*db, &command[..]));
+    journal.append_encoded(group.len(), commands)
+}
+
 #[test]
 fn we_load_what_redis_logged_in_every_form() {
     for options in [
@@ -223,13 +236,13 @@ fn redis_accepts_and_loads_what_we_logged() {
         let (db, key, value) = (n % 3, format!("key-{}", n % 17), format!("value-{n}"));
         redis.run(&format!("SELECT {db}"));
         if n % 5 == 0 {
-            let mut group = Group::new();
+            let mut group = Vec::new();
             for (db, key) in [(db, key.as_str()), (7, "other"), (db, "third")] {
-                group.push(db, &[b"SET", key.as_bytes(), value.as_bytes()]);
+                group.push((db, encoded(&[b"SET", key.as_bytes(), value.as_bytes()])));
                 redis.run(&format!("SELECT {db}"));
                 redis.run(&format!("SET {key} {value}"));
             }
-            journal.append_group(&group);
+            append_group(&journal, &group);
         } else {
             journal.append(db, &[b"SET", key.as_bytes(), value.as_bytes()]);
             redis.run(&format!("SET {key} {value}"));
@@ -262,10 +275,8 @@ fn a_torn_end_is_cut_to_the_last_whole_transaction_wherever_it_tears() {
     set(&journal, 0, "first", "1");
     let incr = incr_of(scratch.path());
     let kept = fs::metadata(&incr).unwrap().len();
-    let mut group = Group::new();
-    group.push(0, &[b"SET", b"second", b"2"]);
-    group.push(1, &[b"SET", b"third", b"3"]);
-    let seq = journal.append_group(&group);
+    let group = [(0, encoded(&[b"SET", b"second", b"2"])), (1, encoded(&[b"SET", b"third", b"3"]))];
+    let seq = append_group(&journal, &group);
     journal.commit(seq, Wait::Policy, NOW).unwrap();
     drop(journal);
     let whole = fs::read(&incr).unwrap();

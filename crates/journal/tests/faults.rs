@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use guarda_journal::aof::{AofLayout, Group, LoadEvent, LoadOptions, load, open_manifest};
+use guarda_journal::aof::{AofLayout, LoadEvent, LoadOptions, encode_command, load, open_manifest};
 use guarda_journal::log::{Journal, Rewrite, RewriteError, SyncPolicy, Wait};
 use guarda_journal::rdb::{EntryEncoder, RdbHeader, RdbValue, RdbValueRef, RdbWriter};
 use guarda_journal::storage::{OpenMode, Storage, write_all};
@@ -101,12 +101,15 @@ impl Life {
         let value = format!("value-{}", self.next).into_bytes();
         let mut state = self.state().clone();
         let seq = if self.next.is_multiple_of(3) {
-            let mut group = Group::new();
+            let mut group = Vec::new();
             for (db, key) in [(0, &b"left"[..]), (1, b"right"), (0, b"middle")] {
-                group.push(db, &[b"SET", key, &value]);
+                let mut command = Vec::new();
+                encode_command(&mut command, &[b"SET", key, &value]);
+                group.push((db, command));
                 state.insert((db, key.to_vec()), value.clone());
             }
-            self.journal.append_group(&group)
+            let commands = group.iter().map(|(db, command)| (*db, &command[..]));
+            self.journal.append_encoded(group.len(), commands)
         } else {
             let (db, key) = ((self.next % 2) as u32, format!("key-{}", self.next % 5).into_bytes());
             let seq = self.journal.append(db, &[b"SET", &key, &value]);

@@ -19,6 +19,6 @@ pub use load::{
 };
 pub(crate) use manifest::take_over;
 pub use manifest::{AofFile, AofLayout, Manifest, ManifestError, open_manifest};
-pub use record::{Group, encode_command};
+pub use record::encode_command;
 
 pub(crate) use record::{encode_exec, encode_multi, encode_select};

@@ -40,53 +40,6 @@ pub(crate) fn encode_exec(out: &mut Vec<u8>) {
     out.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
 }
 
-/// Commands that take effect together or not at all: those of an EXEC, of a script, of a command
-/// that is logged as several.
-///
-/// They are encoded as they are pushed, outside of any lock.
-#[derive(Debug, Default)]
-pub struct Group {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) count: usize,
-    pub(crate) first_db: u32,
-    pub(crate) last_db: u32,
-}
-
-impl Group {
-    /// A group of nothing.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds a command that was run in database `db`.
-    pub fn push(&mut self, db: u32, args: &[&[u8]]) {
-        if self.count == 0 {
-            self.first_db = db;
-        } else if self.last_db != db {
-            encode_select(&mut self.bytes, db);
-        }
-        self.last_db = db;
-        self.count += 1;
-        encode_command(&mut self.bytes, args);
-    }
-
-    /// How many commands it has.
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
-    /// Whether it has no command.
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Empties it and keeps its memory.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.count = 0;
-    }
-}
-
 /// Why a record could not be read.
 #[derive(Debug)]
 pub(super) enum RecordFault {

@@ -28,7 +28,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::aof::{
-    AofLayout, Group, LoadError, Manifest, encode_command, encode_exec, encode_multi, encode_select,
+    AofLayout, LoadError, Manifest, encode_command, encode_exec, encode_multi, encode_select,
 };
 use crate::storage::{FileHandle, Storage};
 use output::Output;
@@ -272,28 +272,9 @@ impl Journal {
         })
     }
 
-    /// Appends commands that take effect together: as MULTI … EXEC when there are several. Call it
-    /// under all their shard locks. A group of nothing adds nothing.
-    pub fn append_group(&self, group: &Group) -> Seq {
-        let mut buffer = self.buffer.lock();
-        if group.is_empty() {
-            return Seq(buffer.total);
-        }
-        buffer.record(|bytes, selected| {
-            select(bytes, selected, group.first_db);
-            if group.len() > 1 {
-                encode_multi(bytes);
-            }
-            bytes.extend_from_slice(&group.bytes);
-            if group.len() > 1 {
-                encode_exec(bytes);
-            }
-            *selected = Some(group.last_db);
-        })
-    }
-
     /// Appends commands that take effect together, each with its database and already encoded as a
     /// RESP array: as MULTI … EXEC when there are several. Call it under all their shard locks.
+    /// Nothing adds nothing.
     pub fn append_encoded<'r>(
         &self,
         len: usize,
