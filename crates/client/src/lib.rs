@@ -9,17 +9,22 @@
 
 #![forbid(unsafe_code)]
 
+pub mod adopt;
 mod connection;
 mod deadline;
+mod endpoint;
 mod error;
 mod pool;
+mod prologue;
 mod session;
+mod tls;
 mod transport;
 
 pub use connection::Connection;
 pub use deadline::Budget;
+pub use endpoint::Endpoint;
 pub use error::Error;
-pub use pool::{Endpoint, Pool};
+pub use pool::{IDLE_MAX, Pool};
 pub use session::{Commit, Committed, Keys, Lock, Open, Opened, Status, Touched};
 
 /// Sixteen random bytes from the operating system, for tokens and nonces.
