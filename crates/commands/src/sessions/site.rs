@@ -79,10 +79,10 @@ impl Site<'_> {
 
     /// Raises a life that would end before `least`, or sets it to `asked`, `least` at least.
     pub(crate) fn raise_life(&mut self, key: &[u8], asked: Option<UnixMillis>, least: UnixMillis) {
-        if let Some(expiry) = asked.or_else(|| self.expiry(key)) {
-            if asked.is_some() || expiry < least {
-                self.set_life(key, expiry.max(least));
-            }
+        if let Some(expiry) = asked.or_else(|| self.expiry(key))
+            && (asked.is_some() || expiry < least)
+        {
+            self.set_life(key, expiry.max(least));
         }
     }
 
