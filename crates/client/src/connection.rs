@@ -118,7 +118,7 @@ impl Connection {
     /// # Errors
     ///
     /// As [`connect`](Self::connect).
-    pub(crate) fn renew(&mut self, budget: &Budget) -> Result<(), Error> {
+    pub(crate) fn replace(&mut self, budget: &Budget) -> Result<(), Error> {
         let known = self.has_session_commands;
         *self = Self::connect_again(&self.endpoint, budget)?;
         self.has_session_commands = known;

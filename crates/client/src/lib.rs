@@ -9,7 +9,6 @@
 
 #![forbid(unsafe_code)]
 
-pub mod adopt;
 mod connection;
 mod deadline;
 mod endpoint;
@@ -25,7 +24,9 @@ pub use deadline::Budget;
 pub use endpoint::Endpoint;
 pub use error::Error;
 pub use pool::{IDLE_MAX, Pool};
-pub use session::{Commit, Committed, Keys, Lock, Open, Opened, Status, Touched};
+pub use session::{
+    Commit, Committed, Keys, List, Listed, Lock, Open, Opened, Page, Renewed, Status, Touched,
+};
 
 /// Sixteen random bytes from the operating system, for tokens and nonces.
 ///

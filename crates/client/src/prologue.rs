@@ -79,6 +79,9 @@ impl Step {
         let Some(text) = answer.as_error() else { return Ok(()) };
         let endpoint = endpoint.to_string();
         let (code, advice) = code_and_advice(text);
+        if contains(text, b"max number of clients") {
+            return Err(Error::Server { endpoint, code, advice });
+        }
         Err(match self {
             Self::Auth(user, _) if matches!(code.as_str(), "WRONGPASS" | "ERR") => {
                 let advice = if contains(text, b"without any password")
@@ -94,7 +97,9 @@ impl Step {
                 };
                 Error::Credentials { endpoint, code, advice }
             }
-            Self::Select(database) if code == "ERR" && !contains(text, b"max number of clients") => {
+            Self::Select(database)
+                if code == "ERR" && !contains(text, b"max number of clients") =>
+            {
                 Error::Database { endpoint, database: *database, code }
             }
             _ => Error::Server { endpoint, code, advice },

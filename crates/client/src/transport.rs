@@ -167,8 +167,7 @@ fn connect_tcp(host: &str, port: u16, limit: &Budget) -> io::Result<TcpStream> {
 fn connect_unix(path: &str, limit: &Budget) -> io::Result<UnixStream> {
     let address = SocketAddrUnix::new(path)?;
     let family = AddressFamily::UNIX;
-    let socket =
-        rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     loop {
         let left = limit.left().ok_or(io::ErrorKind::TimedOut)?;
         let left = left.max(Duration::from_millis(1));

@@ -89,13 +89,13 @@ fn ours(what: &str, text: &[u8]) -> String {
         }
         "query" => {
             for parameter in parse_query(text) {
-                out += &format!("{}=", hex(&parameter.name));
+                out.extend([&*hex(&parameter.name), "="]);
                 match parameter.value {
                     Value::Text(text) => out += &hex(&text),
                     Value::Array(elements) => {
                         for (key, value) in elements {
                             let value = value.map_or_else(|| "*".to_owned(), |value| hex(&value));
-                            out += &format!("[{}:{value}]", hex(&key));
+                            out.extend(["[", &*hex(&key), ":", &*value, "]"]);
                         }
                     }
                 }
@@ -118,7 +118,8 @@ fn compare(questions: &[(&str, Vec<u8>)]) {
             differences += 1;
             if differences <= 20 {
                 let shown = String::from_utf8_lossy(text);
-                report += &format!("{what} {shown:?}\n  PHP  {answer}\n  ours {own}\n");
+                writeln!(report, "{what} {shown:?}\n  PHP  {answer}\n  ours {own}")
+                    .expect("a String takes anything");
             }
         }
     }

@@ -69,7 +69,9 @@ fn in_alert(alert: AlertDescription) -> Option<&'static str> {
         AlertDescription::ProtocolVersion => {
             Some("it does not speak this version of TLS; tls:// allows 1.2 and 1.3")
         }
-        AlertDescription::UnrecognisedName => Some("it does not know this name; set stream[peer_name]"),
+        AlertDescription::UnrecognisedName => {
+            Some("it does not know this name; set stream[peer_name]")
+        }
         _ => None,
     }
 }

@@ -67,11 +67,8 @@ fn build(options: &TlsOptions) -> Result<ClientConfig, String> {
         TlsVersions::Only12 => &[&TLS12],
         TlsVersions::Only13 => &[&TLS13],
     };
-    let (roots, trusted) = if options.verify_peer {
-        trust(options)?
-    } else {
-        (RootCertStore::empty(), Vec::new())
-    };
+    let (roots, trusted) =
+        if options.verify_peer { trust(options)? } else { (RootCertStore::empty(), Vec::new()) };
     let verifier = Verifier {
         roots,
         trusted,
@@ -145,7 +142,8 @@ fn certificates(path: &Path, option: &str) -> Result<Vec<CertificateDer<'static>
 }
 
 fn key(path: &str) -> Result<PrivateKeyDer<'static>, String> {
-    let bytes = fs::read(path).map_err(|error| format!("cannot read the key in {path}: {error}"))?;
+    let bytes =
+        fs::read(path).map_err(|error| format!("cannot read the key in {path}: {error}"))?;
     if bytes.windows(9).any(|window| window == b"ENCRYPTED") {
         return Err(format!(
             "the key in {path} is encrypted, which is not supported; decrypt it with `openssl pkey`"

@@ -69,18 +69,15 @@ fn mask_piece(piece: &[u8], out: &mut String) -> bool {
 
 fn mask_userinfo(front: &[u8], out: &mut String) -> bool {
     let start = front.windows(2).position(|window| window == b"//").map_or(0, |at| at + 2);
-    match front.iter().rposition(|byte| *byte == b'@').filter(|at| *at >= start) {
-        Some(at) => {
-            out.push_str(&String::from_utf8_lossy(&front[..start]));
-            out.push_str(HIDDEN);
-            out.push_str(&String::from_utf8_lossy(&front[at..]));
-            true
-        }
-        None => {
-            out.push_str(&String::from_utf8_lossy(front));
-            false
-        }
-    }
+    let at = front.iter().rposition(|byte| *byte == b'@').filter(|at| *at >= start);
+    let Some(at) = at else {
+        out.push_str(&String::from_utf8_lossy(front));
+        return false;
+    };
+    out.push_str(&String::from_utf8_lossy(&front[..start]));
+    out.push_str(HIDDEN);
+    out.push_str(&String::from_utf8_lossy(&front[at..]));
+    true
 }
 
 fn mask_parameter(parameter: &[u8], out: &mut String) -> bool {
@@ -99,11 +96,8 @@ fn mask_parameter(parameter: &[u8], out: &mut String) -> bool {
             out.push_str(&String::from_utf8_lossy(parameter));
             return false;
         }
-        b"adopt" => {
-            let inner = mask(&query::decode(&value[1..]));
-            out.push_str(&format!("{shown}={inner}"));
-        }
-        b"auth" | b"stream" => out.push_str(&format!("{shown}={HIDDEN}")),
+        b"adopt" => out.extend([&*shown, "=", &mask(&query::decode(&value[1..]))]),
+        b"auth" | b"stream" => out.extend([&*shown, "=", HIDDEN]),
         _ => out.push_str(HIDDEN),
     }
     true

@@ -69,30 +69,35 @@ pub fn parse(query: &[u8]) -> Vec<Parameter> {
         let Some(name) = name else { continue };
         let assigned = value.is_some();
         let value = decode(value.unwrap_or_default());
-        let at = found.iter().position(|known| known.name == name.name).unwrap_or_else(|| {
+        let at = found.iter().position(|known| known.name == name.plain).unwrap_or_else(|| {
             let value = Value::Text(Vec::new());
-            found.push(Parameter { name: name.name.clone(), value, assigned });
+            found.push(Parameter { name: name.plain.clone(), value, assigned });
             found.len() - 1
         });
         found[at].assigned |= assigned;
-        let slot = &mut found[at].value;
-        match name.key {
-            None => *slot = Value::Text(value),
-            Some(key) => {
-                if let Value::Text(_) = slot {
-                    *slot = Value::Array(Vec::new());
-                }
-                let Value::Array(elements) = slot else { continue };
-                let key = key.unwrap_or_else(|| next_index(elements));
-                let value = (!name.deeper).then_some(value);
-                match elements.iter_mut().find(|(known, _)| *known == key) {
-                    Some((_, old)) => *old = value,
-                    None => elements.push((key, value)),
-                }
-            }
-        }
+        set(&mut found[at].value, name, value);
     }
     found
+}
+
+fn set(slot: &mut Value, name: Name, text: Vec<u8>) {
+    if let Subscript::None = name.subscript {
+        *slot = Value::Text(text);
+        return;
+    }
+    if let Value::Text(_) = slot {
+        *slot = Value::Array(Vec::new());
+    }
+    let Value::Array(elements) = slot else { return };
+    let key = match name.subscript {
+        Subscript::Key(key) => key,
+        _ => next_index(elements),
+    };
+    let text = (!name.deeper).then_some(text);
+    match elements.iter_mut().find(|(known, _)| *known == key) {
+        Some((_, old)) => *old = text,
+        None => elements.push((key, text)),
+    }
 }
 
 /// What `[]` appends at: one more than the greatest integer key.
@@ -103,12 +108,19 @@ fn next_index(elements: &[(Vec<u8>, Option<Vec<u8>>)]) -> Vec<u8> {
     next.to_string().into_bytes()
 }
 
+/// A parameter's name, taken apart.
 struct Name {
-    name: Vec<u8>,
-    /// Some(None): `name[]`.
-    key: Option<Option<Vec<u8>>>,
+    plain: Vec<u8>,
+    subscript: Subscript,
     /// Whether there is a second pair of brackets.
     deeper: bool,
+}
+
+enum Subscript {
+    None,
+    /// `name[]`.
+    Next,
+    Key(Vec<u8>),
 }
 
 impl Name {
@@ -119,19 +131,21 @@ impl Name {
         let text = &text[blanks..];
         let open = text.iter().position(|byte| *byte == b'[').unwrap_or(text.len());
         let close = text.iter().skip(open).position(|byte| *byte == b']');
-        // A bracket without its partner is a character like a blank.
-        let plain = if close.is_some() { &text[..open] } else { text };
-        if open == 0 || text.is_empty() {
+        if open == 0 {
             return None;
         }
-        let name = plain.iter().map(|byte| underscore(*byte)).collect();
+        // A bracket without its partner is a character like a blank.
+        let plain = if close.is_some() { &text[..open] } else { text };
+        let plain = plain.iter().map(|byte| underscore(*byte)).collect();
         let Some(close) = close.map(|close| open + close) else {
-            return Some(Self { name, key: None, deeper: false });
+            return Some(Self { plain, subscript: Subscript::None, deeper: false });
         };
-        let key = &text[open + 1..close];
+        let subscript = match &text[open + 1..close] {
+            [] | [b' ' | b'\t'..=b'\r'] => Subscript::Next,
+            key => Subscript::Key(key.to_vec()),
+        };
         let rest = &text[close + 1..];
-        let key = Some((!matches!(key, [] | [b' ' | b'\t'..=b'\r'])).then(|| key.to_vec()));
-        Some(Self { name, key, deeper: rest.starts_with(b"[") && rest.contains(&b']') })
+        Some(Self { plain, subscript, deeper: rest.starts_with(b"[") && rest.contains(&b']') })
     }
 }
 

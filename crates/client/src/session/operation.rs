@@ -1,0 +1,201 @@
+//! One operation in both languages: the `SESSION` command, and the script for other servers.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use guarda_resp::Frame;
+use guarda_session::scripts::{self, Script};
+use sha1::{Digest as _, Sha1};
+
+use crate::connection::Connection;
+use crate::deadline::Budget;
+use crate::error::{Error, code_and_advice};
+
+/// A script and its name on the server.
+pub(super) struct Loaded {
+    script: Script,
+    sha1: String,
+}
+
+impl Loaded {
+    fn new(script: Script) -> Self {
+        let sha1 = Sha1::digest(script.text).iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { script, sha1 }
+    }
+}
+
+pub(super) static OPEN: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(scripts::OPEN));
+pub(super) static COMMIT: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(scripts::COMMIT));
+pub(super) static TOUCH: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(scripts::TOUCH));
+pub(super) static RENEW: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(scripts::RENEW));
+pub(super) static RELEASE: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(scripts::RELEASE));
+pub(super) static DESTROY: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(scripts::DESTROY));
+pub(super) static KILL: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(scripts::KILL));
+pub(super) static SET_ASIDE: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(scripts::SET_ASIDE));
+pub(super) static LIST: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(scripts::LIST));
+
+/// What harm it does to send a command twice, or before AUTH and SELECT are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// None: it reads, or takes a lock that ends by itself.
+    Harmless,
+    /// It writes, the same however often.
+    Repeatable,
+    /// It writes, and a second time may not be the same.
+    Once,
+}
+
+/// One operation, in both languages.
+pub(super) struct Operation<'a> {
+    /// After `SESSION`.
+    pub(super) native: Vec<&'a [u8]>,
+    pub(super) script: &'static Loaded,
+    /// Of the script.
+    pub(super) keys: Vec<&'a [u8]>,
+    pub(super) args: Vec<&'a [u8]>,
+    /// How long the native command itself may wait.
+    pub(super) patience: Duration,
+    /// What it does by script. By `SESSION` any may be repeated.
+    pub(super) effect: Effect,
+}
+
+impl<'a> Operation<'a> {
+    /// One that does not wait and may be repeated.
+    pub(super) fn new(
+        native: Vec<&'a [u8]>,
+        script: &'static Loaded,
+        keys: Vec<&'a [u8]>,
+        args: Vec<&'a [u8]>,
+    ) -> Self {
+        Self { native, script, keys, args, patience: Duration::ZERO, effect: Effect::Repeatable }
+    }
+}
+
+impl Connection {
+    /// Performs it: by `SESSION` unless the server is known to have none. An answer that is an error
+    /// is returned as one.
+    pub(super) fn perform(
+        &mut self,
+        operation: &Operation<'_>,
+        budget: &Budget,
+    ) -> Result<Frame, Error> {
+        self.reconnect_if_closed(budget)?;
+        let Operation { native, script, keys, args, patience, effect } = operation;
+        let by_command = if *effect == Effect::Once { Effect::Repeatable } else { *effect };
+        if let Some(answer) = self.try_native(native, *patience, by_command, budget)? {
+            return self.accepted(answer);
+        }
+        self.run_script(script, keys, args, *effect, budget)
+    }
+
+    /// The answer to a `SESSION` command; None where there are none.
+    pub(super) fn try_native(
+        &mut self,
+        command: &[&[u8]],
+        patience: Duration,
+        effect: Effect,
+        budget: &Budget,
+    ) -> Result<Option<Frame>, Error> {
+        if self.has_session_commands == Some(false) {
+            return Ok(None);
+        }
+        let mut args: Vec<&[u8]> = vec![b"SESSION"];
+        args.extend(command);
+        let answer = self.ask_once_more(&args, patience, budget, effect)?;
+        let known = !answer.as_error().is_some_and(is_unknown_command);
+        self.has_session_commands = Some(known);
+        Ok(known.then_some(answer))
+    }
+
+    pub(super) fn run_script(
+        &mut self,
+        loaded: &Loaded,
+        keys: &[&[u8]],
+        arguments: &[&[u8]],
+        effect: Effect,
+        budget: &Budget,
+    ) -> Result<Frame, Error> {
+        let Loaded { script, sha1 } = loaded;
+        let fits = keys.len().is_multiple_of(script.keys) && arguments.len() == script.args;
+        debug_assert!(fits, "{}", script.name);
+        let count = itoa::Buffer::new().format(keys.len()).to_owned();
+        let mut args: Vec<&[u8]> = vec![b"EVALSHA", sha1.as_bytes(), count.as_bytes()];
+        args.extend(keys);
+        args.extend(arguments);
+        let mut answer = self.ask_once_more(&args, Duration::ZERO, budget, effect)?;
+        if answer.as_error().is_some_and(|text| text.starts_with(b"NOSCRIPT")) {
+            args[0] = b"EVAL";
+            args[1] = script.text.as_bytes();
+            answer = self.ask_once_more(&args, Duration::ZERO, budget, effect)?;
+        }
+        self.accepted(answer)
+    }
+
+    /// Sends a plain command that changes nothing.
+    pub(super) fn look(&mut self, args: &[&[u8]], budget: &Budget) -> Result<Frame, Error> {
+        self.reconnect_if_closed(budget)?;
+        let answer = self.ask_once_more(args, Duration::ZERO, budget, Effect::Harmless)?;
+        self.accepted(answer)
+    }
+
+    /// Connects again if the server has closed the connection since it was last used.
+    pub(super) fn reconnect_if_closed(&mut self, budget: &Budget) -> Result<(), Error> {
+        if !self.is_clean() {
+            self.replace(budget)?;
+        }
+        Ok(())
+    }
+
+    /// Asks, and once more on a new connection if this one broke before anything was answered.
+    fn ask_once_more(
+        &mut self,
+        args: &[&[u8]],
+        patience: Duration,
+        budget: &Budget,
+        effect: Effect,
+    ) -> Result<Frame, Error> {
+        let reused = std::mem::take(&mut self.reused);
+        let once = effect == Effect::Once;
+        match self.send(args, patience, budget, effect) {
+            Err(Error::Lost { .. }) if !once && reused => {
+                self.replace(budget)?;
+                self.send(args, patience, budget, effect)
+            }
+            Err(error @ (Error::Lost { .. } | Error::Timeout { .. })) if once => {
+                let reason = match &error {
+                    Error::Lost { source, .. } => source.to_string(),
+                    _ => "no answer in time".to_owned(),
+                };
+                Err(Error::OutcomeUnknown { endpoint: self.endpoint.to_string(), reason })
+            }
+            other => other,
+        }
+    }
+
+    fn send(
+        &mut self,
+        args: &[&[u8]],
+        patience: Duration,
+        budget: &Budget,
+        effect: Effect,
+    ) -> Result<Frame, Error> {
+        match effect {
+            Effect::Harmless => self.ask_at_once(args, patience, budget),
+            Effect::Repeatable | Effect::Once => self.ask(args, patience, budget),
+        }
+    }
+
+    pub(super) fn accepted(&self, answer: Frame) -> Result<Frame, Error> {
+        let Some(text) = answer.as_error() else { return Ok(answer) };
+        let (code, advice) = code_and_advice(text);
+        Err(Error::Server { endpoint: self.endpoint.to_string(), code, advice })
+    }
+
+    pub(super) fn nonsense(&self) -> Error {
+        Error::Protocol { endpoint: self.endpoint.to_string() }
+    }
+}
+
+fn is_unknown_command(text: &[u8]) -> bool {
+    text.starts_with(b"ERR unknown command")
+}
