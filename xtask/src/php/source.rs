@@ -105,9 +105,10 @@ fn fetched(directory: &Path) -> Result<Option<PathBuf>> {
     let Ok(entries) = fs::read_dir(directory) else { return Ok(None) };
     for entry in entries {
         let path = entry.with_context(|| format!("cannot list {}", directory.display()))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.contains(".orig.tar.") && !name.ends_with(".asc") {
-            return Ok(Some(path));
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        // `php8.2_8.2.32.orig.tar` and a compression; a signature has one more.
+        if stem.ends_with(".orig.tar") {
+            return Ok(Some(path.clone()));
         }
     }
     Ok(None)

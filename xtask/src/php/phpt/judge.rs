@@ -115,8 +115,7 @@ fn judge_test(test: &str, files: &Outcomes, excepted: bool, runs: &[Outcomes]) -
     match (excepted, failing.as_slice()) {
         (true, []) => vec![Finding::Unneeded(test.to_owned())],
         (true, _) if must_pass => vec![Finding::Regression(test.to_owned())],
-        (true, _) => Vec::new(),
-        (false, []) => Vec::new(),
+        (true, _) | (false, []) => Vec::new(),
         (false, failing) => {
             let runs = failing.iter().map(|run| run.subject.name()).collect();
             let all = failing.len() == ours().count();

@@ -4,6 +4,8 @@
 //! directory; settings and calls that choose `files` or an empty or local `save_path`; and expectations that
 //! name the handler, the path, or the words of `files` for an id that is none. What a test is *about* stays.
 
+use std::path::Path;
+
 /// The handler that the tests are rewritten for. Both parts are ASCII.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Handler<'a> {
@@ -20,7 +22,7 @@ pub(super) fn rewrite(name: &str, bytes: &[u8], handler: &Handler<'_>) -> Vec<u8
     if name == "skipif.inc" {
         return Vec::new();
     }
-    if !name.ends_with(".phpt") {
+    if Path::new(name).extension() != Some("phpt".as_ref()) {
         return bytes.to_vec();
     }
     // Every byte is one character, so that a test that is not UTF-8 comes through whole.
@@ -30,7 +32,7 @@ pub(super) fn rewrite(name: &str, bytes: &[u8], handler: &Handler<'_>) -> Vec<u8
     for (head, body) in &mut sections {
         // The path can be anything only in a pattern, and an exact text without % is one, too.
         if head_name(head) == "EXPECT" && !body.contains('%') {
-            *head = "--EXPECTF--\n".to_owned();
+            "--EXPECTF--\n".clone_into(head);
         }
         *body = test.section(head_name(head), body);
     }
