@@ -8,6 +8,9 @@ use anyhow::{Result, bail};
 use crate::install::{System, install_command};
 use crate::process::find_program;
 
+/// The autoloader of Debian's package, in PHP's include_path.
+const SYMFONY: &str = "Symfony/Component/HttpFoundation/autoload.php";
+
 /// A set of programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -38,6 +41,7 @@ impl Need {
                 Tool::PhpCli,
                 Tool::PhpHeaders,
                 Tool::Phpredis,
+                Tool::Symfony,
                 Tool::Nginx,
                 Tool::RedisCli,
                 Tool::RedisServer,
@@ -57,6 +61,8 @@ pub enum Tool {
     PhpHeaders,
     /// phpredis, loaded by both.
     Phpredis,
+    /// Symfony's HttpFoundation, whose sessions tests run.
+    Symfony,
     /// The balancer.
     Nginx,
     /// redis-cli, redis-check-aof and redis-check-rdb.
@@ -101,6 +107,13 @@ impl Tool {
                 ("builds the PHP extension", &["php-config"], "php-dev", "php-devel", None)
             }
             Self::Phpredis => ("PHP's client of the store", &[], "php-redis", "php-redis", None),
+            Self::Symfony => (
+                "a framework whose own session layer runs on top of the handlers",
+                &[],
+                "php-symfony-http-foundation",
+                "php-symfony6-http-foundation",
+                None,
+            ),
             Self::Nginx => {
                 ("balances between the web servers", &["nginx"], "nginx", "nginx", Some("nginx"))
             }
@@ -159,8 +172,18 @@ impl Tool {
     fn is_present(self) -> bool {
         match self {
             Self::Phpredis => [Self::PhpFpm, Self::PhpCli].into_iter().all(Self::loads_phpredis),
+            Self::Symfony => Self::has_symfony(),
             _ => self.find().is_some(),
         }
+    }
+
+    /// Whether PHP finds the class by its include_path, through the package's own autoloader.
+    fn has_symfony() -> bool {
+        let Some(php) = Self::PhpCli.find() else { return false };
+        let code = format!("require '{SYMFONY}';");
+        let mut look = Command::new(php);
+        look.args(["-r", &code]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        look.status().is_ok_and(|status| status.success())
     }
 
     fn loads_phpredis(self) -> bool {
