@@ -20,6 +20,8 @@ pub enum Need {
     Peer,
     /// What building guarda takes besides Rust and its linker.
     Build,
+    /// What building guarda.so takes besides.
+    Extension,
     /// What `cargo xtask test` takes: the farm, the build, and the peers that tests compare with.
     Tests,
 }
@@ -33,6 +35,7 @@ impl Need {
             }
             Self::Peer => &[Tool::RedisServer],
             Self::Build => &[Tool::CCompiler, Tool::Make],
+            Self::Extension => &[Tool::CCompiler, Tool::PhpHeaders],
             Self::Tests => &[
                 Tool::CCompiler,
                 Tool::Make,
@@ -230,7 +233,7 @@ mod tests {
 
     #[test]
     fn the_tests_need_whatever_anything_else_needs() {
-        for part in [Need::Farm, Need::Peer, Need::Build] {
+        for part in [Need::Farm, Need::Peer, Need::Build, Need::Extension] {
             for tool in part.tools() {
                 assert!(Need::Tests.tools().contains(tool), "{tool:?}");
             }

@@ -14,12 +14,12 @@ fn text(output: &Output) -> String {
 
 /// `php -m | grep <module>`
 fn has_module(farm: &Farm, web: &str, module: &str) -> bool {
-    text(&farm.php(web, &["-m"]).unwrap()).lines().any(|line| line == module)
+    text(&farm.php(web, &["-m"]).expect("php runs")).lines().any(|line| line == module)
 }
 
 /// `php -i | grep session.save`
 fn session_settings(farm: &Farm, web: &str) -> Vec<String> {
-    let all = text(&farm.php(web, &["-i"]).unwrap());
+    let all = text(&farm.php(web, &["-i"]).expect("php runs"));
     all.lines().filter(|line| line.contains("session.save")).map(str::to_owned).collect()
 }
 
@@ -66,13 +66,14 @@ fn redis_cli_asks_for_the_password(port: &str, password: &str) {
 
 /// `SCAN 0`, after a visit
 fn scan_shows_the_session(farm: &Farm) {
+    let ask = |command: &[&str]| text(&farm.redis_cli(command).expect("redis-cli runs"));
     let mut browser = farm.browser();
     browser.get("/").expect("an answer");
     let id = browser.cookie("PHPSESSID").expect("a session cookie");
     let key = format!("phpSession_{id}");
-    assert_eq!(text(&farm.redis_cli(&["scan", "0"]).unwrap()), format!("0\n{key}\n"));
-    assert_eq!(text(&farm.redis_cli(&["get", &key]).unwrap()), "counter|i:1;\n");
-    let ttl: u32 = text(&farm.redis_cli(&["ttl", &key]).unwrap()).trim().parse().unwrap();
+    assert_eq!(ask(&["scan", "0"]), format!("0\n{key}\n"));
+    assert_eq!(ask(&["get", &key]), "counter|i:1;\n");
+    let ttl: u32 = ask(&["ttl", &key]).trim().parse().expect("seconds");
     assert!((1400..=1440).contains(&ttl), "session.gc_maxlifetime is 1440 s, the key has {ttl} s");
 }
 
