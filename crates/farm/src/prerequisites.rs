@@ -43,6 +43,7 @@ impl Need {
                 Tool::PhpFpm,
                 Tool::PhpCli,
                 Tool::PhpHeaders,
+                Tool::PhpCgi,
                 Tool::Phpredis,
                 Tool::Symfony,
                 Tool::Nginx,
@@ -62,6 +63,8 @@ pub enum Tool {
     PhpCli,
     /// PHP's headers.
     PhpHeaders,
+    /// PHP's CGI program.
+    PhpCgi,
     /// phpredis, loaded by both.
     Phpredis,
     /// Symfony's HttpFoundation, whose sessions tests run.
@@ -108,6 +111,9 @@ impl Tool {
             ),
             Self::PhpHeaders => {
                 ("builds the PHP extension", &["php-config"], "php-dev", "php-devel", None)
+            }
+            Self::PhpCgi => {
+                ("runs php-src's tests of requests", &["php-cgi"], "php-cgi", "php-cli", None)
             }
             Self::Phpredis => ("PHP's client of the store", &[], "php-redis", "php-redis", None),
             Self::Symfony => (
