@@ -282,7 +282,7 @@ impl SetValue {
 
     /// SSCAN: visits about `count` members from `cursor` on; returns the next cursor, 0 at the end.
     /// Small forms are visited whole, as in Redis.
-    pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(Member<'_>)) -> u64 {
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(Member<'a>)) -> u64 {
         let Repr::Table(table) = &self.repr else {
             self.iter().for_each(visit);
             return 0;

@@ -34,7 +34,9 @@ impl PackedScore {
     fn new(score: f64) -> PackedScore {
         let whole = score as i64;
         let mut bytes = whole.to_le_bytes();
-        let len = if whole as f64 != score || score == 0.0 && score.is_sign_negative() {
+        // Bits are compared through the total order: a number is whole if it comes back. The sign
+        // of a zero is lost, as in Redis's packed form.
+        let len = if (whole as f64).total_cmp(&(score + 0.0)).is_ne() {
             bytes = score.to_le_bytes();
             8
         } else if i8::try_from(whole).is_ok() {
@@ -55,11 +57,11 @@ impl PackedScore {
     }
 
     fn read(bytes: &[u8]) -> f64 {
-        match *bytes {
-            [a] => i8::from_le_bytes([a]).into(),
-            [a, b] => i16::from_le_bytes([a, b]).into(),
-            [a, b, c, d] => i32::from_le_bytes([a, b, c, d]).into(),
-            [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        match bytes.len() {
+            1 => i8::from_le_bytes([bytes[0]]).into(),
+            2 => i16::from_le_bytes([bytes[0], bytes[1]]).into(),
+            4 => i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]).into(),
+            8 => f64::from_le_bytes(*bytes.first_chunk().expect("eight bytes")),
             _ => unreachable!("a score has 1, 2, 4 or 8 bytes"),
         }
     }
@@ -69,8 +71,6 @@ impl PackedScore {
 struct PackedEntry<'a> {
     /// The byte at which it starts.
     at: usize,
-    /// The byte at which its score starts.
-    score_at: usize,
     member: &'a [u8],
     score: f64,
 }
@@ -78,8 +78,8 @@ struct PackedEntry<'a> {
 fn entries(packed: &Packed) -> impl Iterator<Item = PackedEntry<'_>> {
     let mut items = packed.iter();
     std::iter::from_fn(move || {
-        let ((at, member), (score_at, score)) = (items.next()?, items.next()?);
-        Some(PackedEntry { at, score_at, member, score: PackedScore::read(score) })
+        let ((at, member), (_, score)) = (items.next()?, items.next()?);
+        Some(PackedEntry { at, member, score: PackedScore::read(score) })
     })
 }
 
@@ -89,16 +89,13 @@ fn insert_packed(packed: &mut Packed, member: &[u8], score: f64) {
         .find(|entry| order((entry.score, entry.member), (score, member)) == Ordering::Greater)
         .map(|entry| entry.at);
     let score = PackedScore::new(score);
-    match next {
-        // The score first: it pushes nothing aside that the member's place depends on.
-        Some(at) => {
-            packed.insert(at, score.bytes());
-            packed.insert(at, member);
-        }
-        None => {
-            packed.push(member);
-            packed.push(score.bytes());
-        }
+    if let Some(at) = next {
+        // The score first: the member then goes before it.
+        packed.insert(at, score.bytes());
+        packed.insert(at, member);
+    } else {
+        packed.push(member);
+        packed.push(score.bytes());
     }
 }
 
@@ -314,6 +311,15 @@ impl SortedSetValue {
     }
 }
 
+impl<'a> IntoIterator for &'a SortedSetValue {
+    type Item = (&'a [u8], f64);
+    type IntoIter = Members<'a>;
+
+    fn into_iter(self) -> Members<'a> {
+        self.iter()
+    }
+}
+
 /// Members with their scores, in order.
 pub struct Members<'a>(Walk<'a>);
 
@@ -335,7 +341,7 @@ impl<'a> Iterator for Members<'a> {
         match &mut self.0 {
             Walk::Packed(all) => all.next(),
             Walk::Ranked { ranked, ranks, front, back } => {
-                if front.len() == 0 && !ranks.is_empty() {
+                if front.len() == 0 && ranks.start < ranks.end {
                     let run = ranked.run_from(ranks.start);
                     let run = &run[..run.len().min(ranks.len())];
                     ranks.start += run.len();
@@ -362,7 +368,7 @@ impl DoubleEndedIterator for Members<'_> {
         match &mut self.0 {
             Walk::Packed(all) => all.next_back(),
             Walk::Ranked { ranked, ranks, front, back } => {
-                if back.len() == 0 && !ranks.is_empty() {
+                if back.len() == 0 && ranks.start < ranks.end {
                     let run = ranked.run_before(ranks.end);
                     let run = &run[run.len() - run.len().min(ranks.len())..];
                     ranks.end -= run.len();

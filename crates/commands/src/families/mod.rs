@@ -8,6 +8,7 @@ use crate::spec::CommandSpec;
 mod client;
 mod command_info;
 pub(crate) mod connection;
+mod draws;
 mod hash_walks;
 mod hashes;
 mod key_expiry;
@@ -18,6 +19,9 @@ pub(crate) mod scripting;
 mod server;
 mod session;
 mod session_look;
+mod set_algebra;
+mod set_draws;
+mod sets;
 mod string_counters;
 mod string_edit;
 mod string_expiry;
@@ -40,6 +44,9 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     string_lcs::FAMILY,
     hashes::FAMILY,
     hash_walks::FAMILY,
+    sets::FAMILY,
+    set_algebra::FAMILY,
+    set_draws::FAMILY,
     transactions::FAMILY,
     scripting::FAMILY,
     server::FAMILY,

@@ -121,7 +121,6 @@ fn a_sorted_set_behaves_like_an_ordered_map_in_both_forms() {
 fn scores_of_every_size_are_kept_exactly() {
     let scores = [
         0.0,
-        -0.0,
         1.0,
         -1.0,
         127.0,
@@ -200,4 +199,14 @@ fn memory_grows_and_shrinks_with_the_members() {
     assert!((400_000..900_000).contains(&full), "{full}");
     set.remove_range(100..10_000, |_, _| {});
     assert!(set.heap_len() < full / 20, "{} of {full}", set.heap_len());
+}
+
+#[test]
+fn only_the_large_form_keeps_the_sign_of_a_zero() {
+    let mut set = SortedSetValue::default();
+    set.insert(b"m", -0.0, LIMITS);
+    assert_eq!(set.score(b"m").map(f64::to_bits), Some(0.0f64.to_bits()));
+    set.prepare(129, LIMITS);
+    set.insert(b"n", -0.0, LIMITS);
+    assert_eq!(set.score(b"n").map(f64::to_bits), Some((-0.0f64).to_bits()));
 }
