@@ -90,7 +90,11 @@ fn keys(spec: &CommandSpec) -> String {
                 last if last < 0 => format!("{first} to the last but {}", -last - 1),
                 last => format!("{first} to {last}"),
             };
-            if step == 1 { span } else { format!("{span}, every {step}") }
+            let span = if step == 1 { span } else { format!("{span}, every {step}") };
+            match spec.keys.unless {
+                Some(word) => format!("{span}; none after {word}"),
+                None => span,
+            }
         }
     }
 }
