@@ -388,6 +388,7 @@ impl Keys {
         positions: KeyPositions::StoreCounted,
         access: KeyAccess::OVERWRITE,
         then: Some((3, KeyAccess::READ)),
+        ..Keys::NONE
     };
 
     /// The same keys, those from argument `at` on treated otherwise.
