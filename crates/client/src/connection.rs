@@ -43,6 +43,8 @@ pub struct Connection {
     pub(crate) has_session_commands: Option<bool>,
     /// When it was made.
     pub(crate) made: Instant,
+    /// Questions asked so far.
+    round_trips: u64,
     /// The process that made it: after a fork it belongs to the parent.
     pub(crate) pid: u32,
 }
@@ -87,6 +89,7 @@ impl Connection {
             reused: false,
             has_session_commands: None,
             made: now(),
+            round_trips: 0,
             pid: std::process::id(),
         })
     }
@@ -119,15 +122,25 @@ impl Connection {
     ///
     /// As [`connect`](Self::connect).
     pub(crate) fn replace(&mut self, budget: &Budget) -> Result<(), Error> {
-        let known = self.has_session_commands;
+        let (known, trips) = (self.has_session_commands, self.round_trips);
         *self = Self::connect_again(&self.endpoint, budget)?;
-        self.has_session_commands = known;
+        (self.has_session_commands, self.round_trips) = (known, trips);
         Ok(())
     }
 
     /// Where it leads.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// How often it has waited for the server, since it was made.
+    pub fn round_trips(&self) -> u64 {
+        self.round_trips
+    }
+
+    /// Whether the server has `SESSION` commands; None: nothing has been asked yet.
+    pub fn has_session_commands(&self) -> Option<bool> {
+        self.has_session_commands
     }
 
     /// Whether it can carry no further request.
@@ -189,6 +202,7 @@ impl Connection {
         patience: Duration,
         budget: &Budget,
     ) -> Result<Option<Frame>, Error> {
+        self.round_trips += 1;
         let mut outgoing = std::mem::take(&mut self.outgoing);
         outgoing.clear();
         self.prologue.encode(&mut outgoing);
