@@ -12,6 +12,9 @@ const GROUPS: &[(Group, &str)] = &[
     (Group::Generic, "Keys of any type"),
     (Group::String, "Strings"),
     (Group::Hash, "Hashes"),
+    (Group::List, "Lists"),
+    (Group::Set, "Sets"),
+    (Group::SortedSet, "Sorted sets"),
     (Group::Transactions, "Transactions"),
     (Group::Scripting, "Scripts"),
     (Group::Server, "Server"),
@@ -86,7 +89,11 @@ fn keys(spec: &CommandSpec) -> String {
                 last if last < 0 => format!("{first} to the last but {}", -last - 1),
                 last => format!("{first} to {last}"),
             };
-            if step == 1 { span } else { format!("{span}, every {step}") }
+            let span = if step == 1 { span } else { format!("{span}, every {step}") };
+            match spec.keys.unless {
+                Some(word) => format!("{span}; none after {word}"),
+                None => span,
+            }
         }
     }
 }

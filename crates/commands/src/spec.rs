@@ -278,6 +278,9 @@ pub enum Group {
     Generic,
     String,
     Hash,
+    List,
+    Set,
+    SortedSet,
     Connection,
     Server,
     Transactions,
@@ -292,6 +295,9 @@ impl Group {
             Group::Generic => "generic",
             Group::String => "string",
             Group::Hash => "hash",
+            Group::List => "list",
+            Group::Set => "set",
+            Group::SortedSet => "sorted-set",
             Group::Connection => "connection",
             Group::Server => "server",
             Group::Transactions => "transactions",
@@ -310,6 +316,8 @@ pub struct Keys {
     pub access: KeyAccess,
     /// From which argument on it does something else with them, and what (RENAME's new name).
     pub then: Option<(usize, KeyAccess)>,
+    /// With this word in the place of the first there are none (SESSION KILL TAG).
+    pub unless: Option<&'static str>,
 }
 
 /// Where a command's keys are among its arguments (the name is argument 0).
@@ -361,7 +369,7 @@ impl KeyAccess {
 impl Keys {
     /// No keys.
     pub const NONE: Keys =
-        Keys { positions: KeyPositions::None, access: KeyAccess(&[]), then: None };
+        Keys { positions: KeyPositions::None, access: KeyAccess(&[]), then: None, unless: None };
 
     /// One key at argument `position`.
     pub const fn at(position: usize, access: KeyAccess) -> Keys {
@@ -370,18 +378,24 @@ impl Keys {
 
     /// Keys from `first` to `last` by `step`.
     pub const fn range(first: usize, last: isize, step: usize, access: KeyAccess) -> Keys {
-        Keys { positions: KeyPositions::Range { first, last, step }, access, then: None }
+        Keys { positions: KeyPositions::Range { first, last, step }, access, ..Keys::NONE }
     }
 
     /// As many keys as argument `at` says, right after it.
     pub const fn counted(at: usize, access: KeyAccess) -> Keys {
-        Keys { positions: KeyPositions::Counted { at }, access, then: None }
+        Keys { positions: KeyPositions::Counted { at }, access, ..Keys::NONE }
     }
 
     /// The same keys, those from argument `at` on treated otherwise.
     #[must_use]
     pub const fn then(self, at: usize, access: KeyAccess) -> Keys {
         Keys { then: Some((at, access)), ..self }
+    }
+
+    /// The same keys, and none where `word` (upper case) stands in the place of the first.
+    #[must_use]
+    pub const fn unless(self, word: &'static str) -> Keys {
+        Keys { unless: Some(word), ..self }
     }
 
     /// What the command does with its `index`th key.
@@ -401,6 +415,13 @@ impl Keys {
     pub fn of<'a>(&self, args: &[&'a [u8]]) -> SmallVec<[&'a [u8]; 4]> {
         match self.positions {
             KeyPositions::None => SmallVec::new(),
+            KeyPositions::Range { first, .. }
+                if self.unless.is_some_and(|word| {
+                    args.get(first).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+                }) =>
+            {
+                SmallVec::new()
+            }
             KeyPositions::Range { first, last, step } => {
                 let end = if last < 0 {
                     args.len().saturating_sub(last.unsigned_abs() - 1)
@@ -452,6 +473,8 @@ pub enum Locks {
     Keys,
     /// None; it may walk shard by shard (SCAN, KEYS, DBSIZE).
     Walk,
+    /// Those of its keys; without keys it walks (SESSION KILL TAG).
+    KeysOrWalk,
     /// All (FLUSHALL).
     All,
     /// Those of the queued commands and watched keys (EXEC).

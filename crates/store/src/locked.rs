@@ -110,8 +110,9 @@ impl<'k> Locked<'k> {
         }
         assert!(self.held.is_empty(), "a walk must not wait for a shard while holding others");
         let mut shard = self.keyspace.shards[index].lock();
+        let visited = visit(&mut shard);
         self.walked_seq = self.walked_seq.max(shard.last_seq());
-        visit(&mut shard)
+        visited
     }
 
     /// The shards held.
