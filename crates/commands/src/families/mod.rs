@@ -9,6 +9,7 @@ pub(crate) mod acl;
 pub(crate) mod client;
 mod command_info;
 pub(crate) mod connection;
+mod draws;
 mod hash_walks;
 mod hashes;
 mod key_expiry;
@@ -23,6 +24,9 @@ mod session_end;
 mod session_list;
 mod session_look;
 mod session_open;
+mod set_algebra;
+mod set_draws;
+mod sets;
 mod string_counters;
 mod string_edit;
 mod string_expiry;
@@ -46,6 +50,9 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     string_lcs::FAMILY,
     hashes::FAMILY,
     hash_walks::FAMILY,
+    sets::FAMILY,
+    set_algebra::FAMILY,
+    set_draws::FAMILY,
     transactions::FAMILY,
     scripting::FAMILY,
     server::FAMILY,
