@@ -72,30 +72,45 @@ pub fn format_double(value: f64) -> DoubleText {
     {
         text.push(itoa::Buffer::new().format(value as i64).as_bytes());
     } else {
-        push_general(&mut text, value);
+        push_general(&mut text, value, DIGITS);
     }
     text
 }
 
-/// `%.17g` of a finite value, from the correctly rounded `d.dddddddddddddddde<exponent>`.
-fn push_general(text: &mut DoubleText, value: f64) {
+/// Formats a finite `value` as C's `%g` with this many significant digits, of which 1 to 17 are
+/// used.
+///
+/// ```
+/// # use guarda_resp::format_general;
+/// assert_eq!(format_general(1.0 / 3.0, 14).to_string(), "0.33333333333333");
+/// assert_eq!(format_general(1234.5, 1).to_string(), "1e+03");
+/// ```
+pub fn format_general(value: f64, digits: usize) -> DoubleText {
+    let mut text = DoubleText::EMPTY;
+    push_general(&mut text, value, digits.clamp(1, DIGITS));
+    text
+}
+
+/// `%g` of a finite value, from the correctly rounded `d.dddddddddddddddde<exponent>`.
+fn push_general(text: &mut DoubleText, value: f64, digits_max: usize) {
     let mut scientific = [0u8; TEXT_LEN_MAX];
     let mut rest = &mut scientific[..];
-    write!(rest, "{:.*e}", DIGITS - 1, value.abs()).expect("17 digits and an exponent fit");
+    write!(rest, "{:.*e}", digits_max - 1, value.abs()).expect("17 digits and an exponent fit");
     let unused = rest.len();
     let scientific = &scientific[..TEXT_LEN_MAX - unused];
 
     let e = memchr::memchr(b'e', scientific).expect("scientific notation has an exponent");
     let exponent = crate::number::parse_i64(&scientific[e + 1..]).expect("the exponent is short");
-    let mut digits = [0u8; DIGITS];
+    // Those behind `digits_max` stay zeros, which a large exponent never reaches.
+    let mut digits = [b'0'; DIGITS];
     digits[0] = scientific[0];
-    digits[1..].copy_from_slice(&scientific[2..e]);
+    digits[1..digits_max].copy_from_slice(scientific[..e].get(2..).unwrap_or_default());
     let significant = digits.iter().rposition(|&digit| digit != b'0').map_or(1, |last| last + 1);
 
     if value.is_sign_negative() {
         text.push(b"-");
     }
-    if (-4..DIGITS as i64).contains(&exponent) {
+    if (-4..digits_max as i64).contains(&exponent) {
         push_fixed(text, &digits, significant, exponent);
     } else {
         push_point(text, &digits[..significant], 1);

@@ -45,6 +45,30 @@ impl From<Raised> for mlua::Error {
     }
 }
 
+/// An error of a library function, which scripts meet as a string.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}", String::from_utf8_lossy(.0))]
+pub(crate) struct Complaint(pub(crate) Vec<u8>);
+
+impl From<Complaint> for mlua::Error {
+    fn from(complaint: Complaint) -> Self {
+        mlua::Error::external(complaint)
+    }
+}
+
+/// An error value of the host as scripts may see it.
+pub(crate) fn shown(lua: &Lua, value: Value) -> mlua::Result<Value> {
+    let Value::Error(error) = value else { return Ok(value) };
+    if let Some(raised) = error.downcast_ref::<Raised>() {
+        return Ok(Value::Table(raised.to_table(lua)?));
+    }
+    let text = match error.downcast_ref::<Complaint>() {
+        Some(Complaint(text)) => lua.create_string(text)?,
+        None => lua.create_string(first_line(&error))?,
+    };
+    Ok(Value::String(text))
+}
+
 /// Why a script ended without a value.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
@@ -124,8 +148,11 @@ fn describe(lua: &Lua, value: &Value) -> (Vec<u8>, bool) {
 }
 
 fn of_error(error: &mlua::Error) -> (Vec<u8>, bool) {
-    match error.downcast_ref::<Raised>() {
-        Some(raised) => (raised.text.clone(), raised.by_command),
+    if let Some(raised) = error.downcast_ref::<Raised>() {
+        return (raised.text.clone(), raised.by_command);
+    }
+    match error.downcast_ref::<Complaint>() {
+        Some(Complaint(text)) => ([b"ERR ", &text[..]].concat(), false),
         None => (format!("ERR {}", first_line(error)).into_bytes(), false),
     }
 }

@@ -237,6 +237,9 @@ local KEPT = {
 for _, name in next, KEPT do globals[name] = raw[name] end
 
 local redis = host.redis
+for _, name in next, { "bit", "cjson", "cmsgpack", "struct" } do
+  globals[name] = readonly(host[name])
+end
 globals.coroutine = readonly(coroutine)
 globals.math = readonly(raw.math)
 globals.redis = readonly(redis)
