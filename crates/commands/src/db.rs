@@ -5,7 +5,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use guarda_store::{HashValue, HashedKey, Locked, Record, UnixMillis, Value, ValueKind, ValueRef};
+use guarda_store::{Collection, HashedKey, Locked, Record, UnixMillis, Value, ValueRef};
 
 use crate::effects::Effects;
 use crate::error::CommandError;
@@ -86,13 +86,17 @@ impl Db<'_, '_> {
         string_of(self.peek(key))
     }
 
-    /// The hash at `key`, for reading.
-    pub fn hash(&mut self, key: &[u8]) -> Result<Option<&HashValue>, CommandError> {
-        match self.read(key).map(Record::value) {
-            None => Ok(None),
-            Some(ValueRef::Hash(hash)) => Ok(Some(hash)),
-            Some(_) => Err(CommandError::WrongType),
-        }
+    /// The collection of type `C` at `key`, for reading.
+    pub fn collection<C: Collection>(&mut self, key: &[u8]) -> Result<Option<&C>, CommandError> {
+        collection_of(self.read(key))
+    }
+
+    /// As [`Db::collection`], uncounted: for commands that write.
+    pub fn peek_collection<C: Collection>(
+        &mut self,
+        key: &[u8],
+    ) -> Result<Option<&C>, CommandError> {
+        collection_of(self.peek(key))
     }
 
     // Changing ---------------------------------------------------------------------------------
@@ -139,39 +143,35 @@ impl Db<'_, '_> {
         Ok(shard.string_mut(index, key, now).expect("a string is there: checked or made above"))
     }
 
-    /// The hash at `key`, to be changed in place; `None` if missing. Call [`Db::changed`] when it
-    /// was changed, and [`Db::remove_if_empty`] when fields were removed.
-    pub fn hash_mut(&mut self, key: &[u8]) -> Result<Option<&mut HashValue>, CommandError> {
-        match self.peek(key).map(|record| record.value().kind()) {
-            None => return Ok(None),
-            Some(ValueKind::Hash) => {}
-            Some(_) => return Err(CommandError::WrongType),
+    /// The collection of type `C` at `key`, to be changed in place; `None` if missing. Call
+    /// [`Db::changed`] when it was changed, and [`Db::remove_if_empty`] when elements were removed.
+    pub fn collection_mut<C: Collection>(
+        &mut self,
+        key: &[u8],
+    ) -> Result<Option<&mut C>, CommandError> {
+        if self.peek_collection::<C>(key)?.is_none() {
+            return Ok(None);
         }
         let (index, now) = (self.index, self.now);
         let key = self.locked.hashed(key);
-        match self.locked.shard(key).value_mut(index, key, now) {
-            Some(Value::Hash(hash)) => Ok(Some(hash)),
-            _ => unreachable!("the type was checked above"),
-        }
+        let value = self.locked.shard(key).value_mut(index, key, now);
+        Ok(Some(value.and_then(C::of_mut).expect("the type was checked above")))
     }
 
-    /// As [`Db::hash_mut`], created empty if missing.
-    pub fn hash_or_new(&mut self, key: &[u8]) -> Result<&mut HashValue, CommandError> {
-        if self.hash_mut(key)?.is_none() {
+    /// As [`Db::collection_mut`], created empty if missing.
+    pub fn collection_or_new<C: Collection>(&mut self, key: &[u8]) -> Result<&mut C, CommandError> {
+        if self.peek_collection::<C>(key)?.is_none() {
             let (index, now) = (self.index, self.now);
             let hashed = self.locked.hashed(key);
-            let empty = Value::Hash(HashValue::default());
+            let empty = C::default().into_value();
             self.locked.shard(hashed).set_value(index, hashed, empty, None, now);
         }
-        Ok(self.hash_mut(key)?.expect("made above"))
+        Ok(self.collection_mut(key)?.expect("made above"))
     }
 
-    /// Removes the key if its hash is empty (Redis keeps no empty collections); says whether.
+    /// Removes the key if its collection is empty (Redis keeps no empty ones); says whether.
     pub fn remove_if_empty(&mut self, key: &[u8]) -> bool {
-        let empty = match self.peek(key).map(Record::value) {
-            Some(ValueRef::Hash(hash)) => hash.is_empty(),
-            _ => false,
-        };
+        let empty = self.peek(key).is_some_and(|record| record.value().is_empty_collection());
         if empty {
             let key = self.locked.hashed(key);
             self.locked.shard(key).remove(self.index, key);
@@ -259,6 +259,13 @@ impl Db<'_, '_> {
             state.set(x);
             x.wrapping_mul(0x2545_F491_4F6C_DD1D)
         })
+    }
+}
+
+fn collection_of<C: Collection>(record: Option<&Record>) -> Result<Option<&C>, CommandError> {
+    match record {
+        None => Ok(None),
+        Some(record) => C::of(record.value()).map(Some).ok_or(CommandError::WrongType),
     }
 }
 

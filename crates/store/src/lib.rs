@@ -9,12 +9,16 @@
 mod attachment;
 mod glob;
 mod hash;
+mod hash_value;
 mod keyspace;
+mod list;
 mod locked;
 mod packed;
 mod record;
+mod set;
 mod shard;
 mod snapshot;
+mod sorted_set;
 mod table;
 mod time;
 mod value;
@@ -22,13 +26,15 @@ mod value;
 pub use attachment::Attachment;
 pub use glob::glob_match;
 pub use hash::{HashedKey, SHARDS, field_hash, shard_stem};
+pub use hash_value::HashValue;
 pub use keyspace::{Keyspace, ScanPage};
+pub use list::ListValue;
 pub use locked::{Locked, LockedBy};
 pub use record::Record;
+pub use set::SetValue;
 pub use shard::{SWEEP_MAX, Shard};
 pub use snapshot::{Captured, SnapshotSink};
+pub use sorted_set::SortedSetValue;
 pub use table::{Hashed, Table};
 pub use time::UnixMillis;
-pub use value::{
-    HashValue, ListValue, PackedLimits, SetValue, SortedSetValue, Value, ValueKind, ValueRef,
-};
+pub use value::{Collection, PackedLimits, Value, ValueKind, ValueRef};

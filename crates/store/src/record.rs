@@ -205,17 +205,7 @@ impl Record {
     pub fn heap_len(&self) -> usize {
         let own = match &self.0 {
             Repr::Compact(bytes) => bytes.len(),
-            Repr::Boxed(object) => {
-                size_of::<Object>()
-                    + object.key.len()
-                    + match &object.value {
-                        Value::String(bytes) => bytes.capacity(),
-                        Value::Hash(hash) => hash.heap_len(),
-                        Value::List(list) => list.0.iter().map(|e| e.len() + 16).sum(),
-                        Value::Set(set) => set.0.iter().map(|e| e.len() + 16).sum(),
-                        Value::SortedSet(set) => set.0.iter().map(|(m, _)| m.len() + 24).sum(),
-                    }
-            }
+            Repr::Boxed(object) => size_of::<Object>() + object.key.len() + object.value.heap_len(),
         };
         own + size_of::<Record>()
     }

@@ -68,7 +68,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
 ];
 
 fn hgetall(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
-    let hash = cx.db.hash(args.key()?)?;
+    let hash = cx.db.collection::<HashValue>(args.key()?)?;
     let reply = &mut cx.reply;
     reply.map(hash.map_or(0, HashValue::len));
     if let Some(hash) = hash {
@@ -85,7 +85,7 @@ fn column(
     args: &mut Args<'_>,
     choose: for<'a> fn(&'a [u8], &'a [u8]) -> &'a [u8],
 ) -> CommandResult {
-    let hash = cx.db.hash(args.key()?)?;
+    let hash = cx.db.collection::<HashValue>(args.key()?)?;
     let reply = &mut cx.reply;
     reply.array(hash.map_or(0, HashValue::len));
     if let Some(hash) = hash {
@@ -101,7 +101,7 @@ fn hscan(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let cursor = parse_cursor(args.bytes()?)?;
     // Unlike elsewhere the key is looked at before the options are: Redis answers a missing key
     // or another type without reading them.
-    let Some(hash) = cx.db.hash(key)? else {
+    let Some(hash) = cx.db.collection::<HashValue>(key)? else {
         cx.reply.array(2);
         cx.reply.bulk(b"0");
         cx.reply.array(0);
@@ -147,7 +147,7 @@ type Pair<'a> = (&'a [u8], &'a [u8]);
 fn hrandfield(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let key = args.key()?;
     if args.is_empty() {
-        match cx.db.hash(key)?.and_then(|hash| hash.random(Db::random)) {
+        match cx.db.collection::<HashValue>(key)?.and_then(|hash| hash.random(Db::random)) {
             Some((field, _)) => cx.reply.bulk(field),
             None => cx.reply.null(),
         }
@@ -166,7 +166,7 @@ fn hrandfield(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     if with_values && is_huge || count < 0 && count.unsigned_abs() > DRAWS_MAX {
         return Err(CommandError::OutOfRange);
     }
-    let Some(hash) = cx.db.hash(key)? else {
+    let Some(hash) = cx.db.collection::<HashValue>(key)? else {
         cx.reply.array(0);
         return Ok(Outcome::Reply);
     };

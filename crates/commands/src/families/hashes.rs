@@ -131,12 +131,12 @@ fn field_of<'c>(
     args: &mut Args<'_>,
 ) -> Result<Option<&'c [u8]>, CommandError> {
     let (key, field) = (args.key()?, args.bytes()?);
-    Ok(cx.db.hash(key)?.and_then(|hash| hash.get(field)))
+    Ok(cx.db.collection::<HashValue>(key)?.and_then(|hash| hash.get(field)))
 }
 
 fn hget(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let (key, field) = (args.key()?, args.bytes()?);
-    match cx.db.hash(key)?.and_then(|hash| hash.get(field)) {
+    match cx.db.collection::<HashValue>(key)?.and_then(|hash| hash.get(field)) {
         Some(value) => cx.reply.bulk(value),
         None => cx.reply.null(),
     }
@@ -145,7 +145,7 @@ fn hget(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 
 fn hmget(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let (key, fields) = (args.key()?, args.take_rest());
-    let hash = cx.db.hash(key)?;
+    let hash = cx.db.collection::<HashValue>(key)?;
     cx.reply.array(fields.len());
     for field in fields {
         match hash.and_then(|hash| hash.get(field)) {
@@ -169,7 +169,7 @@ fn hstrlen(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn hlen(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
-    let len = cx.db.hash(args.key()?)?.map_or(0, HashValue::len);
+    let len = cx.db.collection::<HashValue>(args.key()?)?.map_or(0, HashValue::len);
     cx.reply.integer(len as i64);
     Ok(Outcome::Reply)
 }
@@ -188,7 +188,7 @@ fn set_pairs(
         return Err(CommandError::WrongArity(command.into()));
     }
     let limits = cx.db.settings.hash_limits();
-    let hash = cx.db.hash_or_new(key)?;
+    let hash = cx.db.collection_or_new::<HashValue>(key)?;
     let mut added = 0;
     for [field, value] in pairs {
         added += usize::from(hash.set(field, value, limits));
@@ -213,7 +213,7 @@ fn hmset(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 fn hsetnx(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let (key, field, value) = (args.key()?, args.bytes()?, args.bytes()?);
     let limits = cx.db.settings.hash_limits();
-    let hash = cx.db.hash_or_new(key)?;
+    let hash = cx.db.collection_or_new::<HashValue>(key)?;
     let is_new = hash.get(field).is_none();
     if is_new {
         hash.set(field, value, limits);
@@ -225,7 +225,7 @@ fn hsetnx(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 
 fn hdel(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let (key, fields) = (args.key()?, args.take_rest());
-    let removed = match cx.db.hash_mut(key)? {
+    let removed = match cx.db.collection_mut::<HashValue>(key)? {
         Some(hash) => fields.iter().filter(|field| hash.remove(field)).count(),
         None => 0,
     };
@@ -246,9 +246,9 @@ fn replace(
     change: impl FnOnce(Option<&[u8]>) -> Result<Vec<u8>, CommandError>,
 ) -> Result<Vec<u8>, CommandError> {
     let limits = cx.db.settings.hash_limits();
-    let old = cx.db.hash_mut(key)?;
+    let old = cx.db.collection_mut::<HashValue>(key)?;
     let new = change(old.as_ref().and_then(|hash| hash.get(field)))?;
-    cx.db.hash_or_new(key)?.set(field, &new, limits);
+    cx.db.collection_or_new::<HashValue>(key)?.set(field, &new, limits);
     cx.db.changed(key);
     Ok(new)
 }
