@@ -18,6 +18,14 @@ mod keys;
 mod protocol;
 #[path = "diff/scripting.rs"]
 mod scripting;
+#[path = "diff/scripting_bit.rs"]
+mod scripting_bit;
+#[path = "diff/scripting_cjson.rs"]
+mod scripting_cjson;
+#[path = "diff/scripting_cmsgpack.rs"]
+mod scripting_cmsgpack;
+#[path = "diff/scripting_struct.rs"]
+mod scripting_struct;
 #[path = "diff/server.rs"]
 mod server;
 #[path = "diff/strings.rs"]
@@ -45,6 +53,10 @@ families! {
     keys: keys_in_resp2, keys_in_resp3;
     protocol: protocol_in_resp2, protocol_in_resp3;
     scripting: scripting_in_resp2, scripting_in_resp3;
+    scripting_bit: scripting_bit_in_resp2, scripting_bit_in_resp3;
+    scripting_cjson: scripting_cjson_in_resp2, scripting_cjson_in_resp3;
+    scripting_cmsgpack: scripting_cmsgpack_in_resp2, scripting_cmsgpack_in_resp3;
+    scripting_struct: scripting_struct_in_resp2, scripting_struct_in_resp3;
     server: server_in_resp2, server_in_resp3;
     strings: strings_in_resp2, strings_in_resp3;
     transactions: transactions_in_resp2, transactions_in_resp3;

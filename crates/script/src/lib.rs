@@ -76,6 +76,10 @@ pub fn engine() -> Box<dyn Scripting + Send> {
 /// Instructions between two looks at whether a script was killed: some 100 µs.
 pub const INSTRUCTIONS_PER_CHECK: u32 = 10_000;
 
+/// Stack that a thread needs to run scripts, in bytes: a debug build's `cjson.encode` takes some 4 KiB
+/// for each level of nesting.
+pub const STACK_LEN_MIN: usize = 16 << 20;
+
 /// Deepest nesting of what a script returns. Redis 7 goes to 7,993; clients do not.
 pub const REPLY_DEPTH_MAX: usize = 200;
 

@@ -20,28 +20,29 @@ pub(super) fn unpack(call: &Call<'_>) -> mlua::Result<MultiValue> {
 
 /// The first value behind an offset, and the offset behind it, -1 at the end.
 pub(super) fn unpack_one(call: &Call<'_>) -> mlua::Result<MultiValue> {
-    let offset = call.integer_or(2, 0)? as i32;
+    let offset = call.integer_or(2, 0)?;
     unpack_some(call, 1, offset)
 }
 
 /// At most so many values behind an offset, and the offset behind them.
 pub(super) fn unpack_limit(call: &Call<'_>) -> mlua::Result<MultiValue> {
-    let limit = call.integer(2)? as i32;
-    let offset = call.integer_or(3, 0)? as i32;
+    let limit = call.integer(2)?;
+    let offset = call.integer_or(3, 0)?;
     unpack_some(call, limit, offset)
 }
 
-fn unpack_some(call: &Call<'_>, limit: i32, offset: i32) -> mlua::Result<MultiValue> {
+fn unpack_some(call: &Call<'_>, limit: i64, offset: i64) -> mlua::Result<MultiValue> {
     let data = call.string(1)?;
     let data = data.as_bytes();
+    // Redis prints the low half of these numbers.
+    let (shown_offset, len) = (offset as i32, data.len() as i32);
     let (Ok(count_max), Ok(start)) = (usize::try_from(limit), usize::try_from(offset)) else {
-        let len = data.len();
-        let text = format!("Invalid request to unpack with offset of {offset} and limit of {len}.");
+        let text =
+            format!("Invalid request to unpack with offset of {shown_offset} and limit of {len}.");
         return Err(call.complain(text));
     };
     let Some(rest) = data.get(start..) else {
-        let len = data.len();
-        let text = format!("Start offset {offset} greater than input length {len}.");
+        let text = format!("Start offset {shown_offset} greater than input length {len}.");
         return Err(call.complain(text));
     };
     let takes_all = limit == 0 && offset == 0;
