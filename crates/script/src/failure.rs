@@ -56,8 +56,13 @@ impl From<Complaint> for mlua::Error {
     }
 }
 
-/// An error value of the host as scripts may see it.
+/// An error value as scripts may see it.
 pub(crate) fn shown(lua: &Lua, value: Value) -> mlua::Result<Value> {
+    if let Value::String(text) = &value
+        && let Some(bare) = without_prelude(&text.as_bytes())
+    {
+        return Ok(Value::String(lua.create_string(bare)?));
+    }
     let Value::Error(error) = value else { return Ok(value) };
     if let Some(raised) = error.downcast_ref::<Raised>() {
         return Ok(Value::Table(raised.to_table(lua)?));
@@ -83,9 +88,17 @@ pub(crate) struct Failure {
 impl Failure {
     /// What the error handler returns in place of the error, at the point of failure.
     pub(crate) fn note(lua: &Lua, value: &Value) -> mlua::Result<Table> {
-        let (text, counted) = describe(lua, value);
+        let (mut text, counted) = describe(lua, value);
+        let place = locate(lua);
+        // What failed behind a function of the sandbox failed where that was called.
+        if let Some(bare) = text.strip_prefix(b"ERR ").and_then(without_prelude) {
+            let called = place.as_ref().map(|(source, line)| {
+                format!("{}:{line}: ", source.trim_start_matches(['@', '=']))
+            });
+            text = [b"ERR ", called.unwrap_or_default().as_bytes(), bare].concat();
+        }
         let table = Raised { text, by_command: counted }.to_table(lua)?;
-        if let Some((source, line)) = locate(lua) {
+        if let Some((source, line)) = place {
             table.raw_set("source", source)?;
             table.raw_set("line", line)?;
         }
@@ -127,6 +140,13 @@ impl Failure {
 /// The bytes before the first NUL: Redis keeps the texts of errors and statuses as C strings.
 pub(crate) fn until_nul(text: &[u8]) -> &[u8] {
     text.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+/// An error's text without the place in the sandbox's own chunk that it begins with, if it does.
+fn without_prelude(text: &[u8]) -> Option<&[u8]> {
+    let place = text.strip_prefix(&PRELUDE_NAME.as_bytes()[1..])?.strip_prefix(b":")?;
+    let digits = place.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    place[digits..].strip_prefix(b": ").filter(|_| digits > 0)
 }
 
 /// The text of an error value and whether it was counted.

@@ -67,7 +67,7 @@ impl Interpreter {
         let host = lua.create_table()?;
         host.raw_set("redis", &redis)?;
         add_error_functions(&lua, &host, limits, control)?;
-        let json_settings = libraries::install(&lua, &host, limits.memory_max)?;
+        let json_settings = libraries::install(&lua, &host, limits, control)?;
         let (globals, seen, run) = lua
             .load(include_str!("prelude.lua"))
             .set_name(PRELUDE_NAME)

@@ -7,7 +7,7 @@ use mlua::{Lua, MultiValue, Table, Value};
 use parking_lot::Mutex;
 
 use super::arguments::Call;
-use super::{json_decode, json_encode};
+use super::{Budget, json_decode, json_encode};
 
 /// What to do about numbers that JSON does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,15 +71,15 @@ impl JsonSettings {
 }
 
 /// Creates a `cjson` with these settings.
-pub(super) fn create(lua: &Lua, shared: &JsonSettings, memory_max: usize) -> mlua::Result<Table> {
+pub(super) fn create(lua: &Lua, shared: &JsonSettings, budget: &Budget) -> mlua::Result<Table> {
     let cjson = lua.create_table()?;
     cjson.raw_set("_NAME", "cjson")?;
     cjson.raw_set("_VERSION", "2.1.0")?;
     cjson.raw_set("null", Value::NULL)?;
-    let settings = shared.clone();
+    let (settings, encode_budget) = (shared.clone(), budget.clone());
     let encode = lua.create_function(move |lua, args| {
         let call = only_argument(lua, args)?;
-        json_encode::encode(&call, settings.get(), memory_max)
+        json_encode::encode(&call, settings.get(), encode_budget.clone())
     })?;
     cjson.raw_set("encode", encode)?;
     let settings = shared.clone();
@@ -87,7 +87,8 @@ pub(super) fn create(lua: &Lua, shared: &JsonSettings, memory_max: usize) -> mlu
         json_decode::decode(&only_argument(lua, args)?, settings.get())
     })?;
     cjson.raw_set("decode", decode)?;
-    let new = move |lua: &Lua, _: MultiValue| create(lua, &JsonSettings::default(), memory_max);
+    let budget = budget.clone();
+    let new = move |lua: &Lua, _: MultiValue| create(lua, &JsonSettings::default(), &budget);
     cjson.raw_set("new", lua.create_function(new)?)?;
     let options: [(&str, Configure); 7] = [
         ("encode_sparse_array", sparse_array),

@@ -3,17 +3,17 @@
 use guarda_resp::format_general;
 use mlua::{LuaString, Table, Value};
 
-use super::NESTING_MAX;
-use super::arguments::{Call, out_of_memory, type_name};
+use super::arguments::{Call, type_name};
 use super::json::{Invalid, Settings};
+use super::{Budget, NESTING_MAX};
 
 /// Encodes the only argument.
 pub(super) fn encode(
     call: &Call<'_>,
     settings: Settings,
-    len_max: usize,
+    budget: Budget,
 ) -> mlua::Result<LuaString> {
-    let mut encoder = Encoder { call, settings, len_max, out: Vec::new() };
+    let mut encoder = Encoder { call, settings, budget, out: Vec::new() };
     encoder.value(call.get(1).unwrap_or(&Value::Nil), 0)?;
     call.lua.create_string(encoder.out)
 }
@@ -21,15 +21,13 @@ pub(super) fn encode(
 struct Encoder<'c, 'l> {
     call: &'c Call<'l>,
     settings: Settings,
-    len_max: usize,
+    budget: Budget,
     out: Vec<u8>,
 }
 
 impl Encoder<'_, '_> {
     fn value(&mut self, value: &Value, depth: u32) -> mlua::Result<()> {
-        if self.out.len() > self.len_max {
-            return Err(out_of_memory());
-        }
+        self.budget.spend(self.out.len())?;
         match value {
             Value::String(text) => self.string(&text.as_bytes()),
             Value::Integer(number) => return self.number(*number as f64),

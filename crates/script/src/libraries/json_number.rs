@@ -163,7 +163,7 @@ mod tests {
             ("0x1p", Some((1.0, 3))),
             ("0x1p99999999999999999999", Some((f64::INFINITY, 24))),
             ("0x1p-99999999999999999999", Some((0.0, 25))),
-            ("0xABCDEFabcdef0123456789", Some((207_698_809_136_909_011_942_886_281.0, 24))),
+            ("0xABCDEFabcdef0123456789", Some((207_698_821_434_737_221_603_518_345.0, 24))),
         ] {
             assert_eq!(number_prefix(text.as_bytes()), expected, "{text}");
         }

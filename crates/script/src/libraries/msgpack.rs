@@ -2,19 +2,21 @@
 
 use mlua::{Lua, LuaString, Table, Value};
 
-use super::arguments::{Call, out_of_memory};
+use super::Budget;
+use super::arguments::Call;
 use super::msgpack_unpack::{unpack, unpack_limit, unpack_one};
 
 /// Tables nested deeper than this are written as nil.
 const NESTING_MAX: usize = 16;
 
-pub(super) fn create(lua: &Lua, memory_max: usize) -> mlua::Result<Table> {
+pub(super) fn create(lua: &Lua, budget: &Budget) -> mlua::Result<Table> {
     let cmsgpack = lua.create_table()?;
     cmsgpack.raw_set("_NAME", "cmsgpack")?;
     cmsgpack.raw_set("_VERSION", "lua-cmsgpack 0.4.0")?;
     cmsgpack.raw_set("_COPYRIGHT", "Copyright (C) 2012, Salvatore Sanfilippo")?;
     cmsgpack.raw_set("_DESCRIPTION", "MessagePack C implementation for Lua")?;
-    let pack = lua.create_function(move |lua, args| pack(&Call::new(lua, args), memory_max))?;
+    let budget = budget.clone();
+    let pack = lua.create_function(move |lua, args| pack(&Call::new(lua, args), budget.clone()))?;
     cmsgpack.raw_set("pack", pack)?;
     for (name, function) in [
         ("unpack", unpack as fn(&Call<'_>) -> _),
@@ -27,11 +29,11 @@ pub(super) fn create(lua: &Lua, memory_max: usize) -> mlua::Result<Table> {
     Ok(cmsgpack)
 }
 
-fn pack(call: &Call<'_>, len_max: usize) -> mlua::Result<LuaString> {
+fn pack(call: &Call<'_>, budget: Budget) -> mlua::Result<LuaString> {
     if call.len() == 0 {
         return Err(call.bad(0, "MessagePack pack needs input."));
     }
-    let mut packer = Packer { out: Vec::new(), len_max };
+    let mut packer = Packer { out: Vec::new(), budget };
     for position in 1..=call.len() {
         packer.value(call.get(position).unwrap_or(&Value::Nil), 0)?;
     }
@@ -40,14 +42,12 @@ fn pack(call: &Call<'_>, len_max: usize) -> mlua::Result<LuaString> {
 
 struct Packer {
     out: Vec<u8>,
-    len_max: usize,
+    budget: Budget,
 }
 
 impl Packer {
     fn value(&mut self, value: &Value, depth: usize) -> mlua::Result<()> {
-        if self.out.len() > self.len_max {
-            return Err(out_of_memory());
-        }
+        self.budget.spend(self.out.len())?;
         match value {
             Value::String(text) => self.string(&text.as_bytes()),
             Value::Boolean(value) => self.out.push(0xc2 + u8::from(*value)),
