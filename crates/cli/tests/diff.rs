@@ -34,6 +34,8 @@ mod scripting_errors;
 mod scripting_struct;
 #[path = "diff/server.rs"]
 mod server;
+#[path = "diff/sets.rs"]
+mod sets;
 #[path = "diff/strings.rs"]
 mod strings;
 #[path = "diff/transactions.rs"]
@@ -66,6 +68,7 @@ families! {
     scripting_cjson: scripting_cjson_in_resp2, scripting_cjson_in_resp3;
     scripting_cmsgpack: scripting_cmsgpack_in_resp2, scripting_cmsgpack_in_resp3;
     scripting_struct: scripting_struct_in_resp2, scripting_struct_in_resp3;
+    sets: sets_in_resp2, sets_in_resp3;
     server: server_in_resp2, server_in_resp3;
     strings: strings_in_resp2, strings_in_resp3;
     transactions: transactions_in_resp2, transactions_in_resp3;

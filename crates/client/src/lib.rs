@@ -20,7 +20,9 @@ pub use connection::Connection;
 pub use deadline::Budget;
 pub use error::Error;
 pub use pool::{Endpoint, Pool};
-pub use session::{Commit, Committed, Keys, Lock, Open, Opened, Status, Touched};
+pub use session::{
+    Commit, Committed, Keys, List, Listed, Lock, Open, Opened, Page, Renewed, Status, Touched,
+};
 
 /// Sixteen random bytes from the operating system, for tokens and nonces.
 ///

@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use guarda_client::{
-    Budget, Commit, Committed, Connection, Endpoint, Error, Keys, Lock, Open, Opened, Pool, Status,
-    Touched, random,
+    Budget, Commit, Committed, Connection, Endpoint, Error, Keys, List, Lock, Open, Opened, Pool,
+    Renewed, Status, Touched, random,
 };
 use guarda_session::save_path::{Address, Credentials};
 use guarda_session::{SavePath, lock_token};
@@ -34,6 +34,7 @@ struct Request {
     keys: Keys,
     token: String,
     locked: bool,
+    tag: Option<&'static [u8]>,
     opened: Option<Opened>,
 }
 
@@ -43,7 +44,7 @@ impl Request {
         let connection = Pool::new().take(&endpoint(server, ""), &budget).expect("connects");
         let token = lock_token(&random().expect("random numbers"));
         let keys = Keys::new(key.as_bytes().to_vec());
-        Self { connection, keys, token, locked: true, opened: None }
+        Self { connection, keys, token, locked: true, tag: None, opened: None }
     }
 
     fn unlocked(mut self) -> Self {
@@ -54,7 +55,7 @@ impl Request {
     fn open_within(&mut self, wait: Duration, must_exist: bool) -> Opened {
         let lock = Lock { lease: 60 * SECOND, wait, waiters_max: None };
         let lock = self.locked.then_some(lock);
-        let open = Open { token: &self.token, lock, ttl: None, must_exist };
+        let open = Open { token: &self.token, lock, ttl: None, must_exist, holder: None };
         let mut budget = Budget::start(10 * SECOND);
         let opened = self.connection.open(&self.keys, &open, &mut budget).expect("opens");
         self.opened = Some(opened.clone());
@@ -74,6 +75,7 @@ impl Request {
             ttl: HOUR,
             locked: self.locked,
             recreate: false,
+            tag: self.tag,
             data: data.as_bytes(),
         };
         let budget = Budget::start(10 * SECOND);
@@ -91,6 +93,12 @@ impl Request {
         let nonce = lock_token(&random().expect("random numbers"));
         let (keys, token) = (&self.keys, &self.token);
         self.connection.destroy(keys, token, &nonce, 900 * SECOND, &budget).expect("an answer")
+    }
+
+    fn renew(&mut self, lease: Duration, ttl: Option<Duration>) -> Renewed {
+        let budget = Budget::start(10 * SECOND);
+        let (keys, token) = (&self.keys, &self.token);
+        self.connection.renew(keys, token, lease, ttl, &budget).expect("an answer")
     }
 
     fn release(&mut self) -> bool {
@@ -269,6 +277,111 @@ fn unlocked_requests_are_last_writer_wins() {
         assert_eq!(one.commit("1"), Committed::Stored);
         assert_eq!(two.commit("2"), Committed::Stored);
         assert!(at.raw("GET s").contains('2'));
+    });
+}
+
+#[test]
+fn a_tag_comes_and_goes_with_its_session() {
+    on_every_server(|at| {
+        let budget = Budget::start(10 * SECOND);
+        let mut request = at.request("s");
+        request.open();
+        request.tag = Some(b"user1");
+        assert_eq!(request.commit("1"), Committed::Stored);
+        let tag = request.connection.tag(&request.keys, &budget).expect("an answer");
+        assert_eq!(tag.as_deref(), Some(&b"user1"[..]));
+        request.open();
+        request.tag = None;
+        assert_eq!(request.commit("2"), Committed::Stored);
+        assert!(at.raw("GET s_TAG").contains("user1"), "kept");
+        request.open();
+        request.tag = Some(b"");
+        assert_eq!(request.commit("2"), Committed::Stored);
+        assert_eq!(request.connection.tag(&request.keys, &budget).expect("an answer"), None);
+    });
+}
+
+#[test]
+fn renewing_needs_the_lock() {
+    on_every_server(|at| {
+        at.raw("SET s old PX 50000");
+        let mut request = at.request("s");
+        assert_eq!(request.renew(SECOND, None), Renewed::LockLost);
+        request.open();
+        assert_eq!(request.renew(90 * SECOND, None), Renewed::Held);
+        assert!(at.raw("TTL s_LOCK").contains("90") || at.raw("TTL s_LOCK").contains("89"));
+        assert!(at.raw("TTL s").contains("90") || at.raw("TTL s").contains("89"));
+        assert_eq!(request.renew(SECOND, Some(HOUR)), Renewed::Held);
+        assert!(at.raw("TTL s").contains("36") || at.raw("TTL s").contains("359"));
+        at.raw("SET s_LOCK phpredis EX 100");
+        assert_eq!(request.renew(90 * SECOND, None), Renewed::LockLost);
+    });
+}
+
+#[test]
+fn data_set_aside_leaves_the_session_as_it_is() {
+    on_every_server(|at| {
+        let budget = Budget::start(10 * SECOND);
+        let mut request = at.request("s");
+        let keys = request.keys.clone();
+        let mut set_aside = || {
+            let answer = request.connection.set_aside(&keys, HOUR, &budget);
+            answer.expect("an answer")
+        };
+        assert!(!set_aside());
+        at.raw("SET s corrupt EX 100");
+        assert!(set_aside());
+        assert!(at.raw("GET s_CORRUPT").contains("corrupt"));
+        assert!(at.raw("TTL s").contains("100") || at.raw("TTL s").contains("99"));
+    });
+}
+
+#[test]
+fn sessions_are_listed_and_ended_by_tag() {
+    on_every_server(|at| {
+        let budget = Budget::start(10 * SECOND);
+        for (key, tag) in [("p:a", "one"), ("p:b", "two"), ("q:c", "one")] {
+            at.raw(&format!("SET {key} data EX 100"));
+            at.raw(&format!("SET {key}_TAG {tag} EX 100"));
+        }
+        at.raw("SET p:gone_TAG one EX 100");
+        at.raw("SET p:d untagged");
+        at.raw("RPUSH p:list 1");
+        let mut holder = at.request("p:b");
+        holder.open();
+        let mut connection = at.request("unused").connection;
+        let mut list = |pattern: Option<&[u8]>, tag: Option<&[u8]>| {
+            let (mut cursor, mut seen) = (0, Vec::new());
+            loop {
+                let list = List { pattern, tag, count: 2 };
+                let page = connection.list(cursor, &list, &budget).expect("a page");
+                seen.extend(page.sessions);
+                let Some(next) = page.next else { break };
+                cursor = next;
+            }
+            seen.sort_by(|a, b| a.key.cmp(&b.key));
+            seen.dedup();
+            seen
+        };
+        let all = list(Some(b"p:*"), None);
+        let shown: Vec<_> = all.iter().map(|s| (&s.key[..], s.size, s.locked)).collect();
+        assert_eq!(shown, [(&b"p:a"[..], 4, false), (b"p:b", 4, true), (b"p:d", 8, false)]);
+        assert_eq!((all[2].ttl, &all[2].tag), (None, &None));
+        assert!(all[0].ttl.is_some_and(|ttl| ttl <= 100 * SECOND && ttl > 90 * SECOND));
+        assert_eq!(all[1].tag.as_deref(), Some(&b"two"[..]));
+        assert_eq!(list(None, Some(b"one")).len(), 2);
+
+        let mut kill = |tag: &[u8], pattern: Option<&[u8]>| {
+            connection.kill_tagged(tag, pattern, 900 * SECOND, &budget).expect("an answer")
+        };
+        assert_eq!(kill(b"one", Some(b"q:*")), 1);
+        assert_eq!(kill(b"one", None), 1);
+        assert_eq!(kill(b"one", None), 0);
+        assert!(at.raw("EXISTS p:a q:c p:a_TAG q:c_TAG").contains('0'));
+        assert!(at.raw("EXISTS p:a_GONE q:c_GONE p:b p:d").contains('4'));
+        let keys = [Keys::new(b"p:b".to_vec()), Keys::new(b"p:x".to_vec())];
+        assert_eq!(connection.kill(&keys, 900 * SECOND, &budget).expect("an answer"), 1);
+        assert!(at.raw("EXISTS p:b_LOCK p:b_GONE").contains('2'), "the lock stays its holder's");
     });
 }
 

@@ -1,7 +1,10 @@
 //! What commands leave behind: journal records and counters.
 
 use guarda_resp::encode_command;
+use guarda_store::Shard;
 use smallvec::SmallVec;
+
+use crate::host::Host;
 
 /// Journal records of one command, transaction or script, encoded, in order.
 #[derive(Default)]
@@ -84,8 +87,34 @@ pub struct Effects {
     pub records: Records,
     /// Counters, to be collected by the thread's owner.
     pub counters: Counters,
+    /// Whether something went to the log since this was reset.
+    pub(crate) logged: bool,
     /// Changes that the running command made.
     pub(crate) changes: u64,
     /// Whether the running command wrote its own records, so that it is not recorded verbatim.
     pub(crate) explicit: bool,
+}
+
+impl Effects {
+    /// Hands the records to the log, if one is kept; returns the sequence number that stands for
+    /// them. Called under the locks of all shards that they are about.
+    pub(crate) fn append_to_log(&mut self, host: &dyn Host) -> Option<u64> {
+        let log = host.log().filter(|_| !self.records.is_empty());
+        let seq = log.map(|log| log.append(&self.records));
+        self.logged |= seq.is_some();
+        self.records.clear();
+        seq
+    }
+
+    /// For a command that changes shard after shard, holding one at a time: its records about
+    /// `shard` go to the log before the shard is let go, with those of keys that were due.
+    pub(crate) fn append_for(&mut self, shard: &mut Shard, host: &dyn Host) {
+        for (db, key) in shard.take_expired() {
+            self.counters.expired_keys += 1;
+            self.records.push(db, &[b"DEL", &key]);
+        }
+        if let Some(seq) = self.append_to_log(host) {
+            shard.set_last_seq(seq);
+        }
+    }
 }

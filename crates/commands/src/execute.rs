@@ -28,6 +28,21 @@ pub struct Call<'a> {
     pub args: &'a [&'a [u8]],
 }
 
+impl Call<'_> {
+    /// Whether it walks shard by shard, and so may wait for shards while it runs.
+    pub fn walks(&self) -> bool {
+        walks(self.spec, self.args)
+    }
+}
+
+fn walks(spec: &CommandSpec, args: &[&[u8]]) -> bool {
+    match spec.locks {
+        Locks::Walk => true,
+        Locks::KeysOrWalk => spec.keys.of(args).is_empty(),
+        Locks::Keys | Locks::All | Locks::Transaction => false,
+    }
+}
+
 /// The shards a call needs were held by others for longer than the caller's patience. Nothing was
 /// done; call again later.
 #[derive(Debug, PartialEq, Eq)]
@@ -111,7 +126,7 @@ fn lock<'k>(
     match spec.locks {
         Locks::Walk => Some(keyspace.lock_none()),
         Locks::All => keyspace.lock_all(patience),
-        Locks::Keys => {
+        Locks::Keys | Locks::KeysOrWalk => {
             let keys = spec.keys.of(call.args);
             if let [key] = keys[..] {
                 let key = HashedKey::new(key);
@@ -142,7 +157,7 @@ fn lock_transaction<'k>(
             return keyspace.lock_growing(patience);
         }
         // A walk inside a transaction holds every shard: all of it is one moment.
-        if queued.spec.locks == Locks::Walk {
+        if walks(queued.spec, &args) {
             return keyspace.lock_all(patience);
         }
         let keys = queued.spec.keys.of(&args);
@@ -188,15 +203,10 @@ pub(crate) fn settle(
     for shard in locked.held() {
         serve_freed(shard, &mut worker.effects, host, now, &mut deliveries);
     }
-    let records = &mut worker.effects.records;
-    if !records.is_empty() {
-        if let Some(log) = host.log() {
-            let seq = log.append(records);
-            locked.set_last_seq(seq);
-            worker.wrote = true;
-        }
-        records.clear();
+    if let Some(seq) = worker.effects.append_to_log(host) {
+        locked.set_last_seq(seq);
     }
+    worker.wrote |= std::mem::take(&mut worker.effects.logged);
     let seq = locked.last_seq();
     worker.seen_seq = worker.seen_seq.max(seq);
     for (client, reply) in deliveries {

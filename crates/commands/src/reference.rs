@@ -82,6 +82,7 @@ fn keys(spec: &CommandSpec) -> String {
     match spec.keys.positions {
         KeyPositions::None => "–".to_owned(),
         KeyPositions::Counted { at } => format!("as many as word {at} says, after it"),
+        KeyPositions::StoreCounted => "1, and as many as word 2 says, after it".to_owned(),
         KeyPositions::Range { first, last, step } => {
             let span = match last {
                 last if last == first as isize => return first.to_string(),
@@ -89,7 +90,11 @@ fn keys(spec: &CommandSpec) -> String {
                 last if last < 0 => format!("{first} to the last but {}", -last - 1),
                 last => format!("{first} to {last}"),
             };
-            if step == 1 { span } else { format!("{span}, every {step}") }
+            let span = if step == 1 { span } else { format!("{span}, every {step}") };
+            match spec.keys.unless {
+                Some(word) => format!("{span}; none after {word}"),
+                None => span,
+            }
         }
     }
 }

@@ -308,6 +308,8 @@ pub struct Keys {
     pub access: KeyAccess,
     /// From which argument on it does something else with them, and what (RENAME's new name).
     pub then: Option<(usize, KeyAccess)>,
+    /// With this word in the place of the first there are none (SESSION KILL TAG).
+    pub unless: Option<&'static str>,
 }
 
 /// Where a command's keys are among its arguments (the name is argument 0).
@@ -329,6 +331,8 @@ pub enum KeyPositions {
         /// Where the count is.
         at: usize,
     },
+    /// The first argument, where a result goes, and as many as argument 2 says, after it.
+    StoreCounted,
 }
 
 /// What a command does with its keys.
@@ -348,6 +352,8 @@ impl KeyAccess {
     pub const INSERT: KeyAccess = KeyAccess(&["RW", "insert"]);
     /// Removes from the value.
     pub const DELETE: KeyAccess = KeyAccess(&["RW", "delete"]);
+    /// Removes from the value and returns what was removed.
+    pub const TAKE: KeyAccess = KeyAccess(&["RW", "access", "delete"]);
     /// Replaces the value.
     pub const OVERWRITE: KeyAccess = KeyAccess(&["OW", "update"]);
     /// Stores a value where there was none.
@@ -359,7 +365,7 @@ impl KeyAccess {
 impl Keys {
     /// No keys.
     pub const NONE: Keys =
-        Keys { positions: KeyPositions::None, access: KeyAccess(&[]), then: None };
+        Keys { positions: KeyPositions::None, access: KeyAccess(&[]), then: None, unless: None };
 
     /// One key at argument `position`.
     pub const fn at(position: usize, access: KeyAccess) -> Keys {
@@ -368,13 +374,22 @@ impl Keys {
 
     /// Keys from `first` to `last` by `step`.
     pub const fn range(first: usize, last: isize, step: usize, access: KeyAccess) -> Keys {
-        Keys { positions: KeyPositions::Range { first, last, step }, access, then: None }
+        Keys { positions: KeyPositions::Range { first, last, step }, access, ..Keys::NONE }
     }
 
     /// As many keys as argument `at` says, right after it.
     pub const fn counted(at: usize, access: KeyAccess) -> Keys {
-        Keys { positions: KeyPositions::Counted { at }, access, then: None }
+        Keys { positions: KeyPositions::Counted { at }, access, ..Keys::NONE }
     }
+
+    /// The first argument, to be overwritten, and as many keys as argument 2 says, after it, to
+    /// be read (ZUNIONSTORE).
+    pub const STORE_COUNTED: Keys = Keys {
+        positions: KeyPositions::StoreCounted,
+        access: KeyAccess::OVERWRITE,
+        then: Some((3, KeyAccess::READ)),
+        ..Keys::NONE
+    };
 
     /// The same keys, those from argument `at` on treated otherwise.
     #[must_use]
@@ -382,10 +397,18 @@ impl Keys {
         Keys { then: Some((at, access)), ..self }
     }
 
+    /// The same keys, and none where `word` (upper case) stands in the place of the first.
+    #[must_use]
+    pub const fn unless(self, word: &'static str) -> Keys {
+        Keys { unless: Some(word), ..self }
+    }
+
     /// What the command does with its `index`th key.
     pub fn access_of(&self, index: usize) -> KeyAccess {
         let position = match self.positions {
             KeyPositions::Range { first, step, .. } => first + index * step,
+            KeyPositions::StoreCounted if index > 0 => 2 + index,
+            KeyPositions::StoreCounted => 1,
             KeyPositions::None | KeyPositions::Counted { .. } => 0,
         };
         match self.then {
@@ -399,6 +422,13 @@ impl Keys {
     pub fn of<'a>(&self, args: &[&'a [u8]]) -> SmallVec<[&'a [u8]; 4]> {
         match self.positions {
             KeyPositions::None => SmallVec::new(),
+            KeyPositions::Range { first, .. }
+                if self.unless.is_some_and(|word| {
+                    args.get(first).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+                }) =>
+            {
+                SmallVec::new()
+            }
             KeyPositions::Range { first, last, step } => {
                 let end = if last < 0 {
                     args.len().saturating_sub(last.unsigned_abs() - 1)
@@ -407,15 +437,20 @@ impl Keys {
                 };
                 args.get(first..end).unwrap_or(&[]).iter().step_by(step).copied().collect()
             }
-            KeyPositions::Counted { at } => {
-                let count =
-                    args.get(at).and_then(|n| guarda_resp::number::parse_i64(n)).unwrap_or(0);
-                let count = usize::try_from(count).unwrap_or(0);
-                let end = (at + 1).saturating_add(count);
-                args.get(at + 1..end).unwrap_or(&[]).iter().copied().collect()
+            KeyPositions::Counted { at } => counted(args, at).iter().copied().collect(),
+            KeyPositions::StoreCounted => {
+                let first = args.get(1..2).unwrap_or(&[]);
+                first.iter().chain(counted(args, 2)).copied().collect()
             }
         }
     }
+}
+
+/// As many arguments as argument `at` says, after it; none if there are not so many.
+fn counted<'s, 'a>(args: &'s [&'a [u8]], at: usize) -> &'s [&'a [u8]] {
+    let count = args.get(at).and_then(|n| guarda_resp::number::parse_i64(n)).unwrap_or(0);
+    let end = (at + 1).saturating_add(usize::try_from(count).unwrap_or(0));
+    args.get(at + 1..end).unwrap_or(&[])
 }
 
 /// Which shards a command needs while it runs.
@@ -425,6 +460,8 @@ pub enum Locks {
     Keys,
     /// None; it may walk shard by shard (SCAN, KEYS, DBSIZE).
     Walk,
+    /// Those of its keys; without keys it walks (SESSION KILL TAG).
+    KeysOrWalk,
     /// All (FLUSHALL).
     All,
     /// Those of the queued commands and watched keys (EXEC).

@@ -23,7 +23,7 @@ mod double;
 mod inline;
 mod wire;
 
-pub use double::{DoubleText, format_double, format_general};
+pub use double::{DoubleText, format_double};
 pub use reply::{Mark, Protocol, ReplyWriter};
 pub use reply_decode::{Frame, FrameDecoder, FrameError, FrameLimits, decode};
 pub use request::{ArgVec, Limits, Parsed, ProtocolError, RequestParser};

@@ -9,6 +9,16 @@ pub const LOCK_SUFFIX: &str = "_LOCK";
 /// What follows a session's key in the name of its tombstone.
 pub const TOMBSTONE_SUFFIX: &str = "_GONE";
 
+/// What follows a session's key in the name of its tag.
+pub const TAG_SUFFIX: &str = "_TAG";
+
+/// What follows a session's key in the name of the copy that is set aside when its data makes no
+/// sense to the one that read it.
+pub const ASIDE_SUFFIX: &str = "_CORRUPT";
+
+/// The ends of the keys that belong to a session's own: no session's key has one of them.
+pub const COMPANION_SUFFIXES: [&str; 4] = [LOCK_SUFFIX, TOMBSTONE_SUFFIX, TAG_SUFFIX, ASIDE_SUFFIX];
+
 /// SHA-1 of the script with which phpredis releases a session lock: one key, one argument; deletes
 /// the key if its value is the argument, and returns the number of keys deleted.
 pub const PHPREDIS_UNLOCK_SHA1: &str = "b70c2384248f88e6b75b9f89241a180f856ad852";
@@ -31,4 +41,24 @@ pub fn lock_key(session_key: &[u8]) -> Vec<u8> {
 /// The key of the tombstone of the session at `session_key`.
 pub fn tombstone_key(session_key: &[u8]) -> Vec<u8> {
     [session_key, TOMBSTONE_SUFFIX.as_bytes()].concat()
+}
+
+/// The key of the tag of the session at `session_key`.
+pub fn tag_key(session_key: &[u8]) -> Vec<u8> {
+    [session_key, TAG_SUFFIX.as_bytes()].concat()
+}
+
+/// The key of the copy of the session at `session_key` that was set aside.
+pub fn aside_key(session_key: &[u8]) -> Vec<u8> {
+    [session_key, ASIDE_SUFFIX.as_bytes()].concat()
+}
+
+/// Whether `key` belongs to a session and is none itself.
+///
+/// ```
+/// # use guarda_session::is_companion;
+/// assert!(is_companion(b"PHPREDIS_SESSION:abc_LOCK") && !is_companion(b"PHPREDIS_SESSION:abc"));
+/// ```
+pub fn is_companion(key: &[u8]) -> bool {
+    COMPANION_SUFFIXES.iter().any(|suffix| key.ends_with(suffix.as_bytes()))
 }

@@ -16,10 +16,17 @@ pub(crate) const POSITION_BITS: u32 = 63 - SHARD_BITS;
 /// predictable.
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// The part of a key that chooses its shard: the key without a trailing `_LOCK` or `_GONE`, so
-/// that a session, its lock and its tombstone sit behind one lock.
+/// The ends of the keys that belong to a session's: its lock, tombstone, tag, and data set aside.
+const COMPANIONS: [&[u8]; 4] = [b"_LOCK", b"_GONE", b"_TAG", b"_CORRUPT"];
+
+/// The part of a key that chooses its shard: the key without one of [`COMPANIONS`] at its end, so
+/// that a session and what belongs to it sit behind one lock.
 pub fn shard_stem(key: &[u8]) -> &[u8] {
-    key.strip_suffix(b"_LOCK").or_else(|| key.strip_suffix(b"_GONE")).unwrap_or(key)
+    // Few keys end in one of these letters: most are told by a single comparison.
+    if !matches!(key.last(), Some(b'K' | b'E' | b'G' | b'T')) {
+        return key;
+    }
+    COMPANIONS.iter().find_map(|end| key.strip_suffix(*end)).unwrap_or(key)
 }
 
 /// Hash of a hash field or set member. Such tables live inside one shard.
@@ -68,7 +75,7 @@ mod tests {
         for n in 0..1000 {
             let session = format!("PHPREDIS_SESSION:{n:032x}");
             let shard = HashedKey::new(session.as_bytes()).shard();
-            for suffix in ["_LOCK", "_GONE"] {
+            for suffix in ["_LOCK", "_GONE", "_TAG", "_CORRUPT"] {
                 let companion = format!("{session}{suffix}");
                 assert_eq!(HashedKey::new(companion.as_bytes()).shard(), shard, "{companion}");
             }

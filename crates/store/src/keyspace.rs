@@ -144,13 +144,24 @@ impl Locked<'_> {
         count: usize,
         mut visit: impl FnMut(&Record),
     ) -> ScanPage {
+        self.scan_among(db, cursor, count, |_, record| visit(record))
+    }
+
+    /// As [`Locked::scan`], with the shard in which each record lies.
+    pub fn scan_among(
+        &mut self,
+        db: u32,
+        cursor: u64,
+        count: usize,
+        mut visit: impl FnMut(&Shard, &Record),
+    ) -> ScanPage {
         let (first, mut position) = split_cursor(cursor);
         let mut left = count.max(1);
         for index in first..SHARDS {
             let next = self.visit_shard(index, |shard| {
                 shard.scan(db, position, left, |record| {
                     left = left.saturating_sub(1);
-                    visit(record);
+                    visit(shard, record);
                 })
             });
             if let Some(next) = next {

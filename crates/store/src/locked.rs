@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 
 use crate::hash::HashedKey;
 use crate::keyspace::Keyspace;
+use crate::record::Record;
 use crate::shard::Shard;
 
 /// How the shards of a [`Locked`] were taken.
@@ -94,6 +95,13 @@ impl<'k> Locked<'k> {
         &mut self.held[at].1
     }
 
+    /// Finds a key of a shard that is held, expired or not, without side effects: for a look at
+    /// several keys at once.
+    pub fn peek(&self, db: u32, key: HashedKey<'_>) -> Option<&Record> {
+        let at = self.find(key.shard())?;
+        self.held[at].1.peek(db, key)
+    }
+
     /// Runs `visit` on shard `index`: the held one, or locked for the moment (under the exclusive
     /// mutex: locked and kept).
     ///
@@ -110,8 +118,9 @@ impl<'k> Locked<'k> {
         }
         assert!(self.held.is_empty(), "a walk must not wait for a shard while holding others");
         let mut shard = self.keyspace.shards[index].lock();
+        let visited = visit(&mut shard);
         self.walked_seq = self.walked_seq.max(shard.last_seq());
-        visit(&mut shard)
+        visited
     }
 
     /// The shards held.

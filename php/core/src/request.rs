@@ -227,6 +227,7 @@ impl Request {
             ttl,
             locked: session.locked,
             recreate: self.settings.recreate,
+            tag: None,
             data,
         };
         let answer = self.with_connection(&session.id, |connection, budget| {
@@ -365,7 +366,7 @@ impl Request {
         let ttl = settings.early_refresh.map(time_to_live);
         let mut readonly = settings.mode == Mode::ReadOnly;
         let (wait, fallback) = (settings.lock_wait, settings.readonly_on_timeout);
-        let mut open = Open { token: &token, lock, ttl, must_exist };
+        let mut open = Open { token: &token, lock, ttl, must_exist, holder: None };
         let mut opened =
             self.with_connection(id, |connection, budget| connection.open(&keys, &open, budget))?;
         if matches!(opened.status, Status::Busy | Status::Full) {

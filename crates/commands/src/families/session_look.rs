@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use guarda_session::{LOCK_SUFFIX, lock_key, tombstone_key};
+use guarda_resp::ReplyWriter;
+use guarda_session::{Holder, LOCK_SUFFIX, lock_key, tombstone_key};
 use guarda_store::{SHARDS, glob_match};
 
 use crate::args::Args;
@@ -20,11 +21,11 @@ const LISTED_MAX: i64 = 100_000;
 struct Card {
     /// Client id of the connection that owns it.
     client: Option<u64>,
-    holder: Vec<u8>,
+    holder: Option<Holder>,
     since_ms: i64,
     held: Duration,
-    /// Waiters in the order of their tickets: client, holder text, time waited.
-    waiters: Vec<(u64, Vec<u8>, Duration)>,
+    /// Waiters in the order of their tickets: client, what it says of itself, time waited.
+    waiters: Vec<(u64, Option<Holder>, Duration)>,
 }
 
 impl Card {
@@ -32,7 +33,7 @@ impl Card {
         let mut card = Card::default();
         if let Some(owner) = &state.owner {
             card.client = Some(owner.client);
-            card.holder = owner.holder.to_vec();
+            card.holder = owner.holder.as_deref().cloned();
             card.since_ms = owner.since.0;
             card.held = now.saturating_sub(owner.since_monotonic);
         }
@@ -40,7 +41,7 @@ impl Card {
         card.waiters = waiting
             .map(|w| {
                 let waited = now.saturating_sub(w.ticket.began);
-                (w.request.client, w.request.holder.to_vec(), waited)
+                (w.request.client, w.request.holder.as_deref().cloned(), waited)
             })
             .collect();
         card
@@ -53,8 +54,7 @@ impl Card {
             Some(id) => reply.integer(id as i64),
             None => reply.null(),
         }
-        reply.bulk_str("holder");
-        reply.bulk(&self.holder);
+        write_holder(reply, self.holder.as_ref());
         reply.bulk_str("since_ms");
         reply.integer(self.since_ms);
         reply.bulk_str("held_ms");
@@ -62,16 +62,33 @@ impl Card {
         reply.bulk_str("waiters");
         reply.array(self.waiters.len());
         for (client, holder, waited) in &self.waiters {
-            reply.array(3);
+            reply.map(2 + HOLDER_FIELDS);
+            reply.bulk_str("client");
             reply.integer(*client as i64);
-            reply.bulk(holder);
+            write_holder(reply, holder.as_ref());
+            reply.bulk_str("waited_ms");
             reply.integer(millis(*waited));
         }
     }
 }
 
+/// Fields that [`write_holder`] writes.
+const HOLDER_FIELDS: usize = 3;
+
 /// Fields that [`Card::write`] writes.
-const CARD_FIELDS: usize = 5;
+const CARD_FIELDS: usize = 4 + HOLDER_FIELDS;
+
+fn write_holder(reply: &mut ReplyWriter<'_>, holder: Option<&Holder>) {
+    reply.bulk_str("host");
+    reply.bulk_str(holder.map_or("", Holder::host));
+    reply.bulk_str("pid");
+    match holder {
+        Some(holder) => reply.integer(holder.pid().into()),
+        None => reply.null(),
+    }
+    reply.bulk_str("url");
+    reply.bulk_str(holder.map_or("", Holder::url));
+}
 
 pub(super) fn info(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let key = session_key(args)?;
@@ -149,3 +166,6 @@ pub(super) fn locks(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandRes
     }
     Ok(Outcome::Reply)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use guarda_session::LOCK_SUFFIX;
+use guarda_session::{Holder, LOCK_SUFFIX};
 use guarda_store::{Attachment, UnixMillis};
 
 use super::serve::OpenRequest;
@@ -21,7 +21,7 @@ pub(crate) struct Owner {
     pub(crate) client: u64,
     pub(crate) token: Box<[u8]>,
     /// What the client says of itself (HOLDER).
-    pub(crate) holder: Box<[u8]>,
+    pub(crate) holder: Option<Box<Holder>>,
     pub(crate) since: UnixMillis,
     pub(crate) since_monotonic: Duration,
     pub(crate) lease_ms: i64,

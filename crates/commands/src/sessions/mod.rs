@@ -2,8 +2,8 @@
 //!
 //! The lock itself is an ordinary expiring key, so that phpredis sees it and a snapshot has it. What
 //! is kept beside it, in the shard and only in memory, is whose connection it belongs to and who
-//! waits: [`ShardSessions`]. Everything here runs under the shard's lock. A session, its lock and
-//! its tombstone share a shard, so that is the only lock ever needed.
+//! waits: [`ShardSessions`]. Everything here runs under the shard's lock. A session and what belongs
+//! to it share a shard, so that is the only lock ever needed.
 //!
 //! Whoever removes a lock, by whatever command, serves the next waiter before the shard is released:
 //! [`serve_freed`] runs at the end of every command.
@@ -14,7 +14,7 @@ mod site;
 mod ticket;
 
 pub(crate) use locks::{LockState, ShardSessions, Waiter};
-pub(crate) use serve::{Deliveries, OpenRequest, grant, reply_without_data, serve_freed};
+pub(crate) use serve::{Deliveries, OpenRequest, grant, rebind, reply_without_data, serve_freed};
 pub use serve::{
     end_wait, release_session_locks, session_gauges, tend_shard, unbind_native_locks, wait_ran_out,
 };
@@ -29,6 +29,9 @@ use guarda_session::LOCK_SUFFIX;
 
 /// Longest time that one connection may hold a lock, however often its lease is renewed.
 pub(crate) const HOLD_MAX: Duration = Duration::from_mins(10);
+
+/// How long a lock lives without its holder unless LEASE says otherwise.
+pub(crate) const LEASE_DEFAULT_MS: i64 = 60_000;
 
 /// What a native token begins with; 32 hexadecimal digits follow.
 pub(crate) const TOKEN_PREFIX: &[u8] = b"guarda:";

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use guarda_resp::{Protocol, ReplyWriter};
-use guarda_session::{LOCK_SUFFIX, lock_key, tombstone_key};
+use guarda_session::{Holder, LOCK_SUFFIX, lock_key, tombstone_key};
 use guarda_store::{HashedKey, Keyspace, Record, SHARDS, Shard, UnixMillis, ValueRef};
 
 use super::locks::{Owner, ShardSessions};
 use super::site::{Site, generation_of, release};
-use super::{HOLD_MAX, ORPHAN_LEASE_MS, TOKEN_PREFIX, millis};
+use super::{HOLD_MAX, LEASE_DEFAULT_MS, ORPHAN_LEASE_MS, TOKEN_PREFIX, millis};
 use crate::client::Client;
 use crate::effects::Effects;
 use crate::error::CommandError;
@@ -29,7 +29,7 @@ pub(crate) struct OpenRequest {
     pub(crate) client: u64,
     pub(crate) protocol: Protocol,
     pub(crate) token: Box<[u8]>,
-    pub(crate) holder: Box<[u8]>,
+    pub(crate) holder: Option<Box<Holder>>,
     pub(crate) lease_ms: i64,
     pub(crate) ttl_ms: Option<i64>,
     pub(crate) must_exist: bool,
@@ -67,11 +67,9 @@ pub(crate) fn grant(
     }
     if there {
         let asked = request.ttl_ms.map(|ttl| UnixMillis(site.now.0 + ttl));
-        if let Some(expiry) = asked.or_else(|| site.expiry(key)) {
-            // A session must not expire under its request.
-            let least = UnixMillis(site.now.0 + lease_ms);
-            site.set_expiry(key, expiry.max(least));
-        }
+        // A session must not expire under the request that has it locked.
+        let least = if takes_lock { lease_ms } else { 0 };
+        site.raise_life(key, asked, UnixMillis(site.now.0 + least));
     }
     let data = site.string(key)?;
     reply.array(5);
@@ -92,22 +90,53 @@ pub(crate) fn grant(
 
 fn take_lock(site: &mut Site<'_>, key: &[u8], request: &OpenRequest, lease_ms: i64) {
     let lock = lock_key(key);
-    let (db, now, monotonic) = (site.db, site.now, site.monotonic);
-    let known = site.sessions().find(db, &lock).and_then(|state| state.owner.as_ref());
-    // One that opens again holds on since the first time.
-    let (since, since_monotonic) = known
-        .filter(|owner| owner.token == request.token && owner.client == request.client)
-        .map_or((now, monotonic), |owner| (owner.since, owner.since_monotonic));
-    let left = millis(HOLD_MAX.saturating_sub(monotonic.saturating_sub(since_monotonic)));
-    site.set(&lock, &request.token, UnixMillis(now.0 + lease_ms.min(left).max(1)));
-    site.sessions().find_or_new(db, &lock).owner = Some(Owner {
+    let owner = Owner {
         client: request.client,
         token: request.token.clone(),
         holder: request.holder.clone(),
-        since,
-        since_monotonic,
+        since: site.now,
+        since_monotonic: site.monotonic,
         lease_ms,
-    });
+    };
+    let left = bind(site, &lock, owner);
+    site.set(&lock, &request.token, UnixMillis(site.now.0 + left));
+}
+
+/// Makes the lock `owner`'s and says how many milliseconds it may live on: its lease, within the
+/// longest hold. A token that has it already has had it since the first time.
+fn bind(site: &mut Site<'_>, lock: &[u8], mut owner: Owner) -> i64 {
+    let (db, monotonic) = (site.db, site.monotonic);
+    let state = site.sessions().find_or_new(db, lock);
+    if let Some(known) = state.owner.take_if(|known| known.token == owner.token) {
+        (owner.since, owner.since_monotonic) = (known.since, known.since_monotonic);
+        owner.holder = owner.holder.or(known.holder);
+    }
+    let held = monotonic.saturating_sub(owner.since_monotonic);
+    let left = millis(HOLD_MAX.saturating_sub(held));
+    let lease_ms = owner.lease_ms;
+    state.owner = Some(owner);
+    lease_ms.min(left).max(1)
+}
+
+/// Prolongs the lock that `token` has, by the lease it had unless there is another, and makes it the
+/// connection's that asks; returns for how long.
+pub(crate) fn rebind(
+    site: &mut Site<'_>,
+    key: &[u8],
+    token: &[u8],
+    client: u64,
+    lease_ms: Option<i64>,
+) -> i64 {
+    let lock = lock_key(key);
+    let (db, since, since_monotonic) = (site.db, site.now, site.monotonic);
+    let known = site.sessions().find(db, &lock).and_then(|state| state.owner.as_ref());
+    let known = known.filter(|owner| *owner.token == *token).map(|owner| owner.lease_ms);
+    let lease_ms = lease_ms.or(known).unwrap_or(LEASE_DEFAULT_MS).min(millis(HOLD_MAX));
+    let (token, holder) = (token.into(), None);
+    let owner = Owner { client, token, holder, since, since_monotonic, lease_ms };
+    let left = bind(site, &lock, owner);
+    site.set_expiry(&lock, UnixMillis(site.now.0 + left));
+    left
 }
 
 /// Serves those who wait for locks that were removed from the shard.

@@ -1,8 +1,8 @@
-//! The place where a session, its lock and its tombstone lie: reads and journalled changes.
+//! The place where a session and what belongs to it lie: reads and journalled changes.
 
 use std::time::Duration;
 
-use guarda_session::lock_key;
+use guarda_session::{aside_key, lock_key, tag_key};
 use guarda_store::{HashedKey, Record, Shard, UnixMillis, ValueRef};
 use itoa::Buffer;
 use sha1::{Digest, Sha1};
@@ -69,6 +69,29 @@ impl Site<'_> {
         self.changed(key);
         self.record(&[b"DEL", key]);
         true
+    }
+
+    /// Sets when the session at `key` ends, its tag with it.
+    pub(crate) fn set_life(&mut self, key: &[u8], expiry: UnixMillis) {
+        self.set_expiry(key, expiry);
+        self.set_expiry(&tag_key(key), expiry);
+    }
+
+    /// Raises a life that would end before `least`, or sets it to `asked`, `least` at least.
+    pub(crate) fn raise_life(&mut self, key: &[u8], asked: Option<UnixMillis>, least: UnixMillis) {
+        if let Some(expiry) = asked.or_else(|| self.expiry(key))
+            && (asked.is_some() || expiry < least)
+        {
+            self.set_life(key, expiry.max(least));
+        }
+    }
+
+    /// Deletes the session at `key`, its tag, and its data that was set aside; whether it was there.
+    pub(crate) fn delete_session(&mut self, key: &[u8]) -> bool {
+        let deleted = self.delete(key);
+        self.delete(&tag_key(key));
+        self.delete(&aside_key(key));
+        deleted
     }
 
     fn changed(&mut self, key: &[u8]) {

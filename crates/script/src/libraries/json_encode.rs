@@ -1,10 +1,10 @@
 //! `cjson.encode`.
 
-use guarda_resp::format_general;
 use mlua::{LuaString, Table, Value};
 
 use super::arguments::{Call, type_name};
 use super::json::{Invalid, Settings};
+use super::json_number::format_general;
 use super::{Budget, NESTING_MAX};
 
 /// Encodes the only argument.

@@ -1,4 +1,24 @@
-//! Numbers at the beginning of a text, as C's `strtod` reads them: `cjson.decode` does.
+//! Numbers as C writes and reads them, and so does `cjson`: `%.14g`, and `strtod` at the beginning of a
+//! text.
+
+/// A finite number as `%g` with so many significant digits.
+pub(super) fn format_general(value: f64, digits: usize) -> String {
+    let scientific = format!("{:.*e}", digits.max(1) - 1, value);
+    let (mantissa, exponent) = scientific.split_once('e').expect("scientific notation");
+    let exponent: i32 = exponent.parse().expect("the exponent is short");
+    if exponent < -4 || exponent >= digits as i32 {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        return format!("{}e{sign}{:02}", without_zeros(mantissa), exponent.abs());
+    }
+    // What was rounded to so many digits above is exact at this many decimals.
+    let decimals = (digits as i32 - 1 - exponent) as usize;
+    without_zeros(&format!("{value:.decimals$}")).to_owned()
+}
+
+/// A number without the zeros at the end of its fraction.
+fn without_zeros(number: &str) -> &str {
+    if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }
+}
 
 /// Whether a number begins here that JSON does not have: with a plus sign, a leading zero, in
 /// hexadecimal, infinite, or none at all.
@@ -136,6 +156,28 @@ fn scaled(mut value: f64, exponent: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_written_with_their_significant_digits() {
+        for (value, digits, text) in [
+            (1.0 / 3.0, 14, "0.33333333333333"),
+            (1e14, 14, "1e+14"),
+            (99_999_999_999_999.5, 14, "1e+14"),
+            (99_999_999_999_999.0, 14, "99999999999999"),
+            (0.000_099_999_999_999_999_9, 14, "0.0001"),
+            (0.00001, 14, "1e-05"),
+            (-1e100, 14, "-1e+100"),
+            (-0.0, 14, "-0"),
+            (100.0, 14, "100"),
+            (1.10, 14, "1.1"),
+            (1234.5, 1, "1e+03"),
+            (9.5, 1, "1e+01"),
+            (0.5, 1, "0.5"),
+            (5e-324, 3, "4.94e-324"),
+        ] {
+            assert_eq!(format_general(value, digits), text);
+        }
+    }
 
     #[test]
     fn numbers_are_read_as_far_as_they_go() {

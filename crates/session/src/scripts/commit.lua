@@ -1,6 +1,6 @@
--- KEYS: session, lock, tombstone.
+-- KEYS: session, lock, tombstone, tag.
 -- ARGV: token, generation and nonce that OPEN answered, TTL in ms, 1 if no lock is needed, 1 if a
--- session that has vanished is to be made again, data.
+-- session that has vanished is to be made again, tag ('': as it is, '=': none, '=tag'), data.
 local stored = redis.call('GET', KEYS[1])
 local holder = redis.call('GET', KEYS[2])
 local nonce = redis.call('GET', KEYS[3])
@@ -10,12 +10,22 @@ local function leave(answer)
   end
   return answer
 end
+local function tag()
+  if #ARGV[7] > 1 then
+    redis.call('SET', KEYS[4], string.sub(ARGV[7], 2), 'PX', ARGV[4])
+  elseif ARGV[7] == '' and (stored or ARGV[2] ~= 'absent') then
+    redis.call('PEXPIRE', KEYS[4], ARGV[4])
+  else
+    redis.call('DEL', KEYS[4])
+  end
+  return leave('OK')
+end
 if nonce and nonce ~= ARGV[3] then
   return leave('DESTROYED')
 end
-if stored == ARGV[7] then
+if stored == ARGV[8] then
   redis.call('PEXPIRE', KEYS[1], ARGV[4])
-  return leave('OK')
+  return tag()
 end
 local locking = ARGV[5] ~= '1'
 if locking and holder and holder ~= ARGV[1] then
@@ -31,5 +41,5 @@ elseif locking and not holder then
     return 'LOCKLOST'
   end
 end
-redis.call('SET', KEYS[1], ARGV[7], 'PX', ARGV[4])
-return leave('OK')
+redis.call('SET', KEYS[1], ARGV[8], 'PX', ARGV[4])
+return tag()

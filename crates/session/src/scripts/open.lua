@@ -1,4 +1,4 @@
--- KEYS: session, lock, tombstone.
+-- KEYS: session, lock, tombstone, tag.
 -- ARGV: token, lease in ms (0: no lock), TTL in ms (0: as it is), 1 if the session must exist.
 -- Answers: status, data, generation, nonce. Only OK has changed anything.
 local data = redis.call('GET', KEYS[1])
@@ -10,17 +10,17 @@ end
 local lease = tonumber(ARGV[2])
 if lease > 0 and not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then
   if redis.call('GET', KEYS[2]) ~= ARGV[1] then
-    return {'BUSY', false, 'absent', false}
+    return {'BUSY', false, false, false}
   end
   redis.call('PEXPIRE', KEYS[2], ARGV[2])
 end
 if data then
   local ttl = tonumber(ARGV[3])
-  local left = redis.call('PTTL', KEYS[1])
-  if ttl > 0 then
-    redis.call('PEXPIRE', KEYS[1], ARGV[3])
-  elseif lease > 0 and left >= 0 and left < lease then
-    redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  local left = ttl > 0 and ttl or redis.call('PTTL', KEYS[1])
+  if ttl > 0 or left >= 0 and left < lease then
+    left = math.max(left, lease)
+    redis.call('PEXPIRE', KEYS[1], left)
+    redis.call('PEXPIRE', KEYS[4], left)
   end
 end
 return {'OK', data, generation, nonce}

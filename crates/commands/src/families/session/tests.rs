@@ -10,56 +10,60 @@ use crate::testing::{
     Bench, START, array, bulk, err, int, new_client, nil, ok, simple, wrong_type,
 };
 
-const A: &str = "guarda:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-const B: &str = "guarda:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
-const C: &str = "guarda:cccccccccccccccccccccccccccccccc";
+pub(in crate::families) const A: &str = "guarda:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+pub(in crate::families) const B: &str = "guarda:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+pub(in crate::families) const C: &str = "guarda:cccccccccccccccccccccccccccccccc";
 /// phpredis's own unlock.
 const UNLOCK: &str = r#"EVAL "if redis.call(\"get\",KEYS[1]) == ARGV[1] then return redis.call(\"del\",KEYS[1]) else return 0 end" 1 s_LOCK"#;
 
-fn generation(data: &str) -> String {
+pub(in crate::families) fn generation(data: &str) -> String {
     String::from_utf8(generation_of(Some(data.as_bytes()))).expect("hexadecimal")
 }
 
 /// OPEN's reply for a session that is there.
-fn opened(data: &str, waited: i64) -> Vec<u8> {
+pub(in crate::families) fn opened(data: &str, waited: i64) -> Vec<u8> {
     array([simple("OK"), bulk(data), bulk(generation(data)), nil(), int(waited)])
 }
 
-fn opened_absent(waited: i64) -> Vec<u8> {
+pub(in crate::families) fn opened_absent(waited: i64) -> Vec<u8> {
     array([simple("OK"), nil(), bulk("absent"), nil(), int(waited)])
 }
 
-fn refused(status: &str, waited: i64) -> Vec<u8> {
+pub(in crate::families) fn refused(status: &str, waited: i64) -> Vec<u8> {
     array([simple(status), nil(), nil(), nil(), int(waited)])
 }
 
 impl Bench {
     /// Runs a command as client `id`, which is new; returns its reply and the client.
-    fn as_client(&mut self, id: u64, line: &str) -> (Vec<u8>, crate::client::Client) {
+    pub(in crate::families) fn as_client(
+        &mut self,
+        id: u64,
+        line: &str,
+    ) -> (Vec<u8>, crate::client::Client) {
         let own = self.swap_client(new_client(id));
         let reply = self.run(line);
         (reply, self.swap_client(own))
     }
 
     /// Parks client `id` on session `s`.
-    fn park(&mut self, id: u64, token: &str) -> crate::client::Client {
+    pub(in crate::families) fn park(&mut self, id: u64, token: &str) -> crate::client::Client {
         let (reply, client) = self.as_client(id, &format!("SESSION OPEN s {token} WAIT 5000"));
         assert_eq!(reply, b"", "client {id} waits");
         assert!(client.waiting.is_some());
         client
     }
 
-    fn delivered(&mut self) -> Vec<(u64, Vec<u8>)> {
+    pub(in crate::families) fn delivered(&mut self) -> Vec<(u64, Vec<u8>)> {
         std::mem::take(&mut *self.host.delivered.lock())
     }
 
-    fn tend(&mut self) {
+    pub(in crate::families) fn tend(&mut self) {
         for index in 0..guarda_store::SHARDS {
             assert!(tend_shard(&self.host, &mut self.worker, index, self.now, Duration::ZERO));
         }
     }
 
-    fn leave(&mut self, client: &mut crate::client::Client) {
+    pub(in crate::families) fn leave(&mut self, client: &mut crate::client::Client) {
         let patience = Duration::ZERO;
         assert!(release_session_locks(client, &self.host, &mut self.worker, self.now, patience));
     }
@@ -92,13 +96,33 @@ fn malformed_calls_change_nothing() {
         bench.check(&format!("SESSION OPEN s {bad}"), &token);
         bench.check(&format!("SESSION RELEASE s {bad}"), &token);
     }
-    let key =
-        err("ERR a session's key does not end in _LOCK or _GONE: those are its lock and tombstone");
+    let key = err(
+        "ERR a session's key does not end in _LOCK, _GONE, _TAG or _CORRUPT: those are what belongs to it",
+    );
     bench.check(&format!("SESSION OPEN s_LOCK {A}"), &key);
     bench.check(&format!("SESSION DESTROY s_GONE {A} NONCE n"), &key);
-    for options in ["WAIT", "TTL", "BOGUS", "TTL 5 HOLDER"] {
+    for options in ["WAIT", "TTL", "BOGUS", "TTL 5 HOLDER", "HOLDER h 1"] {
         bench.check(&format!("SESSION OPEN s {A} {options}"), err("ERR syntax error"));
     }
+    let holder = err(
+        "ERR a session's holder is a host of 1 to 255 bytes, a process id, and a URL of 1 to 512 \
+         bytes, all of them printable ASCII without spaces",
+    );
+    let (host, url) = ("h".repeat(256), "u".repeat(513));
+    for bad in [
+        r#""a b" 1 /"#,
+        r#"a 1 "\x1b""#,
+        r#""" 1 /"#,
+        &format!("{host} 1 /"),
+        &format!("h 1 {url}"),
+    ] {
+        bench.check(&format!("SESSION OPEN s {A} HOLDER {bad}"), &holder);
+    }
+    bench.check(
+        &format!("SESSION OPEN s {A} HOLDER h x /"),
+        err("ERR value is not an integer or out of range"),
+    );
+    bench.check(&format!("SESSION OPEN s {A} HOLDER h -1 /"), err("ERR value is out of range"));
     for options in ["WAIT -1", "LEASE 0", "TTL 0", "MAXWAITERS 10001", "TTL 9223372036854775807"] {
         bench.check(&format!("SESSION OPEN s {A} {options}"), err("ERR value is out of range"));
     }
@@ -109,6 +133,14 @@ fn malformed_calls_change_nothing() {
     bench.check(&format!("SESSION DESTROY s {A} TTL 5"), err("ERR syntax error"));
     assert!(bench.journal().is_empty());
     bench.check("DBSIZE", int(0));
+}
+
+#[test]
+fn a_holder_may_be_as_long_as_its_limits() {
+    let mut bench = Bench::new();
+    let (host, url) = ("h".repeat(255), "u".repeat(512));
+    let line = format!("SESSION OPEN s {A} HOLDER {host} 4294967295 {url}");
+    bench.check(&line, opened_absent(0));
 }
 
 #[test]
@@ -157,6 +189,10 @@ fn mustexist_takes_no_lock_for_what_is_missing() {
     bench.check(&format!("SESSION OPEN s {A} MUSTEXIST"), missing);
     bench.check("EXISTS s_LOCK", int(0));
     assert!(bench.journal().is_empty());
+    // Nor does it wait for one that somebody else has: a session may be born under it.
+    bench.run("SET s_LOCK phpredis");
+    let missing = array([simple("MISSING"), nil(), bulk("absent"), nil(), int(0)]);
+    bench.check(&format!("SESSION OPEN s {A} MUSTEXIST WAIT 5000"), missing);
 }
 
 #[test]
@@ -583,58 +619,6 @@ fn release_is_for_the_holder_only() {
 }
 
 #[test]
-fn locks_shows_holder_and_waiters_in_order() {
-    let mut bench = Bench::new();
-    bench.run(&format!("SESSION OPEN s {A} HOLDER web1/42/index.php"));
-    bench.run(&format!("SESSION OPEN t {A}"));
-    let line = format!("SESSION OPEN s {B} WAIT 9000 HOLDER web2");
-    let (_, _b) = bench.as_client(7, &line);
-    bench.advance(30);
-    let _c = bench.park(8, C);
-    bench.advance(5);
-    let waiters =
-        array([array([int(7), bulk("web2"), int(35)]), array([int(8), bulk(""), int(5)])]);
-    let card = |key: &str, holder: &str, waiters: Vec<u8>| {
-        array([
-            bulk("key"),
-            bulk(key),
-            bulk("client"),
-            int(1),
-            bulk("holder"),
-            bulk(holder),
-            bulk("since_ms"),
-            int(START.0),
-            bulk("held_ms"),
-            int(35),
-            bulk("waiters"),
-            waiters,
-        ])
-    };
-    let s = card("s", "web1/42/index.php", waiters);
-    bench.check("SESSION LOCKS MATCH s", array([s]));
-    bench.check("SESSION LOCKS MATCH t COUNT 1", array([card("t", "", array([]))]));
-    let guarda_resp::Frame::Array(one) = bench.frame("SESSION LOCKS COUNT 1") else { panic!() };
-    assert_eq!(one.len(), 1, "never more than asked for");
-    bench.check("SESSION LOCKS MATCH nothing", array([]));
-    bench.check("SESSION LOCKS COUNT 0", err("ERR value is out of range"));
-}
-
-#[test]
-fn info_describes_without_telling_data_or_token() {
-    let mut bench = Bench::new();
-    bench.run("SET s secret PX 70000");
-    bench.run(&format!("SESSION OPEN s {A} HOLDER me"));
-    let reply = bench.run("SESSION INFO s");
-    let text = String::from_utf8_lossy(&reply).into_owned();
-    assert!(!text.contains("secret") && !text.contains(A), "{text}");
-    for part in ["size\r\n:6", "ttl_ms\r\n:70000", "locked\r\n:1", "lease_ms\r\n:60000", "me\r\n"] {
-        assert!(text.contains(part), "{part} in {text}");
-    }
-    let reply = bench.run("SESSION INFO missing");
-    assert!(String::from_utf8_lossy(&reply).contains("locked\r\n:0"));
-}
-
-#[test]
 fn after_a_restart_native_locks_end_soon_unless_their_token_is_presented() {
     let mut bench = Bench::new();
     // As the log brings them back: keys without owners.
@@ -658,12 +642,14 @@ fn after_a_restart_native_locks_end_soon_unless_their_token_is_presented() {
 #[test]
 fn a_waiter_that_finds_nothing_leaves_the_lock_to_the_next() {
     let mut bench = Bench::new();
+    bench.run("SET s one");
     bench.run(&format!("SESSION OPEN s {A}"));
     let (_, mut b) = bench.as_client(2, &format!("SESSION OPEN s {B} WAIT 5000 MUSTEXIST"));
     let _c = bench.park(3, C);
-    bench.run(&format!("SESSION RELEASE s {A}"));
-    let missing = array([simple("MISSING"), nil(), bulk("absent"), nil(), int(0)]);
-    assert_eq!(bench.delivered(), [(2, missing), (3, opened_absent(0))]);
+    bench.run(&format!("SESSION DESTROY s {A} NONCE n"));
+    let without_data =
+        |status: &str| array([simple(status), nil(), bulk("absent"), bulk("n"), int(0)]);
+    assert_eq!(bench.delivered(), [(2, without_data("MISSING")), (3, without_data("OK"))]);
     end_wait(&mut b);
     assert!(b.session_locks.is_empty());
     bench.check("GET s_LOCK", bulk(C));
@@ -685,23 +671,53 @@ fn a_key_of_another_database_is_another_session() {
 }
 
 #[test]
-fn kill_ends_sessions_and_keeps_their_requests_from_writing_them_again() {
+fn renew_keeps_the_lock_and_the_session_of_a_long_request() {
     let mut bench = Bench::new();
-    bench.run("SET s one PX 3600000");
-    bench.run("SET t two PX 3600000");
-    bench.run(&format!("SESSION OPEN s {A}"));
-    bench.journal();
-    bench.check("SESSION KILL s t missing", int(2));
-    assert_eq!(bench.journal().len(), 4);
-    bench.check("EXISTS s t missing missing_GONE", int(0));
+    bench.run("SET s one PX 70000");
+    bench.check(&format!("SESSION RENEW s {A}"), simple("LOCKLOST"));
+    bench.run(&format!("SESSION OPEN s {A} LEASE 30000"));
+    bench.advance(29_000);
+    bench.check_journal(
+        &format!("SESSION RENEW s {A}"),
+        &[&format!("PEXPIREAT s_LOCK {}", bench.now.0 + 30_000)],
+    );
+    bench.check("PTTL s", int(41_000));
+    bench.check(&format!("SESSION RENEW s {A} LEASE 60000"), ok());
+    bench.check("PTTL s_LOCK", int(60_000));
+    bench.check("PTTL s", int(60_000));
+    bench.check(&format!("SESSION RENEW s {A} TTL 90000"), ok());
+    bench.check("PTTL s_LOCK", int(60_000));
+    bench.check("PTTL s", int(90_000));
+    bench.check(&format!("SESSION RENEW s {B}"), simple("LOCKLOST"));
+    bench.run("SET s_LOCK phpredis PX 30000");
+    bench.check(&format!("SESSION RENEW s {A}"), simple("LOCKLOST"));
+    bench.check("PTTL s_LOCK", int(30_000));
+}
+
+#[test]
+fn no_renewal_outlasts_the_longest_hold() {
+    let mut bench = Bench::new();
+    bench.run(&format!("SESSION OPEN s {A} LEASE 400000"));
+    bench.advance(390_000);
+    bench.check(&format!("SESSION RENEW s {A}"), ok());
+    bench.check("PTTL s_LOCK", int(210_000));
+    // Not for another connection with the same token either.
+    let (_, other) = bench.as_client(2, &format!("SESSION OPEN s {A}"));
+    bench.swap_client(other);
+    bench.check(&format!("SESSION RENEW s {A} LEASE 500000"), ok());
+    bench.check("PTTL s_LOCK", int(210_000));
+}
+
+#[test]
+fn renewing_binds_the_lock_to_the_connection_that_asks() {
+    let mut bench = Bench::new();
+    let (_, mut old) = bench.as_client(1, &format!("SESSION OPEN s {A} HOLDER web1 7 /slow"));
+    let (reply, mut new) = bench.as_client(2, &format!("SESSION RENEW s {A}"));
+    assert_eq!(reply, ok());
+    bench.leave(&mut old);
     bench.check("GET s_LOCK", bulk(A));
-    let commit = format!("SESSION COMMIT s {A} {} TTL 5000 DATA back", generation("one"));
-    bench.check(&commit, simple("DESTROYED"));
-    bench.check("EXISTS s s_LOCK", int(0));
-    bench.check("PTTL t_GONE", int(900_000));
-    let suffix =
-        err("ERR a session's key does not end in _LOCK or _GONE: those are its lock and tombstone");
-    bench.run("SET u three");
-    bench.check("SESSION KILL u u_LOCK", suffix);
-    bench.check("EXISTS u", int(1));
+    let shown = bench.run("SESSION LOCKS");
+    assert!(String::from_utf8_lossy(&shown).contains("/slow"), "the holder is known still");
+    bench.leave(&mut new);
+    bench.check("EXISTS s_LOCK", int(0));
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use guarda_commands::{Call, Client, CommandError, Flags, Locks, Outcome, release_session_locks};
+use guarda_commands::{Call, Client, CommandError, Flags, Outcome, release_session_locks};
 use guarda_resp::{ArgVec, Limits, Parsed, ReplyWriter, encode_command};
 use guarda_store::{HashedKey, UnixMillis};
 
@@ -28,13 +28,16 @@ impl IoThread {
     /// keyspace, or it ends watches. Other commands take their shards before they begin.
     pub(super) fn would_wait_for_script(&mut self, slot: usize, call: &Call<'_>) -> bool {
         let (name, flags) = (call.spec.name, call.spec.flags);
+        let touches_keys = flags.contains(Flags::READONLY) || flags.contains(Flags::WRITE);
+        if call.walks() && touches_keys {
+            return self.server.script_is_running();
+        }
         if call.names > 1 {
             // Switching the log on writes all data down, and waits for every shard.
             let is_config_set = name == "set" && call.args[0].eq_ignore_ascii_case(b"config");
             return is_config_set && self.server.script_is_running();
         }
-        let is_walk = call.spec.locks == Locks::Walk && flags.contains(Flags::READONLY);
-        if is_walk || matches!(name, "info" | "save") {
+        if matches!(name, "info" | "save") {
             return self.server.script_is_running();
         }
         let patience = self.patience;

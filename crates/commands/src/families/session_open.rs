@@ -1,0 +1,144 @@
+//! SESSION OPEN: locks a session, or queues for its lock, and reads it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use guarda_session::{HOLDER_HOST_LEN_MAX, HOLDER_URL_LEN_MAX, Holder, lock_key};
+
+use crate::args::Args;
+use crate::context::{Caller, CommandResult, Context, Outcome};
+use crate::error::CommandError;
+use crate::families::session::{
+    LOCKS_PER_CONNECTION_MAX, WAITERS_MAX, bounded, forget_lock, lease, session_key, site, token,
+    ttl,
+};
+use crate::families::session_commit::committed_hash;
+use crate::sessions::{
+    LEASE_DEFAULT_MS, OpenRequest, SessionLock, Site, Ticket, Waiter, grant, reply_without_data,
+};
+
+const WAIT_MAX_MS: i64 = 24 * 60 * 60 * 1000;
+
+struct Open<'a> {
+    key: &'a [u8],
+    wait: Duration,
+    waiters_max: usize,
+    request: OpenRequest,
+}
+
+impl<'a> Open<'a> {
+    fn parse(cx: &Context<'_, '_>, args: &mut Args<'a>) -> Result<Open<'a>, CommandError> {
+        let key = session_key(args)?;
+        let mut open = Open {
+            key,
+            wait: Duration::ZERO,
+            waiters_max: WAITERS_MAX,
+            request: OpenRequest {
+                client: cx.client.card.id,
+                protocol: cx.client.protocol,
+                token: token(args)?.into(),
+                holder: None,
+                lease_ms: LEASE_DEFAULT_MS,
+                ttl_ms: None,
+                must_exist: false,
+                locking: true,
+            },
+        };
+        let request = &mut open.request;
+        while !args.is_empty() {
+            if args.take_word("WAIT") {
+                open.wait = Duration::from_millis(bounded(args, 0, WAIT_MAX_MS)? as u64);
+            } else if args.take_word("LEASE") {
+                request.lease_ms = lease(args)?;
+            } else if args.take_word("TTL") {
+                request.ttl_ms = Some(ttl(args)?);
+            } else if args.take_word("MUSTEXIST") {
+                request.must_exist = true;
+            } else if args.take_word("NOLOCK") {
+                request.locking = false;
+            } else if args.take_word("MAXWAITERS") {
+                let max = bounded(args, 0, WAITERS_MAX as i64)?;
+                open.waiters_max = usize::try_from(max).unwrap_or(WAITERS_MAX);
+            } else if args.take_word("HOLDER") {
+                request.holder = Some(Box::new(holder(args)?));
+            } else {
+                return Err(CommandError::Syntax);
+            }
+        }
+        Ok(open)
+    }
+}
+
+pub(super) fn open(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let open = Open::parse(cx, args)?;
+    let (key, locking) = (open.key, open.request.locking);
+    let held = SessionLock { db: cx.db.index, key: key.into(), token: open.request.token.clone() };
+    if locking && cx.client.session_locks.len() >= LOCKS_PER_CONNECTION_MAX {
+        return Err(CommandError::text("ERR this connection holds too many session locks"));
+    }
+    // Only a client itself can be parked: transactions and scripts are one moment.
+    let can_wait = cx.caller == Caller::Client && !open.wait.is_zero();
+    let mut place = site(cx, key);
+    let there = place.string(key)?.is_some();
+    let committed = committed_hash(place.db, key, &open.request.token);
+    place.sessions().forget_committed(committed);
+    // One that must exist and does not takes no lock, and no place in the queue.
+    let locking = locking && (there || !open.request.must_exist);
+    if locking && must_queue(&mut place, key, &open.request.token)? {
+        let (db, monotonic) = (place.db, place.monotonic);
+        let state = place.sessions().find_or_new(db, &lock_key(key));
+        let status = if !can_wait {
+            "BUSY"
+        } else if state.prune() >= open.waiters_max {
+            "FULL"
+        } else {
+            let ticket = Arc::new(Ticket::new(held.clone(), monotonic, monotonic + open.wait));
+            let waiter = Waiter { ticket: Arc::clone(&ticket), request: open.request };
+            state.waiters.push_back(waiter);
+            forget_lock(cx, key, &held.token);
+            cx.client.session_locks.push(held);
+            cx.client.waiting = Some(ticket);
+            return Ok(Outcome::Parked);
+        };
+        place.sessions().drop_if_idle(db, &lock_key(key));
+        reply_without_data(&mut cx.reply, status, Duration::ZERO);
+        return Ok(Outcome::Reply);
+    }
+    let (db, now, monotonic) = (cx.db.index, cx.db.now, cx.host.monotonic());
+    let hashed = cx.db.hashed(key);
+    let shard = cx.db.locked.shard(hashed);
+    let mut place = Site { shard, effects: &mut *cx.db.effects, db, now, monotonic };
+    let taken = grant(&mut place, key, &open.request, Duration::ZERO, &mut cx.reply)?;
+    if taken {
+        forget_lock(cx, key, &held.token);
+        cx.client.session_locks.push(held);
+    }
+    Ok(Outcome::Reply)
+}
+
+/// Host, process and URL of the one who asks.
+fn holder(args: &mut Args<'_>) -> Result<Holder, CommandError> {
+    let host = args.bytes()?;
+    let pid = u32::try_from(args.integer()?).map_err(|_| CommandError::OutOfRange)?;
+    let url = args.bytes()?;
+    let fits = |text: &[u8], len_max: usize| {
+        (1..=len_max).contains(&text.len()) && text.iter().all(u8::is_ascii_graphic)
+    };
+    if fits(host, HOLDER_HOST_LEN_MAX) && fits(url, HOLDER_URL_LEN_MAX) {
+        return Ok(Holder::new(host, pid, url));
+    }
+    Err(CommandError::text(
+        "ERR a session's holder is a host of 1 to 255 bytes, a process id, and a URL of 1 to 512 \
+         bytes, all of them printable ASCII without spaces",
+    ))
+}
+
+/// Whether the lock is another's, or free but owed to those who wait already.
+fn must_queue(site: &mut Site<'_>, key: &[u8], token: &[u8]) -> Result<bool, CommandError> {
+    let lock = lock_key(key);
+    if let Some(value) = site.string(&lock)? {
+        return Ok(value != token);
+    }
+    let db = site.db;
+    Ok(site.sessions().find(db, &lock).is_some_and(|state| state.has_waiters()))
+}
