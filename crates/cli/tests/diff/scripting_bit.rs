@@ -4,7 +4,7 @@ use guarda_testkit::diff::Case;
 
 pub(crate) const CASES: &[Case<'static>] = &[Case::new(
     "bit_operations",
-    r###"
+    r#"
         EVAL 'return bit.tobit(1)' 0
         EVAL 'return bit.tobit(2^32)' 0
         EVAL 'return bit.tobit(2^31)' 0
@@ -76,5 +76,5 @@ pub(crate) const CASES: &[Case<'static>] = &[Case::new(
         EVAL 'bit.x = 1' 0
         EVAL 'return bit.band(0xdeadbeef, 0xff00ff00)' 0
         EVAL 'return bit.tohex(bit.bxor(tonumber(ARGV[1]), tonumber(ARGV[2])))' 0 '305419896' '4294967295'
-        "###,
+        "#,
 )];

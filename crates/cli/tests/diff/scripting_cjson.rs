@@ -5,7 +5,7 @@ use guarda_testkit::diff::Case;
 pub(crate) const CASES: &[Case<'static>] = &[
     Case::new(
         "cjson_encodes",
-        r###"
+        r#"
         EVAL 'return cjson.encode({1,2,3})' 0
         EVAL 'return cjson.encode({})' 0
         EVAL 'return cjson.encode({[1]=1,[3]=3})' 0
@@ -74,11 +74,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL 'return cjson.encode({1,nil,function() end})' 0
         EVAL 'return cjson.encode({z=1,y=2,x=3,w={1,2,{q=1}}})' 0
         EVAL 'return cjson.encode(cjson.decode("{"uuid":"1-2-3","displayName":"App\\Jobs\\Mail","job":"Illuminate\\Queue\\CallQueuedHandler@call","maxTries":null,"attempts":0,"data":{"command":"O:1"}}"))' 0
-        "###,
+        "#,
     ),
     Case::new(
         "cjson_decodes_documents",
-        r###"
+        r#"
         !let sha SCRIPT LOAD 'local ok, v = pcall(cjson.decode, ARGV[1]) if not ok then return v end return type(v) == "table" and cjson.encode(v) or type(v) .. " " .. tostring(v)'
         EVALSHA ${sha} 0 ''
         EVALSHA ${sha} 0 'nul'
@@ -141,11 +141,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVALSHA ${sha} 0 '{"":1}'
         EVALSHA ${sha} 0 '{"a":{"b":[[],{}]}}'
         EVALSHA ${sha} 0 '0xABCDEFabcdef0123456789'
-        "###,
+        "#,
     ),
     Case::new(
         "cjson_decodes_strings",
-        r###"
+        r#"
         !let sha SCRIPT LOAD 'local ok, v = pcall(cjson.decode, ARGV[1]) if not ok then return v end return type(v) == "table" and cjson.encode(v) or type(v) .. " " .. tostring(v)'
         EVALSHA ${sha} 0 '"abc'
         EVALSHA ${sha} 0 '"a\x"'
@@ -169,11 +169,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVALSHA ${sha} 0 '"\u00"'
         EVALSHA ${sha} 0 '"\uZZZZ"'
         EVALSHA ${sha} 0 '"\uDC00\uD800"'
-        "###,
+        "#,
     ),
     Case::new(
         "cjson_decodes_numbers",
-        r###"
+        r#"
         !let sha SCRIPT LOAD 'local ok, v = pcall(cjson.decode, ARGV[1]) if not ok then return v end return type(v) == "table" and cjson.encode(v) or type(v) .. " " .. tostring(v)'
         EVALSHA ${sha} 0 ' '
         EVALSHA ${sha} 0 '1'
@@ -263,11 +263,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVALSHA ${sha} 0 '0x1.8p-2'
         EVALSHA ${sha} 0 '1e-400'
         EVALSHA ${sha} 0 '4.9e-324'
-        "###,
+        "#,
     ),
     Case::new(
         "cjson_nests_to_a_depth",
-        r###"
+        r#"
         EVAL 'local t = 1 for i = 1, ARGV[1] do t = {t} end return #cjson.encode(t)' 0 '1'
         EVAL 'local t = 1 for i = 1, ARGV[1] do t = {t} end return #cjson.encode(t)' 0 '999'
         EVAL 'local t = 1 for i = 1, ARGV[1] do t = {t} end return #cjson.encode(t)' 0 '1000'
@@ -287,11 +287,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL "local n = tonumber(ARGV[1]) return #cjson.encode(cjson.decode(('{\"a\":'):rep(n) .. \"1\" .. (\"}\"):rep(n)))" 0 '1001'
         EVAL 'return cjson.decode(("["):rep(1001))' 0
         EVAL 'return pcall(cjson.decode, ("["):rep(500))' 0
-        "###,
+        "#,
     ),
     Case::new(
         "cjson_has_settings",
-        r###"
+        r#"
         EVAL 'local c = cjson.new() c.encode_sparse_array(true) return c.encode({[100]=1})' 0
         EVAL 'local c = cjson.new() c.encode_sparse_array(false,0) return #c.encode({[100]=1})' 0
         EVAL 'local c = cjson.new() c.encode_sparse_array(false,2,100) return #c.encode({[100]=1})' 0
@@ -356,19 +356,19 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL 'local c = cjson.new() local n=0 for k in pairs(c) do n=n+1 end return n' 0
         EVAL 'local c = cjson.new() c.x = 1 return c.x' 0
         EVAL 'local c = cjson.new(1,2,3) return type(c)' 0
-        "###,
+        "#,
     ),
     Case::new(
         "cjson_settings_hold_for_a_script",
-        r###"
+        r"
         EVAL 'cjson.encode_max_depth(1) cjson.encode_sparse_array(true) cjson.encode_invalid_numbers(true) return {cjson.encode({[100]=1/0}), pcall(cjson.encode, {{}})}' 0
         # What a script sets stays set in Redis; see COMPAT.md.
         EVAL 'cjson.encode_max_depth(1000) cjson.encode_sparse_array(false) cjson.encode_invalid_numbers(false) return 1' 0
-        "###,
+        ",
     ),
     Case::new(
         "cjson_round_trips_what_queues_hold",
-        r###"
+        r#"
         EVAL 'return cjson.encode(cjson.decode(ARGV[1]))' 0 '{"uuid":"5f0c3c6e-0d3e-4f0a-9d55-0d8c5e1f8a10","displayName":"App\\Jobs\\SendMail","job":"Illuminate\\Queue\\CallQueuedHandler@call","maxTries":null,"maxExceptions":null,"failOnTimeout":false,"backoff":null,"timeout":90,"retryUntil":null,"data":{"commandName":"App\\Jobs\\SendMail","command":"O:17:\"App\\Jobs\\SendMail\":2:{s:2:\"id\";i:42;s:4:\"name\";s:6:\"J\u00f6rg\/\u2603\";}"},"id":"kXp4n8","attempts":0}'
         EVAL 'local job = cjson.decode(ARGV[1]) job["attempts"] = job["attempts"] + 1 return cjson.encode(job)' 0 '{"uuid":"5f0c3c6e-0d3e-4f0a-9d55-0d8c5e1f8a10","displayName":"App\\Jobs\\SendMail","job":"Illuminate\\Queue\\CallQueuedHandler@call","maxTries":null,"maxExceptions":null,"failOnTimeout":false,"backoff":null,"timeout":90,"retryUntil":null,"data":{"commandName":"App\\Jobs\\SendMail","command":"O:17:\"App\\Jobs\\SendMail\":2:{s:2:\"id\";i:42;s:4:\"name\";s:6:\"J\u00f6rg\/\u2603\";}"},"id":"kXp4n8","attempts":0}'
         EVAL 'local job = cjson.decode(ARGV[1]) return {job.id, job.data.command, job.attempts, tostring(job.maxTries), job.maxTries == cjson.null, job.failOnTimeout}' 0 '{"uuid":"5f0c3c6e-0d3e-4f0a-9d55-0d8c5e1f8a10","displayName":"App\\Jobs\\SendMail","job":"Illuminate\\Queue\\CallQueuedHandler@call","maxTries":null,"maxExceptions":null,"failOnTimeout":false,"backoff":null,"timeout":90,"retryUntil":null,"data":{"commandName":"App\\Jobs\\SendMail","command":"O:17:\"App\\Jobs\\SendMail\":2:{s:2:\"id\";i:42;s:4:\"name\";s:6:\"J\u00f6rg\/\u2603\";}"},"id":"kXp4n8","attempts":0}'
@@ -378,11 +378,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL 'return cjson.decode(ARGV[1]).list' 0 '{"list":["a","b",{"c":1}]}'
         EVAL 'return #cjson.decode(ARGV[1])' 0 '[1,2,null]'
         EVAL 'return #cjson.decode("[" .. ("1,"):rep(99999) .. "1]")' 0
-        "###,
+        "#,
     ),
     Case::new(
         "cjson_is_a_table",
-        r###"
+        r#"
         EVAL 'local t = {} for k, v in pairs(cjson) do t[#t + 1] = k .. ":" .. type(v) end table.sort(t) return t' 0
         EVAL 'cjson.x = 1' 0
         EVAL 'cjson.null = 1' 0
@@ -395,6 +395,6 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL 'local ok, e = pcall(function() return cjson.decode("x") end) return e' 0
         "EVAL" "local x = 1\nlocal y = cjson.decode(\"{\")\nreturn y" 0
         "EVAL" "local function f(s)\nreturn (cjson.decode(s)) end\nreturn f(\"]\")" 0
-        "###,
+        "#,
     ),
 ];

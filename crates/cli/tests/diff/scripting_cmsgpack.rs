@@ -5,7 +5,7 @@ use guarda_testkit::diff::Case;
 pub(crate) const CASES: &[Case<'static>] = &[
     Case::new(
         "cmsgpack_packs_scalars",
-        r###"
+        r#"
         EVAL 'return ((cmsgpack.pack(0)):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
         EVAL 'return ((cmsgpack.pack(127)):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
         EVAL 'return ((cmsgpack.pack(128)):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
@@ -62,11 +62,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL 'return ((cmsgpack.pack(coroutine.create(function() end))):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
         EVAL 'return ((cmsgpack.pack()):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
         EVAL 'return ((cmsgpack.pack(1,2,3)):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
-        "###,
+        "#,
     ),
     Case::new(
         "cmsgpack_packs_tables",
-        r###"
+        r#"
         EVAL 'return (((function() local t={} for i=1,15 do t[i]=i end return cmsgpack.pack(t) end)()):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
         EVAL 'return (((function() local t={} for i=1,16 do t[i]=i end return cmsgpack.pack(t) end)()):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
         EVAL 'return (((function() local t={} for i=1,70000 do t[i]=1 end return cmsgpack.pack(t):sub(1,6) end)()):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
@@ -84,11 +84,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL 'return ((function(n) local t=7 for i=1,n do t={a=t} end return cmsgpack.pack(t) end)(tonumber(ARGV[1])):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0 '18'
         EVAL 'return (((function() local t={} t.a=t return cmsgpack.pack(t) end)()):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
         EVAL 'return (((function() local t={} t[1]=t return cmsgpack.pack(t) end)()):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
-        "###,
+        "#,
     ),
     Case::new(
         "cmsgpack_unpacks_bytes",
-        r###"
+        r#"
         !let sha SCRIPT LOAD 'local r = {pcall(cmsgpack.unpack, ARGV[1])} local o = {} for i = 1, #r do local v = r[i] local ok, t = true, tostring(v) if type(v) == "table" then ok, t = pcall(cjson.encode, v) end o[#o + 1] = type(v) .. ":" .. t end return o'
         EVALSHA ${sha} 0 "\x7f"
         EVALSHA ${sha} 0 "\x80"
@@ -153,11 +153,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVALSHA ${sha} 0 "\x81\x01\x81\x01\x81\x01\x81\x01\x81\x01\x81\x01\x81\x01\x81\x01\x81\x01\x81\x01\x81\x01\x81\x01\x81\x01\x81\x01\x81\x01\x81\x01\x81\x01\x81\x01\x81\x01\x81\x01\x01"
         EVALSHA ${sha} 0 "\x91\xc1"
         EVALSHA ${sha} 0 "\x92\x01"
-        "###,
+        "#,
     ),
     Case::new(
         "cmsgpack_is_called_in_many_ways",
-        r###"
+        r#"
         EVAL 'return cmsgpack.unpack()' 0
         EVAL 'return cmsgpack.unpack("")' 0
         EVAL 'return cmsgpack.unpack(1)' 0
@@ -200,11 +200,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL 'return {cmsgpack.unpack_one("\193")}' 0
         EVAL 'local u = cmsgpack.unpack return u()' 0
         EVAL 'return cmsgpack:unpack()' 0
-        "###,
+        "#,
     ),
     Case::new(
         "cmsgpack_ends_where_the_stack_does",
-        r###"
+        r##"
         EVAL 'return pcall(cmsgpack.unpack, ("\145"):rep(tonumber(ARGV[1])) .. "\1") and 1 or 0' 0 '1'
         EVAL 'return pcall(cmsgpack.unpack, ("\129\1"):rep(tonumber(ARGV[1])) .. "\1") and 1 or 0' 0 '1'
         EVAL 'return pcall(cmsgpack.unpack, ("\145"):rep(tonumber(ARGV[1])) .. "\1") and 1 or 0' 0 '1000'
@@ -219,17 +219,17 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL 'return select("#", cmsgpack.unpack(("\1"):rep(tonumber(ARGV[1]))))' 0 '8000'
         EVAL 'return select("#", cmsgpack.unpack(("\1"):rep(tonumber(ARGV[1]))))' 0 '100000'
         EVAL 'return #cmsgpack.unpack("\221\0\1\134\160" .. ("x"):rep(100000):gsub("x", "\1"))' 0
-        "###,
+        "##,
     ),
     Case::new(
         "cmsgpack_round_trips",
-        r###"
+        r#"
         EVAL 'local t = cmsgpack.unpack(cmsgpack.pack({1, "two", {3.5, true}, {k = "v"}})) return {t[1], t[2], t[3][1] * 2, t[3][2], t[4].k}' 0
         EVAL 'return cmsgpack.pack(ARGV[1])' 0 "bin\x00\xff\r\n"
         EVAL 'local s = cmsgpack.pack(1, "a", nil, false) return {cmsgpack.unpack(s)}' 0
         EVAL 'local s, at, out = cmsgpack.pack(1, 2, "x"), 0, {} while at >= 0 do local v at, v = cmsgpack.unpack_one(s, at) out[#out + 1] = v end return out' 0
         EVAL 'local t = {} for k, v in pairs(cmsgpack) do t[#t + 1] = k .. ":" .. type(v) end table.sort(t) return t' 0
         EVAL 'cmsgpack.pack = nil' 0
-        "###,
+        "#,
     ),
 ];

@@ -5,7 +5,7 @@ use guarda_testkit::diff::Case;
 pub(crate) const CASES: &[Case<'static>] = &[
     Case::new(
         "errors_and_where_they_are",
-        r###"
+        r#"
         SET k v
         HSET h a 1 b 2
         EVAL 'return tostring(nil) .. tostring(true)' 0
@@ -59,11 +59,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL 'return loadstring(string.dump(function() end)) == nil' 0
         EVAL 'return nil == false' 0
         EVAL 'return not nil' 0
-        "###,
+        "#,
     ),
     Case::new(
         "the_language_and_its_library",
-        r###"
+        r#"
         EVAL 'return {verbatim_string={format="txt",string="abc"}}' 0
         EVAL 'return {verbatim_string={format="toolong",string="abc"}}' 0
         EVAL 'return {verbatim_string={format="t",string="abc"}}' 0
@@ -143,11 +143,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL 'return "a" < "B"' 0
         EVAL 'return "10" < "9"' 0
         EVAL 'return "10" == 10' 0
-        "###,
+        "#,
     ),
     Case::new(
         "first_lines_and_read_only_scripts",
-        r###"
+        r##"
         EVAL "#!lua flags=no-writes\nreturn redis.call('set','a','b')" 0
         EVAL_RO "#!lua flags=no-writes\nreturn redis.call('set','a','b')" 0
         SCRIPT LOAD "#!lua flags=no-writes\nreturn redis.call('set','a','b')"
@@ -225,6 +225,6 @@ pub(crate) const CASES: &[Case<'static>] = &[
         SCRIPT EXISTS
         SCRIPT LOAD a b
         SCRIPT FLUSH SYNC x
-        "###,
+        "##,
     ),
 ];

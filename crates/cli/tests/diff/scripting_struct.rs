@@ -5,7 +5,7 @@ use guarda_testkit::diff::Case;
 pub(crate) const CASES: &[Case<'static>] = &[
     Case::new(
         "struct_packs",
-        r###"
+        r#"
         EVAL 'return ((struct.pack("b",1)):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
         EVAL 'return ((struct.pack("B",255)):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
         EVAL 'return ((struct.pack("B",256)):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
@@ -100,11 +100,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL 'return pcall(struct.pack, "b")' 0
         EVAL 'local p = struct.pack return p()' 0
         EVAL 'return struct:pack("b", 1)' 0
-        "###,
+        "#,
     ),
     Case::new(
         "struct_unpacks",
-        r###"
+        r##"
         EVAL 'local r = {struct.unpack("b","a")} for i = 1, #r do r[i] = type(r[i]) .. " " .. tostring(r[i]) end return r' 0
         EVAL 'local r = {struct.unpack("b","")} for i = 1, #r do r[i] = type(r[i]) .. " " .. tostring(r[i]) end return r' 0
         EVAL 'local r = {struct.unpack("b","ab",2)} for i = 1, #r do r[i] = type(r[i]) .. " " .. tostring(r[i]) end return r' 0
@@ -191,11 +191,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL 'return {struct.unpack("<I4s>I2", struct.pack("<I4s>I2", 7, "key", 258))}' 0
         EVAL 'struct.pack = nil' 0
         EVAL 'local t = {} for k in pairs(struct) do t[#t + 1] = k end table.sort(t) return t' 0
-        "###,
+        "##,
     ),
     Case::new(
         "struct_knows_sizes",
-        r###"
+        r#"
         EVAL 'local r = {struct.size("b")} for i = 1, #r do r[i] = type(r[i]) .. " " .. tostring(r[i]) end return r' 0
         EVAL 'local r = {struct.size("bhilT")} for i = 1, #r do r[i] = type(r[i]) .. " " .. tostring(r[i]) end return r' 0
         EVAL 'local r = {struct.size("!4bi")} for i = 1, #r do r[i] = type(r[i]) .. " " .. tostring(r[i]) end return r' 0
@@ -228,6 +228,6 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL 'local r = {struct.size("b\0z")} for i = 1, #r do r[i] = type(r[i]) .. " " .. tostring(r[i]) end return r' 0
         EVAL 'local r = {struct.size("i2147483647")} for i = 1, #r do r[i] = type(r[i]) .. " " .. tostring(r[i]) end return r' 0
         EVAL 'local r = {struct.size("b","c")} for i = 1, #r do r[i] = type(r[i]) .. " " .. tostring(r[i]) end return r' 0
-        "###,
+        "#,
     ),
 ];
