@@ -10,8 +10,9 @@ use guarda_store::{HashedKey, Keyspace, UnixMillis};
 use parking_lot::Mutex;
 
 use crate::error::CommandError;
-use crate::sessions::{SessionLock, Ticket};
+use crate::sessions::SessionLock;
 use crate::spec::CommandSpec;
+use crate::waits::Ticket;
 
 /// Whether the client may run commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +91,8 @@ pub struct ClientCard {
     pub created: UnixMillis,
     /// When it last sent a command, in Unix milliseconds.
     pub active: AtomicI64,
-    /// Waits for a session's lock: not idle, however long it sends nothing.
-    pub parked: AtomicBool,
+    /// Set while the client is parked.
+    pub(crate) wait: Mutex<Option<Arc<Ticket>>>,
     /// Asked to be closed by another client.
     pub killed: AtomicBool,
     /// The rest, which changes seldom.
@@ -128,7 +129,7 @@ impl ClientCard {
             fd,
             created,
             active: AtomicI64::new(created.0),
-            parked: AtomicBool::new(false),
+            wait: Mutex::new(None),
             killed: AtomicBool::new(false),
             details: Mutex::new(ClientDetails {
                 name: Vec::new(),
@@ -144,6 +145,21 @@ impl ClientCard {
                 query_buffer: 0,
                 output_buffer: 0,
             }),
+        }
+    }
+}
+
+impl ClientCard {
+    /// Whether the client is parked: not idle, however long it sends nothing.
+    pub fn is_parked(&self) -> bool {
+        self.wait.lock().is_some()
+    }
+
+    /// Takes the client out of the queues it stands in: it is about to be closed, and what it would
+    /// be given would be lost.
+    pub fn give_up_wait(&self) {
+        if let Some(ticket) = &*self.wait.lock() {
+            ticket.cancel();
         }
     }
 }

@@ -1,10 +1,10 @@
 //! What the server lends to commands.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use guarda_store::{Keyspace, PackedLimits, UnixMillis};
+use guarda_store::{Keyspace, ListLimits, PackedLimits, UnixMillis};
 
 use crate::client::ClientCard;
 use crate::context::{CommandResult, Context};
@@ -24,6 +24,7 @@ pub trait Log: Sync {
 pub struct Settings {
     pub hash_max_listpack_entries: AtomicUsize,
     pub hash_max_listpack_value: AtomicUsize,
+    pub list_max_listpack_size: AtomicI64,
     pub set_max_intset_entries: AtomicUsize,
     pub set_max_listpack_entries: AtomicUsize,
     pub set_max_listpack_value: AtomicUsize,
@@ -39,6 +40,7 @@ impl Default for Settings {
         Settings {
             hash_max_listpack_entries: AtomicUsize::new(512),
             hash_max_listpack_value: AtomicUsize::new(64),
+            list_max_listpack_size: AtomicI64::new(-2),
             set_max_intset_entries: AtomicUsize::new(512),
             set_max_listpack_entries: AtomicUsize::new(128),
             set_max_listpack_value: AtomicUsize::new(64),
@@ -57,6 +59,11 @@ impl Settings {
             entries_max: self.hash_max_listpack_entries.load(Ordering::Relaxed),
             item_len_max: self.hash_max_listpack_value.load(Ordering::Relaxed),
         }
+    }
+
+    /// How large a block of a list becomes.
+    pub fn list_limits(&self) -> ListLimits {
+        ListLimits::new(self.list_max_listpack_size.load(Ordering::Relaxed))
     }
 
     /// Longest string a command may make.

@@ -5,6 +5,7 @@
 use crate::context::{CommandResult, Context, Outcome};
 use crate::spec::CommandSpec;
 
+mod blocking;
 mod client;
 mod command_info;
 pub(crate) mod connection;
@@ -12,6 +13,8 @@ mod hash_walks;
 mod hashes;
 mod key_expiry;
 mod keys;
+pub(crate) mod list_pops;
+mod lists;
 mod object;
 mod scan;
 pub(crate) mod scripting;
@@ -44,6 +47,9 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     string_lcs::FAMILY,
     hashes::FAMILY,
     hash_walks::FAMILY,
+    lists::FAMILY,
+    list_pops::FAMILY,
+    blocking::FAMILY,
     transactions::FAMILY,
     scripting::FAMILY,
     server::FAMILY,
