@@ -20,7 +20,9 @@ pub(crate) enum Want {
 impl Want {
     /// The type of value that has it.
     pub(crate) fn kind(&self) -> ValueKind {
-        ValueKind::List
+        match self {
+            Want::Element(_) | Want::Elements(..) | Want::Transfer(_) => ValueKind::List,
+        }
     }
 
     /// The other key that taking it changes.
