@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use guarda_store::{Keyspace, ListLimits, PackedLimits, UnixMillis};
+use guarda_store::{Keyspace, ListLimits, PackedLimits, SetLimits, UnixMillis};
 
 use crate::client::ClientCard;
 use crate::context::{CommandResult, Context};
@@ -64,6 +64,25 @@ impl Settings {
     /// How large a block of a list becomes.
     pub fn list_limits(&self) -> ListLimits {
         ListLimits::new(self.list_max_listpack_size.load(Ordering::Relaxed))
+    }
+
+    /// When a set leaves its small forms.
+    pub fn set_limits(&self) -> SetLimits {
+        SetLimits {
+            ints_max: self.set_max_intset_entries.load(Ordering::Relaxed),
+            packed: PackedLimits {
+                entries_max: self.set_max_listpack_entries.load(Ordering::Relaxed),
+                item_len_max: self.set_max_listpack_value.load(Ordering::Relaxed),
+            },
+        }
+    }
+
+    /// When a sorted set leaves its small form.
+    pub fn sorted_set_limits(&self) -> PackedLimits {
+        PackedLimits {
+            entries_max: self.zset_max_listpack_entries.load(Ordering::Relaxed),
+            item_len_max: self.zset_max_listpack_value.load(Ordering::Relaxed),
+        }
     }
 
     /// Longest string a command may make.

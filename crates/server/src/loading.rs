@@ -48,7 +48,6 @@ impl<'s> Loader<'s> {
 }
 
 fn to_value(value: RdbValue, settings: &Settings) -> Value {
-    let boxed = |items: Vec<Vec<u8>>| items.into_iter().map(Vec::into_boxed_slice).collect();
     match value {
         RdbValue::String(bytes) => Value::String(bytes),
         RdbValue::List(items) => {
@@ -58,14 +57,29 @@ fn to_value(value: RdbValue, settings: &Settings) -> Value {
             }
             Value::List(list)
         }
-        RdbValue::Set(members) => Value::Set(SetValue(boxed(members))),
-        RdbValue::SortedSet(members) => Value::SortedSet(SortedSetValue(
-            members.into_iter().map(|(member, score)| (member.into_boxed_slice(), score)).collect(),
-        )),
+        RdbValue::Set(members) => {
+            let limits = settings.set_limits();
+            let mut set = SetValue::default();
+            set.prepare(members.len(), limits);
+            members.iter().for_each(|member| {
+                set.add(member, limits);
+            });
+            Value::Set(set)
+        }
+        RdbValue::SortedSet(members) => {
+            let limits = settings.sorted_set_limits();
+            let mut set = SortedSetValue::default();
+            set.prepare(members.len(), limits);
+            members.iter().for_each(|(member, score)| {
+                set.insert(member, *score, limits);
+            });
+            Value::SortedSet(set)
+        }
         RdbValue::Hash(fields) => {
+            let limits = settings.hash_limits();
             let mut hash = HashValue::default();
             for (field, value) in fields {
-                hash.set(&field, &value, settings.hash_limits());
+                hash.set(&field, &value, limits);
             }
             Value::Hash(hash)
         }

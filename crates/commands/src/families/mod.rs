@@ -9,6 +9,7 @@ mod blocking;
 mod client;
 mod command_info;
 pub(crate) mod connection;
+mod draws;
 mod hash_walks;
 mod hashes;
 mod key_expiry;
@@ -25,6 +26,9 @@ mod session_end;
 mod session_list;
 mod session_look;
 mod session_open;
+mod set_algebra;
+mod set_draws;
+mod sets;
 mod string_counters;
 mod string_edit;
 mod string_expiry;
@@ -50,6 +54,9 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     lists::FAMILY,
     list_pops::FAMILY,
     blocking::FAMILY,
+    sets::FAMILY,
+    set_algebra::FAMILY,
+    set_draws::FAMILY,
     transactions::FAMILY,
     scripting::FAMILY,
     server::FAMILY,
