@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 pub use crate::listpack::Element;
-use crate::listpack::Listpack;
+use crate::listpack::{HEADER_LEN, Listpack};
 
 /// An end of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,8 +135,10 @@ impl ListValue {
         }
     }
 
+    /// Length of one listpack of all elements.
     fn byte_len(&self) -> usize {
-        self.blocks.iter().map(Listpack::byte_len).sum()
+        let elements = self.blocks.iter().map(|block| block.byte_len() - HEADER_LEN);
+        HEADER_LEN + elements.sum::<usize>()
     }
 
     fn push(&mut self, end: ListEnd, item: &[u8], limits: ListLimits) {
