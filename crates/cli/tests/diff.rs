@@ -8,6 +8,8 @@
 use guarda_testkit::diff::{Case, Protocol, Setup, assert_same};
 use guarda_testkit::server::Program;
 
+#[path = "diff/acl.rs"]
+mod acl;
 #[path = "diff/blocking.rs"]
 mod blocking;
 #[path = "diff/connection.rs"]
@@ -46,6 +48,7 @@ macro_rules! families {
 }
 
 families! {
+    acl: acl_in_resp2, acl_in_resp3;
     blocking: blocking_in_resp2, blocking_in_resp3;
     connection: connection_in_resp2, connection_in_resp3;
     hashes: hashes_in_resp2, hashes_in_resp3;

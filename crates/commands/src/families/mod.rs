@@ -5,8 +5,9 @@
 use crate::context::{CommandResult, Context, Outcome};
 use crate::spec::CommandSpec;
 
+pub(crate) mod acl;
 mod blocking;
-mod client;
+pub(crate) mod client;
 mod command_info;
 pub(crate) mod connection;
 mod draws;
@@ -41,6 +42,7 @@ mod transactions;
 pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     connection::FAMILY,
     client::FAMILY,
+    acl::FAMILY,
     keys::FAMILY,
     key_expiry::FAMILY,
     scan::FAMILY,
