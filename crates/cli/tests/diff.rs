@@ -10,12 +10,16 @@ use guarda_testkit::server::Program;
 
 #[path = "diff/acl.rs"]
 mod acl;
+#[path = "diff/blocking.rs"]
+mod blocking;
 #[path = "diff/connection.rs"]
 mod connection;
 #[path = "diff/hashes.rs"]
 mod hashes;
 #[path = "diff/keys.rs"]
 mod keys;
+#[path = "diff/lists.rs"]
+mod lists;
 #[path = "diff/protocol.rs"]
 mod protocol;
 #[path = "diff/scripting.rs"]
@@ -59,9 +63,11 @@ macro_rules! families {
 
 families! {
     acl: acl_in_resp2, acl_in_resp3;
+    blocking: blocking_in_resp2, blocking_in_resp3;
     connection: connection_in_resp2, connection_in_resp3;
     hashes: hashes_in_resp2, hashes_in_resp3;
     keys: keys_in_resp2, keys_in_resp3;
+    lists: lists_in_resp2, lists_in_resp3;
     protocol: protocol_in_resp2, protocol_in_resp3;
     scripting: scripting_in_resp2, scripting_in_resp3;
     scripting_api: scripting_api_in_resp2, scripting_api_in_resp3;
