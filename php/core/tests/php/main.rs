@@ -8,6 +8,7 @@ mod functions;
 mod phpredis;
 mod process;
 mod proxy;
+mod rules;
 mod session;
 mod settings;
 mod trips;
