@@ -11,8 +11,9 @@ use std::ptr;
 use std::slice;
 use std::time::Duration;
 
+use guarda_session::save_path::mask;
+
 use crate::carried::Carried;
-use crate::paths;
 use crate::payload::Serializer;
 use crate::request::{Request, Told, end_thread, set_host};
 use crate::settings::{self, Mode, Settings};
@@ -217,7 +218,7 @@ pub unsafe extern "C" fn guarda_mask(
 ) -> usize {
     // SAFETY: the caller lends the bytes for this call.
     let save_path = unsafe { borrowed(save_path, save_path_len) };
-    let text = catch_unwind(|| paths::masked(save_path)).unwrap_or_default();
+    let text = catch_unwind(|| mask(save_path)).unwrap_or_default();
     // SAFETY: the caller's buffer, see above.
     unsafe { give_text(&text, masked, masked_size) }
 }
