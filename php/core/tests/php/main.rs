@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "tests")]
 
+mod adopt;
 mod exactness;
 mod failures;
 mod functions;
