@@ -4,14 +4,11 @@ use super::*;
 
 /// A save_path at this server that adopts from another.
 fn adopting(at: &Fixture, old: &str) -> String {
-    let mut encoded = String::new();
-    for byte in old.bytes() {
-        if byte.is_ascii_alphanumeric() {
-            encoded.push(char::from(byte));
-        } else {
-            encoded += &format!("%{byte:02X}");
-        }
-    }
+    let encode = |byte: u8| match byte {
+        b'a'..=b'z' | b'0'..=b'9' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    let encoded: String = old.bytes().map(encode).collect();
     at.path(&format!("timeout=2&adopt={encoded}"))
 }
 
