@@ -125,7 +125,7 @@ fn secrets_appear_nowhere() {
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains(secret), "{shown}");
     }
-    let loaded = load_text(&format!("user default >{secret}")).unwrap();
+    let loaded = load_text(format!("user default >{secret}")).unwrap();
     assert!(!format!("{loaded:?}").contains(secret));
     let args = ["--requirepass", secret, "--masterauth", "", "--tls-client-key-file-pass", secret];
     let shown = format!("{:?}", Arguments::parse(args));
