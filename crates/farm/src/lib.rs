@@ -44,7 +44,7 @@ mod web;
 pub use farm::{Farm, FarmOptions, WEBS};
 pub use fastcgi::{Answer, FastCgi};
 pub use http::{Browser, Response};
-pub use install::install;
+pub use install::{install, is_root};
 pub use prerequisites::{Need, Tool, missing, require};
 pub use process::{descendants, find_program, is_running, resident_kib};
 pub use relay::Relay;
