@@ -1,6 +1,7 @@
 /* php.ini: the entries, what they may say, and what they say now. */
 
 #include "guarda_php.h"
+#include "ext/standard/html.h"
 #include "ext/standard/info.h"
 
 /* The core knows what each entry takes. */
@@ -96,7 +97,8 @@ static void print_masked(const char *save_path)
 	if (sapi_module.phpinfo_as_text) {
 		PHPWRITE(masked, strlen(masked));
 	} else {
-		zend_string *escaped = php_info_html_esc(masked);
+		zend_string *escaped = php_escape_html_entities(
+			(const unsigned char *) masked, strlen(masked), 0, ENT_QUOTES, "utf-8");
 		PHPWRITE(ZSTR_VAL(escaped), ZSTR_LEN(escaped));
 		zend_string_release(escaped);
 	}
