@@ -79,6 +79,7 @@ impl Host for Server {
 
     fn config_reset_statistics(&self) {
         self.stats.reset();
+        self.commands.reset();
     }
 
     fn info(&self, sections: &[String]) -> String {
