@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use guarda_commands::{
-    AuthState, Client, ClientCard, CommandStatistics, Renames, Scripting, Settings, Users, Worker,
+    AuthState, Client, ClientCard, CommandStatistics, Effects, Renames, Scripting, Settings, Users, Worker,
 };
 use guarda_resp::Limits;
 use guarda_store::Keyspace;
@@ -160,9 +160,13 @@ impl Server {
 
     /// Adds a thread's counters to the totals.
     pub(crate) fn collect(&self, worker: &mut Worker) {
-        let dirty = self.stats.collect(&mut worker.effects.counters);
+        self.collect_effects(&mut worker.effects);
+    }
+
+    pub(crate) fn collect_effects(&self, effects: &mut Effects) {
+        let dirty = self.stats.collect(&mut effects.counters);
         let latency = self.limits.tracks_latency.load(Ordering::Relaxed);
-        self.commands.collect(&mut worker.effects.tallies, latency);
+        self.commands.collect(&mut effects.tallies, latency);
         if dirty > 0 {
             self.dirty.fetch_add(dirty, Ordering::Relaxed);
         }
