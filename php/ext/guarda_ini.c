@@ -34,7 +34,7 @@ static const zend_ini_entry_def guarda_entries[] = {
 };
 
 /* phpredis's. One table each: a table with one name that is taken would be dropped whole. */
-#define REDIS_ENTRY(name, value) { PHP_INI_ENTRY(name, value, PHP_INI_ALL, NULL) {0} }
+#define REDIS_ENTRY(name, value) { PHP_INI_ENTRY(name, value, PHP_INI_ALL, on_change) {0} }
 static const zend_ini_entry_def redis_entries[][2] = {
 	REDIS_ENTRY("redis.session.locking_enabled", "0"),
 	REDIS_ENTRY("redis.session.lock_expire", "0"),
