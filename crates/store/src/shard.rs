@@ -422,8 +422,14 @@ impl Shard {
         }
     }
 
-    /// Tells the watchers of `key` that it changed. Every command that changes a key calls this.
+    /// Tells the watchers of `key`, and those who wait for it, that it changed. Every command that changes a key calls this.
     pub fn signal_change(&mut self, db: u32, key: &[u8]) {
+        if self.attachment.as_ref().is_some_and(|attachment| attachment.awaits(db, key)) {
+            let kind = self.peek(db, HashedKey::new(key)).map(|record| record.value().kind());
+            if let (Some(kind), Some(attachment)) = (kind, &mut self.attachment) {
+                attachment.appeared(db, key, kind);
+            }
+        }
         if self.watchers.is_empty() {
             return;
         }

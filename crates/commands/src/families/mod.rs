@@ -5,7 +5,9 @@
 use crate::context::{CommandResult, Context, Outcome};
 use crate::spec::CommandSpec;
 
-mod client;
+pub(crate) mod acl;
+mod blocking;
+pub(crate) mod client;
 mod command_info;
 pub(crate) mod connection;
 mod draws;
@@ -13,6 +15,8 @@ mod hash_walks;
 mod hashes;
 mod key_expiry;
 mod keys;
+pub(crate) mod list_pops;
+mod lists;
 mod object;
 mod scan;
 pub(crate) mod scripting;
@@ -42,6 +46,7 @@ mod transactions;
 pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     connection::FAMILY,
     client::FAMILY,
+    acl::FAMILY,
     keys::FAMILY,
     key_expiry::FAMILY,
     scan::FAMILY,
@@ -52,6 +57,9 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     string_lcs::FAMILY,
     hashes::FAMILY,
     hash_walks::FAMILY,
+    lists::FAMILY,
+    list_pops::FAMILY,
+    blocking::FAMILY,
     sets::FAMILY,
     set_algebra::FAMILY,
     set_draws::FAMILY,

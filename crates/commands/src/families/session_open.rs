@@ -1,6 +1,5 @@
 //! SESSION OPEN: locks a session, or queues for its lock, and reads it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use guarda_session::{HOLDER_HOST_LEN_MAX, HOLDER_URL_LEN_MAX, Holder, lock_key};
@@ -14,8 +13,9 @@ use crate::families::session::{
 };
 use crate::families::session_commit::committed_hash;
 use crate::sessions::{
-    LEASE_DEFAULT_MS, OpenRequest, SessionLock, Site, Ticket, Waiter, grant, reply_without_data,
+    LEASE_DEFAULT_MS, OpenRequest, SessionLock, Site, grant, reply_without_data,
 };
+use crate::waits::{Awaited, Ticket};
 
 const WAIT_MAX_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -89,15 +89,17 @@ pub(super) fn open(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResu
         let state = place.sessions().find_or_new(db, &lock_key(key));
         let status = if !can_wait {
             "BUSY"
-        } else if state.prune() >= open.waiters_max {
+        } else if state.waiters.prune() >= open.waiters_max {
             "FULL"
         } else {
-            let ticket = Arc::new(Ticket::new(held.clone(), monotonic, monotonic + open.wait));
-            let waiter = Waiter { ticket: Arc::clone(&ticket), request: open.request };
-            state.waiters.push_back(waiter);
+            let deadline = Some(monotonic + open.wait);
+            let ticket = Ticket::new(Awaited::Lock(held.clone()), monotonic, deadline);
+            let ticket = cx.client.park(ticket);
+            let mut place = site(cx, key);
+            let state = place.sessions().find_or_new(db, &lock_key(key));
+            state.waiters.push(&ticket, open.request);
             forget_lock(cx, key, &held.token);
             cx.client.session_locks.push(held);
-            cx.client.waiting = Some(ticket);
             return Ok(Outcome::Parked);
         };
         place.sessions().drop_if_idle(db, &lock_key(key));

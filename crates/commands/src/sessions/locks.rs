@@ -1,14 +1,13 @@
 //! What a shard knows of its session locks.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use guarda_session::{Holder, LOCK_SUFFIX};
-use guarda_store::{Attachment, UnixMillis};
+use guarda_store::UnixMillis;
 
 use super::serve::OpenRequest;
-use super::ticket::Ticket;
+use crate::waits::WaitQueue;
 
 /// How long a committed token is remembered.
 const COMMITTED_FOR: Duration = Duration::from_mins(1);
@@ -27,19 +26,13 @@ pub(crate) struct Owner {
     pub(crate) lease_ms: i64,
 }
 
-/// One parked OPEN.
-pub(crate) struct Waiter {
-    pub(crate) ticket: Arc<Ticket>,
-    pub(crate) request: OpenRequest,
-}
-
 /// One lock: its owner and its queue.
 #[derive(Default)]
 pub(crate) struct LockState {
     /// `None` when it is phpredis's, or free, or bound to nobody after a restart.
     pub(crate) owner: Option<Owner>,
-    /// First come, first served; those who gave up are dropped when they are met.
-    pub(crate) waiters: VecDeque<Waiter>,
+    /// The parked OPENs, first come, first served.
+    pub(crate) waiters: WaitQueue<OpenRequest>,
     /// When a `SET NX` was refused on it last.
     pub(crate) polled: Option<Duration>,
     /// Times in a row that it went from one waiter to the next.
@@ -49,14 +42,8 @@ pub(crate) struct LockState {
 }
 
 impl LockState {
-    /// Drops the waiters that gave up; returns how many are left.
-    pub(crate) fn prune(&mut self) -> usize {
-        self.waiters.retain(|waiter| waiter.ticket.is_waiting());
-        self.waiters.len()
-    }
-
     pub(crate) fn has_waiters(&self) -> bool {
-        self.waiters.iter().any(|waiter| waiter.ticket.is_waiting())
+        self.waiters.waiting().next().is_some()
     }
 
     fn is_idle(&self) -> bool {
@@ -143,10 +130,9 @@ impl ShardSessions {
     pub(crate) fn forget_committed(&mut self, token: u64) {
         self.committed.remove(&token);
     }
-}
 
-impl Attachment for ShardSessions {
-    fn removed(&mut self, db: u32, key: &[u8]) {
+    /// `key` of database `db` is gone: if it was a lock, it is nobody's now.
+    pub(crate) fn removed(&mut self, db: u32, key: &[u8]) {
         if !key.ends_with(LOCK_SUFFIX.as_bytes()) {
             return;
         }
@@ -162,7 +148,8 @@ impl Attachment for ShardSessions {
         }
     }
 
-    fn flushed(&mut self, db: u32) {
+    /// Database `db` was emptied.
+    pub(crate) fn flushed(&mut self, db: u32) {
         let Some(locks) = self.locks.get_mut(&db) else { return };
         locks.retain(|key, state| {
             state.owner = None;

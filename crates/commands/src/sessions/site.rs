@@ -10,6 +10,7 @@ use sha1::{Digest, Sha1};
 use super::locks::ShardSessions;
 use crate::effects::Effects;
 use crate::error::CommandError;
+use crate::waits::ShardWaits;
 
 /// One database's part of a shard under its lock. Every change is recorded as the plain command
 /// that a Redis understands.
@@ -111,7 +112,7 @@ impl Site<'_> {
     }
 
     pub(crate) fn sessions(&mut self) -> &mut ShardSessions {
-        self.shard.attachment_or_new()
+        &mut ShardWaits::of_or_new(self.shard).sessions
     }
 }
 

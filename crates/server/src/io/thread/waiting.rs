@@ -1,4 +1,5 @@
-//! Clients that wait for a session's lock: served by whoever frees it, or by their deadline.
+//! Clients that wait, for a session's lock or an element: served by whoever has it, or by their
+//! deadline.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -21,11 +22,8 @@ impl IoThread {
             return;
         }
         let ticket = connection.client.as_ref().and_then(|client| client.waiting.as_ref());
-        if let Some(ticket) = ticket {
-            self.waits.add(ticket.deadline, slot, connection.id);
-        }
-        if let Some(client) = &connection.client {
-            client.card.parked.store(true, Ordering::Relaxed);
+        if let Some(deadline) = ticket.and_then(|ticket| ticket.deadline) {
+            self.waits.add(deadline, slot, connection.id);
         }
     }
 
@@ -36,8 +34,9 @@ impl IoThread {
             return;
         };
         let Some(client) = connection.client.as_deref_mut() else { return };
+        connection.needs_sync |= client.waiting.as_ref().is_some_and(|t| t.needs_sync());
         end_wait(client);
-        connection.wrote = true;
+        connection.wrote |= seq > 0;
         self.worker.seen_seq = self.worker.seen_seq.max(seq);
         self.answer_wait(slot, &reply, now);
     }
@@ -49,10 +48,27 @@ impl IoThread {
         connection.has_unparsed = true;
         if let Some(client) = &connection.client {
             client.card.active.store(now.0, Ordering::Relaxed);
-            client.card.parked.store(false, Ordering::Relaxed);
         }
         self.settle_reply(slot, start, Outcome::Reply);
         self.serve(slot, now);
+    }
+
+    /// The client has given a password: its answer may have to wait.
+    pub(super) fn note_login(&mut self, slot: usize, succeeded: bool) {
+        let connection = &mut self.connections[slot];
+        let address = connection.client.as_deref().and_then(|client| client.card.address());
+        // Whoever reaches a Unix socket has been let in by its permissions.
+        let Some(address) = address else { return };
+        let now = self.server.clock.monotonic();
+        let delay = self.server.logins.delay(address, succeeded, now);
+        if delay.is_zero() {
+            return;
+        }
+        if !succeeded {
+            tracing::warn!(%address, ?delay, "wrong passwords again and again: answered later");
+        }
+        connection.is_held = true;
+        self.waits.hold(now + delay, slot, connection.id);
     }
 
     /// Ends the waits whose time has come, tends the shards that asked for it.
@@ -63,12 +79,22 @@ impl IoThread {
                 continue;
             };
             let Some(client) = connection.client.as_deref_mut() else { continue };
-            if client.waiting.as_ref().is_none_or(|ticket| ticket.deadline > monotonic) {
+            let deadline = client.waiting.as_ref().and_then(|ticket| ticket.deadline);
+            if deadline.is_none_or(|at| at > monotonic) {
                 continue;
             }
             if let Some(reply) = wait_ran_out(client, &mut self.worker, monotonic) {
                 self.answer_wait(slot, &reply, now);
             }
+        }
+        while let Some((slot, id)) = self.waits.take_released(monotonic) {
+            let Some(connection) = self.connections.get_mut(slot).filter(|c| c.id == id) else {
+                continue;
+            };
+            connection.is_held = false;
+            connection.has_unparsed = true;
+            self.mark_dirty(slot);
+            self.serve(slot, now);
         }
         while let Some(shard) = self.waits.take_tend(monotonic) {
             if !tend_shard(&*self.server, &mut self.worker, shard, now, self.patience) {
