@@ -93,12 +93,12 @@ pub(crate) type Popped = Vec<(Vec<u8>, f64)>;
 /// Takes up to `count` members from an end of the sorted set at `key`, and the key with the last of
 /// them; journalled as ZPOPMIN or ZPOPMAX of that many. None if there is no such key.
 pub(crate) fn pop(
-    cx: &mut Context<'_, '_>,
+    db: &mut Db<'_, '_>,
     key: &[u8],
     end: End,
     count: usize,
 ) -> Result<Popped, CommandError> {
-    let len = cx.db.peek_collection(key)?.map_or(0, SortedSetValue::len);
+    let len = db.peek_collection(key)?.map_or(0, SortedSetValue::len);
     let count = count.min(len);
     let mut popped = Popped::with_capacity(count);
     if count == 0 {
@@ -108,7 +108,7 @@ pub(crate) fn pop(
         End::Min => 0..count,
         End::Max => len - count..len,
     };
-    if let Some(set) = cx.db.collection_mut::<SortedSetValue>(key)? {
+    if let Some(set) = db.collection_mut::<SortedSetValue>(key)? {
         set.remove_range(ranks, |member, score| popped.push((member.to_vec(), score)));
     }
     let command: &[u8] = match end {
@@ -118,8 +118,8 @@ pub(crate) fn pop(
             b"ZPOPMAX"
         }
     };
-    announce_removed(cx, key, count);
-    cx.db.record(&[command, key, itoa::Buffer::new().format(count).as_bytes()]);
+    announce_removed(db, key, count);
+    db.record(&[command, key, itoa::Buffer::new().format(count).as_bytes()]);
     Ok(popped)
 }
 
@@ -129,7 +129,7 @@ fn zpop(cx: &mut Context<'_, '_>, args: &mut Args<'_>, end: End) -> CommandResul
         return Err(CommandError::Syntax);
     }
     let count = if args.is_empty() { None } else { Some(args.count()?) };
-    let popped = pop(cx, key, end, count.unwrap_or(1))?;
+    let popped = pop(&mut cx.db, key, end, count.unwrap_or(1))?;
     if count.is_some() {
         let members = popped.iter().map(|(member, score)| (&member[..], *score));
         write_members(&mut cx.reply, members, true);
@@ -176,7 +176,7 @@ pub(crate) fn pop_arguments<'a>(
 fn zmpop(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let (keys, end, count) = pop_arguments(args)?;
     for key in keys {
-        let popped = pop(cx, key, end, count)?;
+        let popped = pop(&mut cx.db, key, end, count)?;
         if !popped.is_empty() {
             write_popped_from(&mut cx.reply, key, &popped);
             return Ok(Outcome::Reply);

@@ -399,7 +399,7 @@ fn remove(cx: &mut Context<'_, '_>, args: &mut Args<'_>, order: Order) -> Comman
     {
         set.remove_range(found.clone(), |_, _| {});
     }
-    announce_removed(cx, key, found.len());
+    announce_removed(&mut cx.db, key, found.len());
     cx.reply.integer(found.len() as i64);
     Ok(Outcome::Reply)
 }

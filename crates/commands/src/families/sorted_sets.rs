@@ -10,6 +10,7 @@ use guarda_store::SortedSetValue;
 
 use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
+use crate::db::Db;
 use crate::error::CommandError;
 use crate::families::scan::{PageOptions, begin_page, parse_cursor};
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group, KeyAccess, Keys};
@@ -371,17 +372,17 @@ fn zrem(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         Some(set) => members.iter().filter(|member| set.remove(member).is_some()).count(),
         None => 0,
     };
-    announce_removed(cx, key, removed);
+    announce_removed(&mut cx.db, key, removed);
     cx.reply.integer(removed as i64);
     Ok(Outcome::Reply)
 }
 
 /// Tells of members that were removed, and removes the key with the last of them.
-pub(crate) fn announce_removed(cx: &mut Context<'_, '_>, key: &[u8], removed: usize) {
+pub(crate) fn announce_removed(db: &mut Db<'_, '_>, key: &[u8], removed: usize) {
     if removed > 0 {
-        cx.db.changed(key);
-        cx.db.count_changes(removed as u64 - 1);
-        cx.db.remove_if_empty(key);
+        db.changed(key);
+        db.count_changes(removed as u64 - 1);
+        db.remove_if_empty(key);
     }
 }
 
