@@ -10,6 +10,7 @@ use crate::client::ClientCard;
 use crate::context::{CommandResult, Context};
 use crate::effects::Records;
 use crate::error::CommandError;
+use crate::sessions::SessionLimits;
 
 /// The append log as commands see it.
 pub trait Log: Sync {
@@ -32,6 +33,8 @@ pub struct Settings {
     pub proto_max_bulk_len: AtomicUsize,
     /// Whether a password is required.
     pub auth_required: AtomicBool,
+    /// Those of sessions.
+    pub sessions: SessionLimits,
 }
 
 impl Default for Settings {
@@ -46,6 +49,7 @@ impl Default for Settings {
             zset_max_listpack_value: AtomicUsize::new(64),
             proto_max_bulk_len: AtomicUsize::new(512 << 20),
             auth_required: AtomicBool::new(false),
+            sessions: SessionLimits::default(),
         }
     }
 }

@@ -43,8 +43,8 @@ pub use host::{
 };
 pub use reference::reference_markdown;
 pub use sessions::{
-    Ticket, end_wait, release_session_locks, session_gauges, tend_shard, unbind_native_locks,
-    wait_ran_out,
+    SessionCounters, SessionLimits, Ticket, end_wait, release_session_locks, session_gauges,
+    tend_shard, unbind_native_locks, wait_ran_out,
 };
 pub use spec::{
     Arity, Categories, CommandSpec, Flags, Group, KeyAccess, KeyPositions, Keys, Locks,

@@ -8,13 +8,20 @@
 //! Whoever removes a lock, by whatever command, serves the next waiter before the shard is released:
 //! [`serve_freed`] runs at the end of every command.
 
+mod counters;
+mod limits;
 mod locks;
 mod serve;
 mod site;
 mod ticket;
 
+pub(crate) use counters::Cause;
+pub use counters::SessionCounters;
+pub use limits::SessionLimits;
 pub(crate) use locks::{LockState, ShardSessions, Waiter};
-pub(crate) use serve::{Deliveries, OpenRequest, grant, rebind, reply_without_data, serve_freed};
+pub(crate) use serve::{
+    Deliveries, OpenRequest, grant, rebind, reply_without_data, serve_freed, set_alarm,
+};
 pub use serve::{
     end_wait, release_session_locks, session_gauges, tend_shard, unbind_native_locks, wait_ran_out,
 };
@@ -27,17 +34,11 @@ use std::time::Duration;
 use crate::context::Context;
 use guarda_session::LOCK_SUFFIX;
 
-/// Longest time that one connection may hold a lock, however often its lease is renewed.
-pub(crate) const HOLD_MAX: Duration = Duration::from_mins(10);
-
 /// How long a lock lives without its holder unless LEASE says otherwise.
 pub(crate) const LEASE_DEFAULT_MS: i64 = 60_000;
 
 /// What a native token begins with; 32 hexadecimal digits follow.
 pub(crate) const TOKEN_PREFIX: &[u8] = b"guarda:";
-
-/// How long a native lock lives on after a restart unless its token is presented.
-pub(crate) const ORPHAN_LEASE_MS: i64 = 5_000;
 
 /// Notes that `SET NX` was refused on `key`: if it is a lock that others wait for, its client polls
 /// and is owed a chance now and then.

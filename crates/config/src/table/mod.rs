@@ -9,6 +9,7 @@ mod memory;
 mod network;
 mod persistence;
 mod process;
+mod sessions;
 
 use crate::kind::Kind;
 use crate::value::Value;
@@ -70,6 +71,7 @@ pub(crate) const SECTIONS: &[(&str, &[Directive])] = &[
     ("Process and logs", process::ROWS),
     ("Persistence", persistence::ROWS),
     ("Memory, expiry and encodings", memory::ROWS),
+    ("Sessions", sessions::ROWS),
     ("TLS", absent::TLS),
     ("Access control", absent::ACCESS),
     ("Replication", absent::REPLICATION),
