@@ -13,6 +13,7 @@ mod codegen;
 mod demo;
 mod ext;
 mod fuzz;
+mod php;
 mod steps;
 mod tidy;
 

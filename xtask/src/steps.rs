@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use guarda_farm::{Need, install};
 
 use crate::build::{cargo, guarda, own_path};
-use crate::{codegen, tidy};
+use crate::{codegen, php, tidy};
 use cargo_test::Closing;
 
 /// The version that reads `deny.toml`.
@@ -53,6 +53,8 @@ enum Step {
     Unit,
     /// Only the end-to-end tests with real PHP, which `unit` includes
     Farm,
+    /// php-src's own tests of sessions with guarda.so, fetched with Debian's source package
+    PhpSrc,
     /// cargo xtask demo --once
     Demo,
     /// Each fuzz target for a moment
@@ -60,7 +62,7 @@ enum Step {
 }
 
 /// CI's order: what fails fastest comes first.
-const ALL: [Step; 9] = [
+const ALL: [Step; 10] = [
     Step::Fmt,
     Step::Clippy,
     Step::Doc,
@@ -68,6 +70,7 @@ const ALL: [Step; 9] = [
     Step::Tidy,
     Step::Codegen,
     Step::Unit,
+    Step::PhpSrc,
     Step::Demo,
     Step::Fuzz,
 ];
@@ -150,6 +153,7 @@ impl Step {
             Self::Codegen => codegen::run(&codegen::Options { check: true }),
             Self::Unit => tests(run, &["--workspace"]),
             Self::Farm => tests(run, &["--package", "guarda", "--test", "farm"]),
+            Self::PhpSrc => php::php_src(),
             Self::Demo => succeed(itself()?.args(["demo", "--once"])),
             Self::Fuzz => succeed(itself()?.args(["fuzz", "--seconds", FUZZ_SECONDS])),
         }
@@ -160,7 +164,7 @@ impl Step {
         match self {
             Self::Fmt | Self::Deny | Self::Tidy | Self::Codegen => None,
             Self::Clippy | Self::Doc => Some(Need::Build),
-            Self::Unit | Self::Farm | Self::Demo | Self::Fuzz => Some(Need::Tests),
+            Self::Unit | Self::Farm | Self::PhpSrc | Self::Demo | Self::Fuzz => Some(Need::Tests),
         }
     }
 }

@@ -37,6 +37,7 @@ impl Need {
                 Tool::PhpFpm,
                 Tool::PhpCli,
                 Tool::PhpHeaders,
+                Tool::PhpCgi,
                 Tool::Phpredis,
                 Tool::Nginx,
                 Tool::RedisCli,
@@ -55,6 +56,8 @@ pub enum Tool {
     PhpCli,
     /// PHP's headers.
     PhpHeaders,
+    /// PHP's CGI program.
+    PhpCgi,
     /// phpredis, loaded by both.
     Phpredis,
     /// The balancer.
@@ -99,6 +102,9 @@ impl Tool {
             ),
             Self::PhpHeaders => {
                 ("builds the PHP extension", &["php-config"], "php-dev", "php-devel", None)
+            }
+            Self::PhpCgi => {
+                ("runs php-src's tests of requests", &["php-cgi"], "php-cgi", "php-cli", None)
             }
             Self::Phpredis => ("PHP's client of the store", &[], "php-redis", "php-redis", None),
             Self::Nginx => {

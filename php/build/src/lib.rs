@@ -43,10 +43,19 @@ const SYSTEM_LIBRARIES: [&str; 5] = ["-lgcc_s", "-lpthread", "-lm", "-ldl", "-lc
 ///
 /// [`BuildError`] with the command that failed.
 pub fn build(options: &Options<'_>) -> Result<PathBuf, BuildError> {
-    let library = core(options)?;
     let config = env::var_os("PHP_CONFIG").unwrap_or_else(|| "php-config".into());
+    build_for(options, config.as_ref())
+}
+
+/// [`build`] for the PHP that `config`, a `php-config`, belongs to.
+///
+/// # Errors
+///
+/// [`BuildError`] with the command that failed.
+pub fn build_for(options: &Options<'_>, config: &Path) -> Result<PathBuf, BuildError> {
+    let library = core(options)?;
     let includes =
-        output(Command::new(&config).arg("--includes"), "install PHP's headers (php-dev)")?;
+        output(Command::new(config).arg("--includes"), "install PHP's headers (php-dev)")?;
     let shim = options.root.join("php/ext");
     fs::create_dir_all(options.out)
         .map_err(|error| BuildError(format!("{}: {error}", options.out.display())))?;

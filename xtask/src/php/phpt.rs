@@ -1,0 +1,147 @@
+//! php-src's own tests of its session module, run against every handler on every server.
+//!
+//! They are fetched with Debian's source package, copied, and rewritten where they take the handler `files`
+//! for granted ([`rewrite`]). What `files` passes, our handlers must pass, but for the tests of the exceptions
+//! file ([`judge`]), none of which phpredis may pass.
+
+mod judge;
+mod rewrite;
+mod run;
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+use guarda_testkit::server::{Program, Server, ServerSpec};
+
+use super::installed::Php;
+use super::source::{self, Archive};
+use crate::build::root;
+use judge::Exceptions;
+use run::{Outcomes, Subject, run};
+
+/// The list of tests that are left out, with their reasons.
+const EXCEPTIONS: &str = "php/php-src-exceptions.txt";
+/// Lines shown of what makes a test fail.
+const DIFFERENCE_LINES_MAX: usize = 30;
+/// What of the source package the tests are made of.
+const MEMBERS: [&str; 2] = ["*/ext/session/tests/*", "*/sapi/cgi/tests/include.inc"];
+
+/// A save handler as php-src's tests are run with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Keeper {
+    /// PHP's own `files`: what the tests were written for.
+    Files,
+    /// phpredis's `redis`: what we are compared with.
+    Phpredis,
+    /// Our handler `guarda`.
+    Guarda,
+    /// Our handler `redis`.
+    Redis,
+}
+
+/// Runs the tests with this PHP, the extension at `extension`, and these servers.
+///
+/// `scratch` is emptied; afterwards it holds what each run left behind.
+pub(crate) fn gate(
+    php: &Php,
+    archives: &[Archive],
+    extension: &Path,
+    servers: &[Program],
+    scratch: &Path,
+) -> Result<()> {
+    let package = format!("php{}", php.version);
+    let source = source::fetch(&package, archives, &root().join("target/php-src"))?;
+    let _ = fs::remove_dir_all(scratch);
+    let pristine = scratch.join("pristine");
+    source::unpack(&source, &MEMBERS, &pristine)?;
+    let servers = servers
+        .iter()
+        .map(|program| Server::start(ServerSpec::new(program.clone())))
+        .collect::<Result<Vec<_>, _>>()?;
+    let subjects = subjects(php, extension, &servers);
+    let file = source.file_name().unwrap_or_default().display();
+    println!("php-src: the tests of {file}, {} times", subjects.len());
+    let outcomes = run_all(php, &pristine, scratch, subjects)?;
+    let text = fs::read_to_string(root().join(EXCEPTIONS)).context(EXCEPTIONS)?;
+    let findings = judge::judge(&Exceptions::parse(&text)?, &outcomes);
+    for outcome in &outcomes {
+        println!("php-src: {}", outcome.summary());
+    }
+    if !findings.is_empty() {
+        for finding in &findings {
+            println!("php-src: {finding}");
+            if let Some((test, run)) = finding.example() {
+                print_difference(&scratch.join(run), test);
+            }
+        }
+        bail!("{} findings; what each run left is in {}", findings.len(), scratch.display());
+    }
+    Ok(())
+}
+
+/// What run-tests.php wrote about a test that failed.
+fn print_difference(place: &Path, test: &str) {
+    let file = place.join("ext/session/tests").join(format!("{test}.diff"));
+    let text = fs::read(file).unwrap_or_default();
+    for line in String::from_utf8_lossy(&text).lines().take(DIFFERENCE_LINES_MAX) {
+        println!("    {line}");
+    }
+}
+
+/// `files` once, all others on each server, without and with locking.
+fn subjects(php: &Php, extension: &Path, servers: &[Server]) -> Vec<Subject> {
+    let mut subjects = vec![Subject::files()];
+    for server in servers {
+        // A database for each run: the tests share session ids.
+        let mut databases = 1..;
+        for keeper in [Keeper::Phpredis, Keeper::Guarda, Keeper::Redis] {
+            let extensions = match keeper {
+                Keeper::Phpredis => php.phpredis().to_vec(),
+                _ => vec![extension.to_owned()],
+            };
+            for locking in [false, true] {
+                let database = databases.next().expect("the range is endless");
+                subjects.push(Subject {
+                    keeper,
+                    extensions: extensions.clone(),
+                    locking,
+                    server: server.name(),
+                    save_path: format!("tcp://127.0.0.1:{}?database={database}", server.port()),
+                });
+            }
+        }
+    }
+    subjects
+}
+
+fn run_all(
+    php: &Php,
+    pristine: &Path,
+    scratch: &Path,
+    subjects: Vec<Subject>,
+) -> Result<Vec<Outcomes>> {
+    let jobs = thread::available_parallelism().map_or(1, usize::from).min(subjects.len());
+    let queue = Mutex::new(VecDeque::from(subjects));
+    let work = || -> Result<Vec<Outcomes>> {
+        let mut done = Vec::new();
+        loop {
+            let next = queue.lock().expect("no worker panics with the queue").pop_front();
+            let Some(subject) = next else { return Ok(done) };
+            done.push(run(php, pristine, scratch, subject)?);
+        }
+    };
+    let results: Vec<Result<Vec<Outcomes>>> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(|worker| worker.join().expect("a worker does not panic")).collect()
+    });
+    let mut all = Vec::new();
+    for result in results {
+        all.extend(result?);
+    }
+    all.sort_by_key(|outcomes| outcomes.subject.name());
+    Ok(all)
+}

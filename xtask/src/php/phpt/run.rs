@@ -1,0 +1,215 @@
+//! One run of php-src's session tests.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use super::super::installed::Php;
+use super::Keeper;
+use super::rewrite::{Handler, rewrite};
+
+/// What one test may take; most take a few hundredths.
+const TEST_SECONDS_MAX: &str = "120";
+
+/// Whom a run is about.
+#[derive(Clone, Debug)]
+pub(super) struct Subject {
+    pub(super) keeper: Keeper,
+    pub(super) extensions: Vec<PathBuf>,
+    pub(super) locking: bool,
+    /// The server's name, for people.
+    pub(super) server: String,
+    pub(super) save_path: String,
+}
+
+impl Subject {
+    /// PHP's own files.
+    pub(super) fn files() -> Self {
+        Self {
+            keeper: Keeper::Files,
+            extensions: Vec::new(),
+            locking: false,
+            server: String::new(),
+            save_path: String::new(),
+        }
+    }
+
+    /// A name that is also one of a directory.
+    pub(super) fn name(&self) -> String {
+        let keeper = match self.keeper {
+            Keeper::Files => return "files".to_owned(),
+            Keeper::Phpredis => "phpredis",
+            Keeper::Guarda => "guarda",
+            Keeper::Redis => "redis",
+        };
+        let locking = if self.locking { "locking" } else { "no-locking" };
+        format!("{keeper}-{locking}-on-{}", self.server)
+    }
+
+    fn handler(&self) -> Option<Handler<'_>> {
+        let name = match self.keeper {
+            Keeper::Files => return None,
+            Keeper::Phpredis | Keeper::Redis => "redis",
+            Keeper::Guarda => "guarda",
+        };
+        Some(Handler { name, save_path: &self.save_path })
+    }
+
+    fn settings(&self) -> Vec<String> {
+        let mut settings: Vec<String> =
+            self.extensions.iter().map(|path| format!("extension={}", path.display())).collect();
+        match self.handler() {
+            Some(Handler { name, save_path }) => {
+                settings.push(format!("session.save_handler={name}"));
+                settings.push(format!("session.save_path=\"{save_path}\""));
+            }
+            // The tests take php-src's default for granted; Debian's is a directory.
+            None => settings.push("session.save_path=".to_owned()),
+        }
+        settings.extend(match (self.keeper, self.locking) {
+            (Keeper::Phpredis | Keeper::Redis, true) => {
+                Some("redis.session.locking_enabled=1".to_owned())
+            }
+            (Keeper::Guarda, false) => Some("guarda.mode=unlocked".to_owned()),
+            _ => None,
+        });
+        settings
+    }
+}
+
+/// How one test went, in the words of run-tests.php.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    Passed,
+    /// Failed, skipped or broken: with what the test printed, if it ran so far.
+    Other {
+        word: String,
+        printed: Option<String>,
+    },
+    /// php-src knows that it fails.
+    ExpectedToFail,
+}
+
+/// All tests of one run.
+#[derive(Clone, Debug)]
+pub(super) struct Outcomes {
+    pub(super) subject: Subject,
+    pub(super) tests: BTreeMap<String, Status>,
+    /// The directory of the run.
+    pub(super) place: PathBuf,
+}
+
+impl Outcomes {
+    pub(super) fn passed(&self, test: &str) -> bool {
+        self.tests.get(test) == Some(&Status::Passed)
+    }
+
+    /// What a test printed, without what may differ from run to run: directories, names, random numbers, and
+    /// the words for an id that is none.
+    pub(super) fn without_names(&self, printed: &str) -> String {
+        let mut text = printed.replace(&self.place.display().to_string(), "");
+        if let Some(Handler { name, save_path }) = self.subject.handler() {
+            text = text
+                .replace(&format!("string({}) \"{save_path}\"", save_path.len()), "string(0) \"\"")
+                .replace(save_path, "")
+                .replace(&format!("{name} (path: "), "files (path: ");
+        }
+        text.lines().map(|line| plain(line) + "\n").collect()
+    }
+
+    pub(super) fn summary(&self) -> String {
+        let passed = self.tests.values().filter(|status| **status == Status::Passed).count();
+        format!("{passed} of {} pass with {}", self.tests.len(), self.subject.name())
+    }
+}
+
+fn plain(line: &str) -> String {
+    if let Some((before, _)) = line.split_once("\"/tmp/php") {
+        return before.to_owned();
+    }
+    match line.split_once("Startup: ") {
+        Some((before, said))
+            if said.to_lowercase().contains("session id ") && said.contains(" characters") =>
+        {
+            format!("{before}: a bad id")
+        }
+        _ => line.to_owned(),
+    }
+}
+
+/// Copies the tests into a directory of the run's own, rewrites and runs them.
+pub(super) fn run(
+    php: &Php,
+    pristine: &Path,
+    scratch: &Path,
+    subject: Subject,
+) -> Result<Outcomes> {
+    let place = scratch.join(subject.name());
+    copy(pristine, &place, subject.handler().as_ref())?;
+    let results = place.join("results");
+    let mut command = Command::new(&php.cli);
+    command.args(["-n", "-d", "open_basedir=", "-d", "output_buffering=0"]);
+    command.arg(php.run_tests()?);
+    command.args(["-n", "-q", "--no-color", "--no-progress", "--set-timeout", TEST_SECONDS_MAX]);
+    command.arg("-p").arg(&php.cli).arg("-W").arg(&results);
+    for setting in subject.settings() {
+        command.arg("-d").arg(setting);
+    }
+    command.arg(place.join("ext/session/tests"));
+    command.env("TEST_PHP_CGI_EXECUTABLE", &php.cgi).env("TEST_PHP_SRCDIR", &place);
+    let log = place.join("run-tests.log");
+    let file = File::create(&log).with_context(|| format!("{}", log.display()))?;
+    command.current_dir(&place).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+    // It fails when a test fails; what counts is the list of results.
+    command.status().context("cannot run run-tests.php")?;
+    let list = fs::read_to_string(&results).unwrap_or_default();
+    let tests = read_results(&list, &place.join("ext/session/tests"));
+    if tests.is_empty() {
+        bail!("run-tests.php ran no test with {}: see {}", subject.name(), log.display());
+    }
+    Ok(Outcomes { subject, tests, place })
+}
+
+/// Copies a tree of text files; the .phpt files change on the way.
+fn copy(from: &Path, to: &Path, handler: Option<&Handler<'_>>) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("{}", to.display()))?;
+    for entry in fs::read_dir(from).with_context(|| format!("{}", from.display()))? {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            copy(&source, &target, handler)?;
+            continue;
+        }
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let text = fs::read(&source).with_context(|| format!("{}", source.display()))?;
+        let text = match handler {
+            Some(handler) => rewrite(&name, &text, handler),
+            None => text,
+        };
+        fs::write(&target, text).with_context(|| format!("{}", target.display()))?;
+    }
+    Ok(())
+}
+
+/// `PASSED\t<path>.phpt` and so on, a line for each test.
+fn read_results(list: &str, directory: &Path) -> BTreeMap<String, Status> {
+    let mut tests = BTreeMap::new();
+    for (word, path) in list.lines().filter_map(|line| line.split_once('\t')) {
+        let Some(name) = Path::new(path.trim()).file_stem() else { continue };
+        let name = name.to_string_lossy().into_owned();
+        let status = match word {
+            "PASSED" => Status::Passed,
+            "XFAILED" => Status::ExpectedToFail,
+            other => {
+                let printed = fs::read(directory.join(format!("{name}.out"))).ok();
+                let printed = printed.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+                Status::Other { word: other.to_owned(), printed }
+            }
+        };
+        tests.insert(name, status);
+    }
+    tests
+}
