@@ -4,7 +4,7 @@
 
 mod snapshot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -249,7 +249,15 @@ fn parts(value: ValueRef<'_>) -> Vec<Vec<u8>> {
             });
             fields.into_iter().flat_map(|(field, value)| [field, value]).collect()
         }
-        other => panic!("no command makes a {}", other.kind().name()),
+        ValueRef::Set(set) => {
+            let members: BTreeSet<Vec<u8>> = set.iter().map(|member| member.to_vec()).collect();
+            members.into_iter().collect()
+        }
+        ValueRef::SortedSet(set) => set
+            .iter()
+            .flat_map(|(member, score)| [member.to_vec(), score.to_string().into_bytes()])
+            .collect(),
+        ValueRef::List(_) => panic!("no command makes a list"),
     }
 }
 

@@ -20,6 +20,8 @@ mod protocol;
 mod scripting;
 #[path = "diff/server.rs"]
 mod server;
+#[path = "diff/sets.rs"]
+mod sets;
 #[path = "diff/strings.rs"]
 mod strings;
 #[path = "diff/transactions.rs"]
@@ -45,6 +47,7 @@ families! {
     keys: keys_in_resp2, keys_in_resp3;
     protocol: protocol_in_resp2, protocol_in_resp3;
     scripting: scripting_in_resp2, scripting_in_resp3;
+    sets: sets_in_resp2, sets_in_resp3;
     server: server_in_resp2, server_in_resp3;
     strings: strings_in_resp2, strings_in_resp3;
     transactions: transactions_in_resp2, transactions_in_resp3;

@@ -13,10 +13,16 @@ const SEED_OPS: usize = 3_000;
 
 fn compare(seed: u64, count: usize) {
     let subject = Program::subject(env!("CARGO_BIN_EXE_guarda"));
-    // Small, so that hashes outgrow their first form often.
-    let spec = |program| ServerSpec::new(program).with("hash-max-listpack-entries", "6");
+    // Small, so that collections outgrow their first form often.
+    let spec = |program| {
+        ServerSpec::new(program)
+            .with("hash-max-listpack-entries", "6")
+            .with("set-max-intset-entries", "6")
+    };
     let specs = [Program::reference(), subject].map(spec);
     let [reference, subject] = specs;
+    // The reference may be older than 7.2 and have no packed sets.
+    let subject = subject.with("set-max-listpack-entries", "0");
     match run(seed, count, reference, subject) {
         Ok(None) => {}
         Ok(Some(found)) => panic!("{found}"),

@@ -31,6 +31,13 @@ impl<'a> Args<'a> {
         rest
     }
 
+    /// Takes the next `count` arguments; `None` if there are not so many.
+    pub fn take(&mut self, count: usize) -> Option<&'a [&'a [u8]]> {
+        let taken = self.rest().get(..count)?;
+        self.next += count;
+        Some(taken)
+    }
+
     /// Whether everything was taken.
     pub fn is_empty(&self) -> bool {
         self.next == self.items.len()
@@ -51,6 +58,12 @@ impl<'a> Args<'a> {
     /// The next argument as a 64-bit integer in Redis's strict form.
     pub fn integer(&mut self) -> Result<i64, CommandError> {
         guarda_resp::number::parse_i64(self.bytes()?).ok_or(CommandError::NotInteger)
+    }
+
+    /// The next argument as a count of elements: an integer that is not negative.
+    pub fn count(&mut self) -> Result<usize, CommandError> {
+        let given = guarda_resp::number::parse_i64(self.bytes()?);
+        given.and_then(|count| usize::try_from(count).ok()).ok_or(CommandError::NotPositive)
     }
 
     /// Takes the next argument if it is `word` (upper case), in any case of letters.

@@ -99,6 +99,15 @@ impl Db<'_, '_> {
         collection_of(self.peek(key))
     }
 
+    /// Looks several keys up to read them all at once; counts and notes as [`Db::read`].
+    pub fn read_all(&mut self, keys: &[&[u8]]) -> Vec<Option<&Record>> {
+        for key in keys {
+            self.read(key);
+        }
+        let all = keys.iter().map(|key| self.locked.peek(self.index, HashedKey::new(key)));
+        all.collect()
+    }
+
     // Changing ---------------------------------------------------------------------------------
 
     /// Announces a change of `key`: watchers are told, the command counts as having changed data.
@@ -160,11 +169,19 @@ impl Db<'_, '_> {
 
     /// As [`Db::collection_mut`], created empty if missing.
     pub fn collection_or_new<C: Collection>(&mut self, key: &[u8]) -> Result<&mut C, CommandError> {
+        self.collection_or(key, C::default)
+    }
+
+    /// As [`Db::collection_mut`], made by `make` if missing.
+    pub fn collection_or<C: Collection>(
+        &mut self,
+        key: &[u8],
+        make: impl FnOnce() -> C,
+    ) -> Result<&mut C, CommandError> {
         if self.peek_collection::<C>(key)?.is_none() {
             let (index, now) = (self.index, self.now);
             let hashed = self.locked.hashed(key);
-            let empty = C::default().into_value();
-            self.locked.shard(hashed).set_value(index, hashed, empty, None, now);
+            self.locked.shard(hashed).set_value(index, hashed, make().into_value(), None, now);
         }
         Ok(self.collection_mut(key)?.expect("made above"))
     }

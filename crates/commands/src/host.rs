@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use guarda_store::{Keyspace, PackedLimits, UnixMillis};
+use guarda_store::{Keyspace, PackedLimits, SetLimits, UnixMillis};
 
 use crate::client::ClientCard;
 use crate::context::{CommandResult, Context};
@@ -60,6 +60,25 @@ impl Settings {
         PackedLimits {
             entries_max: self.hash_max_listpack_entries.load(Ordering::Relaxed),
             item_len_max: self.hash_max_listpack_value.load(Ordering::Relaxed),
+        }
+    }
+
+    /// When a set leaves its small forms.
+    pub fn set_limits(&self) -> SetLimits {
+        SetLimits {
+            ints_max: self.set_max_intset_entries.load(Ordering::Relaxed),
+            packed: PackedLimits {
+                entries_max: self.set_max_listpack_entries.load(Ordering::Relaxed),
+                item_len_max: self.set_max_listpack_value.load(Ordering::Relaxed),
+            },
+        }
+    }
+
+    /// When a sorted set leaves its small form.
+    pub fn sorted_set_limits(&self) -> PackedLimits {
+        PackedLimits {
+            entries_max: self.zset_max_listpack_entries.load(Ordering::Relaxed),
+            item_len_max: self.zset_max_listpack_value.load(Ordering::Relaxed),
         }
     }
 

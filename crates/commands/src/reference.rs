@@ -82,6 +82,7 @@ fn keys(spec: &CommandSpec) -> String {
     match spec.keys.positions {
         KeyPositions::None => "–".to_owned(),
         KeyPositions::Counted { at } => format!("as many as word {at} says, after it"),
+        KeyPositions::StoreCounted => "1, and as many as word 2 says, after it".to_owned(),
         KeyPositions::Range { first, last, step } => {
             let span = match last {
                 last if last == first as isize => return first.to_string(),

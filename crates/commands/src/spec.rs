@@ -331,6 +331,8 @@ pub enum KeyPositions {
         /// Where the count is.
         at: usize,
     },
+    /// The first argument, where a result goes, and as many as argument 2 says, after it.
+    StoreCounted,
 }
 
 /// What a command does with its keys.
@@ -350,6 +352,8 @@ impl KeyAccess {
     pub const INSERT: KeyAccess = KeyAccess(&["RW", "insert"]);
     /// Removes from the value.
     pub const DELETE: KeyAccess = KeyAccess(&["RW", "delete"]);
+    /// Removes from the value and returns what was removed.
+    pub const TAKE: KeyAccess = KeyAccess(&["RW", "access", "delete"]);
     /// Replaces the value.
     pub const OVERWRITE: KeyAccess = KeyAccess(&["OW", "update"]);
     /// Stores a value where there was none.
@@ -378,6 +382,15 @@ impl Keys {
         Keys { positions: KeyPositions::Counted { at }, access, ..Keys::NONE }
     }
 
+    /// The first argument, to be overwritten, and as many keys as argument 2 says, after it, to
+    /// be read (ZUNIONSTORE).
+    pub const STORE_COUNTED: Keys = Keys {
+        positions: KeyPositions::StoreCounted,
+        access: KeyAccess::OVERWRITE,
+        then: Some((3, KeyAccess::READ)),
+        ..Keys::NONE
+    };
+
     /// The same keys, those from argument `at` on treated otherwise.
     #[must_use]
     pub const fn then(self, at: usize, access: KeyAccess) -> Keys {
@@ -394,6 +407,8 @@ impl Keys {
     pub fn access_of(&self, index: usize) -> KeyAccess {
         let position = match self.positions {
             KeyPositions::Range { first, step, .. } => first + index * step,
+            KeyPositions::StoreCounted if index > 0 => 2 + index,
+            KeyPositions::StoreCounted => 1,
             KeyPositions::None | KeyPositions::Counted { .. } => 0,
         };
         match self.then {
@@ -422,15 +437,20 @@ impl Keys {
                 };
                 args.get(first..end).unwrap_or(&[]).iter().step_by(step).copied().collect()
             }
-            KeyPositions::Counted { at } => {
-                let count =
-                    args.get(at).and_then(|n| guarda_resp::number::parse_i64(n)).unwrap_or(0);
-                let count = usize::try_from(count).unwrap_or(0);
-                let end = (at + 1).saturating_add(count);
-                args.get(at + 1..end).unwrap_or(&[]).iter().copied().collect()
+            KeyPositions::Counted { at } => counted(args, at).iter().copied().collect(),
+            KeyPositions::StoreCounted => {
+                let first = args.get(1..2).unwrap_or(&[]);
+                first.iter().chain(counted(args, 2)).copied().collect()
             }
         }
     }
+}
+
+/// As many arguments as argument `at` says, after it; none if there are not so many.
+fn counted<'s, 'a>(args: &'s [&'a [u8]], at: usize) -> &'s [&'a [u8]] {
+    let count = args.get(at).and_then(|n| guarda_resp::number::parse_i64(n)).unwrap_or(0);
+    let end = (at + 1).saturating_add(usize::try_from(count).unwrap_or(0));
+    args.get(at + 1..end).unwrap_or(&[])
 }
 
 /// Which shards a command needs while it runs.

@@ -1,14 +1,14 @@
-//! Doubles as text, the way Redis 7.0 sends them: C's `%.17g`.
+//! Doubles as text, the way Redis 7.2 sends them: the shortest text that reads back as the same.
 
 use std::fmt;
 use std::io::Write as _;
 
-/// Significant digits of `%.17g`: enough to give every double a text of its own.
-const DIGITS: usize = 17;
+/// Significant digits of a double at most.
+const DIGITS_MAX: usize = 17;
 /// Longest text: `-1.2345678901234567e-308`; rounded up.
 const TEXT_LEN_MAX: usize = 32;
-/// Integers up to here are exact and shorter than 17 digits: plain integer formatting gives `%.17g`.
-const INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
+/// Whole numbers up to here, half of the integers there are, are written as integers.
+const INTEGER_MAX: f64 = 4_611_686_018_427_387_904.0;
 
 /// The text of a double, on the stack.
 #[derive(Clone, Copy)]
@@ -51,14 +51,17 @@ impl fmt::Debug for DoubleText {
     }
 }
 
-/// Formats `value` as Redis 7.0 does in replies: `%.17g`, and `inf`, `-inf`, `nan`.
+/// Formats `value` as Redis 7.2 does in replies: whole numbers as integers, others with the fewest
+/// digits that read back as the same number, and `inf`, `-inf`, `nan`.
 ///
-/// Redis 7.0 prints the sign of a NaN that has one; later versions do not, and neither does this.
+/// Very large and small numbers have an exponent, `1e+21`; so have those with more than six decimal
+/// places from 10,000 on. The forms were observed on valkey 8.1.
 ///
 /// ```
 /// # use guarda_resp::format_double;
-/// assert_eq!(format_double(3.1).to_string(), "3.1000000000000001");
-/// assert_eq!(format_double(1e17).to_string(), "1e+17");
+/// assert_eq!(format_double(3.1).to_string(), "3.1");
+/// assert_eq!(format_double(1e17).to_string(), "100000000000000000");
+/// assert_eq!(format_double(12345.1234567).to_string(), "1.23451234567e+4");
 /// ```
 pub fn format_double(value: f64) -> DoubleText {
     let mut text = DoubleText::EMPTY;
@@ -66,56 +69,56 @@ pub fn format_double(value: f64) -> DoubleText {
         text.push(b"nan");
     } else if value.is_infinite() {
         text.push(if value > 0.0 { b"inf" } else { b"-inf" });
-    } else if value.abs() < INTEGER_MAX
-        && value.fract() == 0.0
-        && !(value == 0.0 && value.is_sign_negative())
-    {
+    } else if value == 0.0 && value.is_sign_negative() {
+        text.push(b"-0");
+    } else if value.abs() <= INTEGER_MAX && value.fract() == 0.0 {
         text.push(itoa::Buffer::new().format(value as i64).as_bytes());
     } else {
-        push_general(&mut text, value);
+        push_shortest(&mut text, value);
     }
     text
 }
 
-/// `%.17g` of a finite value, from the correctly rounded `d.dddddddddddddddde<exponent>`.
-fn push_general(text: &mut DoubleText, value: f64) {
+/// A finite value that is not zero, from the shortest `d.ddde<exponent>`.
+fn push_shortest(text: &mut DoubleText, value: f64) {
     let mut scientific = [0u8; TEXT_LEN_MAX];
     let mut rest = &mut scientific[..];
-    write!(rest, "{:.*e}", DIGITS - 1, value.abs()).expect("17 digits and an exponent fit");
+    write!(rest, "{:e}", value.abs()).expect("17 digits and an exponent fit");
     let unused = rest.len();
     let scientific = &scientific[..TEXT_LEN_MAX - unused];
 
     let e = memchr::memchr(b'e', scientific).expect("scientific notation has an exponent");
     let exponent = crate::number::parse_i64(&scientific[e + 1..]).expect("the exponent is short");
-    let mut digits = [0u8; DIGITS];
-    digits[0] = scientific[0];
-    digits[1..].copy_from_slice(&scientific[2..e]);
-    let significant = digits.iter().rposition(|&digit| digit != b'0').map_or(1, |last| last + 1);
+    let mut buf = [0u8; DIGITS_MAX];
+    buf[0] = scientific[0];
+    let fraction = scientific[..e].get(2..).unwrap_or(&[]);
+    buf[1..=fraction.len()].copy_from_slice(fraction);
+    let digits = &buf[..=fraction.len()];
+    // The value is `digits * 10^-places`.
+    let places = digits.len() as i64 - 1 - exponent;
 
     if value.is_sign_negative() {
         text.push(b"-");
     }
-    if (-4..DIGITS as i64).contains(&exponent) {
-        push_fixed(text, &digits, significant, exponent);
+    if places <= 0 && exponent < digits.len() as i64 + 7 {
+        text.push(digits);
+        (places..0).for_each(|_| text.push(b"0"));
+    } else if places > 0 && (places < 7 || exponent.abs() < 4) {
+        push_fixed(text, digits, exponent);
     } else {
-        push_point(text, &digits[..significant], 1);
+        push_point(text, digits, 1);
         text.push(if exponent < 0 { b"e-" } else { b"e+" });
-        let magnitude = exponent.unsigned_abs();
-        if magnitude < 10 {
-            text.push(b"0");
-        }
-        text.push(itoa::Buffer::new().format(magnitude).as_bytes());
+        text.push(itoa::Buffer::new().format(exponent.unsigned_abs()).as_bytes());
     }
 }
 
-fn push_fixed(text: &mut DoubleText, digits: &[u8; DIGITS], significant: usize, exponent: i64) {
+fn push_fixed(text: &mut DoubleText, digits: &[u8], exponent: i64) {
     if exponent < 0 {
-        text.push(&b"0.000"[..=exponent.unsigned_abs() as usize]);
-        text.push(&digits[..significant]);
+        text.push(b"0.");
+        (exponent + 1..0).for_each(|_| text.push(b"0"));
+        text.push(digits);
     } else {
-        // The digits before the point are kept even where they are zeros.
-        let whole = exponent as usize + 1;
-        push_point(text, &digits[..significant.max(whole)], whole);
+        push_point(text, digits, exponent as usize + 1);
     }
 }
 

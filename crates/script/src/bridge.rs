@@ -132,6 +132,8 @@ impl Scratch {
                     self.bytes.extend_from_slice(format_double(number as f64).as_bytes());
                 }
                 Value::Number(number) => {
+                    // The sum makes -0 a plain 0, as Redis 7.2 writes it.
+                    let number = number + 0.0;
                     self.bytes.extend_from_slice(format_double(number).as_bytes());
                 }
                 _ => {

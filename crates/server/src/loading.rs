@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use guarda_commands::{AuthState, Client, ClientCard, Worker, replay};
+use guarda_commands::{AuthState, Client, ClientCard, Settings, Worker, replay};
 use guarda_journal::aof::{ApplyError, LoadEvent, LoadSink};
 use guarda_journal::rdb::RdbValue;
-use guarda_store::{
-    HashValue, HashedKey, ListValue, PackedLimits, SetValue, SortedSetValue, UnixMillis, Value,
-};
+use guarda_store::{HashValue, HashedKey, ListValue, SetValue, SortedSetValue, UnixMillis, Value};
 
 use crate::state::Server;
 
@@ -38,25 +36,40 @@ impl<'s> Loader<'s> {
 
     fn insert(&self, db: u32, key: &[u8], value: RdbValue, expiry: Option<UnixMillis>) {
         let now = self.server.clock.now();
-        let limits = self.server.settings.hash_limits();
+        let settings = &self.server.settings;
         let hashed = HashedKey::new(key);
         self.server.keyspace.with_shard(hashed.shard(), |shard| match value {
             RdbValue::String(bytes) => shard.set_string(db, hashed, &bytes, expiry, now),
-            other => shard.set_value(db, hashed, to_value(other, limits), expiry, now),
+            other => shard.set_value(db, hashed, to_value(other, settings), expiry, now),
         });
     }
 }
 
-fn to_value(value: RdbValue, limits: PackedLimits) -> Value {
+fn to_value(value: RdbValue, settings: &Settings) -> Value {
     let boxed = |items: Vec<Vec<u8>>| items.into_iter().map(Vec::into_boxed_slice).collect();
     match value {
         RdbValue::String(bytes) => Value::String(bytes),
         RdbValue::List(items) => Value::List(ListValue(boxed(items))),
-        RdbValue::Set(members) => Value::Set(SetValue(boxed(members))),
-        RdbValue::SortedSet(members) => Value::SortedSet(SortedSetValue(
-            members.into_iter().map(|(member, score)| (member.into_boxed_slice(), score)).collect(),
-        )),
+        RdbValue::Set(members) => {
+            let limits = settings.set_limits();
+            let mut set = SetValue::default();
+            set.prepare(members.len(), limits);
+            members.iter().for_each(|member| {
+                set.add(member, limits);
+            });
+            Value::Set(set)
+        }
+        RdbValue::SortedSet(members) => {
+            let limits = settings.sorted_set_limits();
+            let mut set = SortedSetValue::default();
+            set.prepare(members.len(), limits);
+            members.iter().for_each(|(member, score)| {
+                set.insert(member, *score, limits);
+            });
+            Value::SortedSet(set)
+        }
         RdbValue::Hash(fields) => {
+            let limits = settings.hash_limits();
             let mut hash = HashValue::default();
             for (field, value) in fields {
                 hash.set(&field, &value, limits);

@@ -75,12 +75,12 @@ fn encode_record(encoder: &mut EntryEncoder, out: &mut Vec<u8>, record: &Record)
             encoder.encode(out, key, expiry, RdbValueRef::List(&mut items));
         }
         ValueRef::Set(set) => {
-            let mut items = set.0.iter().map(|item| &**item);
+            let members: Vec<_> = set.iter().collect();
+            let mut items = members.iter().map(|member| &**member);
             encoder.encode(out, key, expiry, RdbValueRef::Set(&mut items));
         }
         ValueRef::SortedSet(set) => {
-            let mut items = set.0.iter().map(|(member, score)| (&**member, *score));
-            encoder.encode(out, key, expiry, RdbValueRef::SortedSet(&mut items));
+            encoder.encode(out, key, expiry, RdbValueRef::SortedSet(&mut set.iter()));
         }
     }
 }

@@ -31,14 +31,6 @@ impl Hashed for Field {
     }
 }
 
-impl Clone for Table<Field> {
-    fn clone(&self) -> Self {
-        let mut table = Table::default();
-        self.iter().for_each(|field| table.insert_new(field.clone()));
-        table
-    }
-}
-
 impl Default for HashValue {
     fn default() -> Self {
         HashValue(Repr::Packed(Packed::default()))

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 
 use crate::hash::HashedKey;
 use crate::keyspace::Keyspace;
+use crate::record::Record;
 use crate::shard::Shard;
 
 /// How the shards of a [`Locked`] were taken.
@@ -92,6 +93,13 @@ impl<'k> Locked<'k> {
             self.held.len() - 1
         };
         &mut self.held[at].1
+    }
+
+    /// Finds a key of a shard that is held, expired or not, without side effects: for a look at
+    /// several keys at once.
+    pub fn peek(&self, db: u32, key: HashedKey<'_>) -> Option<&Record> {
+        let at = self.find(key.shard())?;
+        self.held[at].1.peek(db, key)
     }
 
     /// Runs `visit` on shard `index`: the held one, or locked for the moment (under the exclusive

@@ -36,6 +36,15 @@ impl Packed {
         self.len += 1;
     }
 
+    /// Inserts an item before the one that starts at byte `at`, or at the end.
+    pub(crate) fn insert(&mut self, at: usize, item: &[u8]) {
+        let mut encoded = Packed::default();
+        encoded.push(item);
+        self.bytes.reserve_exact(encoded.bytes.len());
+        self.bytes.splice(at..at, encoded.bytes);
+        self.len += 1;
+    }
+
     /// Replaces the item that starts at byte `at`.
     pub(crate) fn replace(&mut self, at: usize, item: &[u8]) {
         let (old, next) = self.item_at(at).expect("`at` comes from `iter`");
@@ -97,6 +106,18 @@ mod tests {
         all.iter().for_each(|item| packed.push(item));
         assert_eq!(items(&packed), all);
         assert_eq!(packed.len(), 6);
+    }
+
+    #[test]
+    fn an_item_is_inserted_anywhere() {
+        let mut packed = Packed::default();
+        packed.insert(0, b"bb");
+        packed.insert(0, b"a");
+        let at = packed.iter().nth(1).expect("two items").0;
+        packed.insert(at, &[7; 300]);
+        packed.insert(packed.bytes.len(), b"c");
+        assert_eq!(items(&packed), [b"a".to_vec(), vec![7; 300], b"bb".to_vec(), b"c".to_vec()]);
+        assert_eq!(packed.len(), 4);
     }
 
     #[test]

@@ -22,6 +22,7 @@ const SEGMENT_MAX: usize = 448;
 const DEPTH_MAX: u32 = 28;
 
 /// See the module's documentation.
+#[derive(Clone)]
 pub struct Table<T> {
     /// Segment index by leading position bits; `2^depth` items.
     directory: Vec<u32>,
@@ -30,6 +31,7 @@ pub struct Table<T> {
     len: usize,
 }
 
+#[derive(Clone)]
 struct Segment<T> {
     entries: HashTable<T>,
     /// How many leading bits of the position all entries of this segment share.
@@ -159,12 +161,12 @@ impl<T: Hashed> Table<T> {
         while from >> POSITION_BITS == 0 {
             let slot = (from >> (POSITION_BITS - self.depth)) as usize;
             let index = *self.directory.get(slot)? as usize;
-            let entries = self.segments[index].entries.iter();
-            let mut due: Vec<&T> = entries.filter(|e| position(e.hash()) >= from).collect();
-            due.sort_unstable_by_key(|e| position(e.hash()));
+            // With the positions: an entry may have to work out its hash.
+            let entries = self.segments[index].entries.iter().map(|e| (position(e.hash()), e));
+            let mut due: Vec<(u64, &T)> = entries.filter(|(at, _)| *at >= from).collect();
+            due.sort_unstable_by_key(|(at, _)| *at);
             let mut last = None;
-            for entry in due {
-                let here = position(entry.hash());
+            for (here, entry) in due {
                 if page.len() >= count && last != Some(here) {
                     return Some(here);
                 }
@@ -220,6 +222,14 @@ impl<T: Hashed> Table<T> {
                 }
             }
         }
+    }
+
+    /// Bytes the table has on the heap, without what entries own. Costs a walk over the segments.
+    pub(crate) fn heap_len(&self) -> usize {
+        let buckets: usize = self.segments.iter().map(|s| s.entries.num_buckets()).sum();
+        self.directory.capacity() * size_of::<u32>()
+            + self.segments.capacity() * size_of::<Segment<T>>()
+            + buckets * (size_of::<T>() + 1)
     }
 
     /// All entries, in no particular order.

@@ -128,7 +128,8 @@ pub(crate) const CASES: &[Case<'static>] = &[
         GET num
         EVAL "return redis.call('SET', 'num', 3.0)" 0
         GET num
-        EVAL "return redis.call('INCRBYFLOAT', 'num', 0.1)" 0
+        EVAL "return redis.call('INCRBYFLOAT', 'num', 0.5)" 0
+        EVAL "return redis.call('ECHO', 0.1)" 0 //~ 7.2 "$3\r\n0.1\r\n" -- 7.2 writes numbers with the fewest digits
         EVAL "return redis.call('PING')" 0
         EVAL "return redis.call('PING', 'x')" 0
         EVAL "return redis.call('ECHO', 'x')" 0

@@ -167,6 +167,7 @@ fn describe(cx: &mut Context<'_, '_>, command: &Named) {
     status_set(cx, "", spec.flags.names());
     let (first, last, step) = match spec.keys.positions {
         KeyPositions::Range { first, last, step } => (first as i64, last as i64, step as i64),
+        KeyPositions::StoreCounted => (1, 1, 1),
         KeyPositions::None | KeyPositions::Counted { .. } => (0, 0, 0),
     };
     for position in [first, last, step] {
@@ -213,10 +214,19 @@ fn key_specifications(cx: &mut Context<'_, '_>, spec: &CommandSpec) {
         }
         (KeyPositions::Counted { at }, _) => {
             cx.reply.set(1);
-            let fields = [("keynumidx", 0), ("firstkey", 1), ("keystep", 1)];
-            key_specification(cx, keys.access, at, "keynum", &fields);
+            key_count(cx, keys.access, at);
+        }
+        (KeyPositions::StoreCounted, then) => {
+            cx.reply.set(2);
+            key_range(cx, keys.access, 1, 1, 1);
+            key_count(cx, then.map_or(keys.access, |(_, access)| access), 2);
         }
     }
+}
+
+fn key_count(cx: &mut Context<'_, '_>, access: KeyAccess, at: usize) {
+    let fields = [("keynumidx", 0), ("firstkey", 1), ("keystep", 1)];
+    key_specification(cx, access, at, "keynum", &fields);
 }
 
 fn key_range(cx: &mut Context<'_, '_>, access: KeyAccess, first: usize, last: isize, step: usize) {

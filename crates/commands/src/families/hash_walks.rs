@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 
 use guarda_resp::{Protocol, ReplyWriter};
-use guarda_store::{HashValue, glob_match};
+use guarda_store::HashValue;
 
 use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::db::Db;
 use crate::error::CommandError;
+use crate::families::draws::{DRAWN_LEN_MAX, draw_count, is_huge, shuffle_front};
 use crate::families::hashes::NEW;
-use crate::families::scan::parse_cursor;
+use crate::families::scan::{PageOptions, begin_page, parse_cursor};
 use crate::spec::{Arity, CommandSpec, Flags, KeyAccess, Keys};
 
 const WALK: CommandSpec =
@@ -102,31 +103,17 @@ fn hscan(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     // Unlike elsewhere the key is looked at before the options are: Redis answers a missing key
     // or another type without reading them.
     let Some(hash) = cx.db.collection::<HashValue>(key)? else {
-        cx.reply.array(2);
-        cx.reply.bulk(b"0");
-        cx.reply.array(0);
+        begin_page(&mut cx.reply, 0, 0);
         return Ok(Outcome::Reply);
     };
-    let (mut pattern, mut count): (Option<&[u8]>, usize) = (None, 10);
-    while !args.is_empty() {
-        if args.take_word("MATCH") {
-            pattern = Some(args.bytes()?);
-        } else if args.take_word("COUNT") {
-            let given = args.integer()?;
-            count = usize::try_from(given).ok().filter(|n| *n > 0).ok_or(CommandError::Syntax)?;
-        } else {
-            return Err(CommandError::Syntax);
-        }
-    }
+    let options = PageOptions::parse(args)?;
     let mut page = Vec::new();
-    let next = hash.scan(cursor, count, |field, value| {
-        if pattern.is_none_or(|pattern| glob_match(pattern, field, false)) {
+    let next = hash.scan(cursor, options.count, |field, value| {
+        if options.shows(field) {
             page.push((field, value));
         }
     });
-    cx.reply.array(2);
-    cx.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
-    cx.reply.array(2 * page.len());
+    begin_page(&mut cx.reply, next, 2 * page.len());
     for (field, value) in page {
         cx.reply.bulk(field);
         cx.reply.bulk(value);
@@ -135,12 +122,6 @@ fn hscan(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 // HRANDFIELD -----------------------------------------------------------------------------------
-
-/// Fields that one HRANDFIELD with a negative count draws at most. Redis draws until its memory is
-/// used up, deaf to all other clients.
-const DRAWS_MAX: u64 = 1_000_000;
-/// Bytes that such a reply has at most, for the same reason.
-const DRAWN_LEN_MAX: usize = 512 << 20;
 
 type Pair<'a> = (&'a [u8], &'a [u8]);
 
@@ -153,17 +134,10 @@ fn hrandfield(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         }
         return Ok(Outcome::Reply);
     }
-    let count = args.integer()?;
-    if count == i64::MIN {
-        return Err(CommandError::text(
-            "ERR value is out of range, value must between -9223372036854775807 and \
-             9223372036854775807",
-        ));
-    }
+    let count = draw_count(args)?;
     let with_values = args.take_word("WITHVALUES");
     args.finish()?;
-    let is_huge = count.unsigned_abs() > i64::MAX as u64 / 2;
-    if with_values && is_huge || count < 0 && count.unsigned_abs() > DRAWS_MAX {
+    if is_huge(count, with_values) {
         return Err(CommandError::OutOfRange);
     }
     let Some(hash) = cx.db.collection::<HashValue>(key)? else {
@@ -219,10 +193,7 @@ fn distinct(hash: &HashValue, count: usize) -> Vec<Pair<'_>> {
     }
     let mut all = pairs_of(hash);
     if count < len {
-        for at in 0..count {
-            let other = at + (Db::random() % (len - at) as u64) as usize;
-            all.swap(at, other);
-        }
+        shuffle_front(&mut all, count);
         all.truncate(count);
     }
     all
@@ -250,7 +221,7 @@ mod tests {
 
     use guarda_resp::Frame;
 
-    use super::*;
+    use crate::families::draws::DRAWS_MAX;
     use crate::testing::{Bench, array, bulk, bulks, err, int, nil, wrong_type};
 
     /// Bulk strings of a (flat or nested) array, in order.

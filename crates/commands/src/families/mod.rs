@@ -8,6 +8,7 @@ use crate::spec::CommandSpec;
 mod client;
 mod command_info;
 pub(crate) mod connection;
+mod draws;
 mod hash_walks;
 mod hashes;
 mod key_expiry;
@@ -22,6 +23,9 @@ mod session_end;
 mod session_list;
 mod session_look;
 mod session_open;
+mod set_algebra;
+mod set_draws;
+mod sets;
 mod string_counters;
 mod string_edit;
 mod string_expiry;
@@ -44,6 +48,9 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     string_lcs::FAMILY,
     hashes::FAMILY,
     hash_walks::FAMILY,
+    sets::FAMILY,
+    set_algebra::FAMILY,
+    set_draws::FAMILY,
     transactions::FAMILY,
     scripting::FAMILY,
     server::FAMILY,

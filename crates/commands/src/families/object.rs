@@ -1,6 +1,6 @@
 //! OBJECT: how a value is kept.
 
-use guarda_store::{Record, ValueRef};
+use guarda_store::{Record, SetForm, ValueRef};
 
 use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
@@ -86,7 +86,6 @@ fn as_integer(record: &Record) -> Option<i64> {
 }
 
 fn encoding(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
-    let settings = cx.db.settings;
     let name = cx.db.look(args.key()?).map(|record| match record.value() {
         ValueRef::String(_) if record.is_growing_string() => "raw",
         ValueRef::String(_) if as_integer(record).is_some() => "int",
@@ -94,43 +93,20 @@ fn encoding(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         ValueRef::String(_) => "raw",
         ValueRef::Hash(hash) if hash.is_packed() => "listpack",
         ValueRef::Hash(_) => "hashtable",
-        other => collection_encoding(other, settings),
+        ValueRef::Set(set) => match set.form() {
+            SetForm::Ints => "intset",
+            SetForm::Packed => "listpack",
+            SetForm::Table => "hashtable",
+        },
+        ValueRef::SortedSet(set) if set.is_packed() => "listpack",
+        ValueRef::SortedSet(_) => "skiplist",
+        ValueRef::List(_) => "quicklist",
     });
     match name {
         Some(name) => cx.reply.bulk_str(name),
         None => cx.reply.null(),
     }
     Ok(Outcome::Reply)
-}
-
-/// What Redis 7.2 would have made of a collection that is only kept here.
-fn collection_encoding(value: ValueRef<'_>, settings: &crate::host::Settings) -> &'static str {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    let load = |limit: &AtomicUsize| limit.load(Ordering::Relaxed);
-    match value {
-        ValueRef::Set(set) => {
-            let is_integer = |member: &[u8]| guarda_resp::number::parse_i64(member).is_some();
-            let len = set.0.len();
-            let longest = set.0.iter().map(|member| member.len()).max().unwrap_or(0);
-            if len <= load(&settings.set_max_intset_entries) && set.0.iter().all(|m| is_integer(m))
-            {
-                "intset"
-            } else if len <= load(&settings.set_max_listpack_entries)
-                && longest <= load(&settings.set_max_listpack_value)
-            {
-                "listpack"
-            } else {
-                "hashtable"
-            }
-        }
-        ValueRef::SortedSet(set) => {
-            let longest = set.0.iter().map(|(member, _)| member.len()).max().unwrap_or(0);
-            let small = set.0.len() <= load(&settings.zset_max_listpack_entries)
-                && longest <= load(&settings.zset_max_listpack_value);
-            if small { "listpack" } else { "skiplist" }
-        }
-        _ => "quicklist",
-    }
 }
 
 fn freq(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {

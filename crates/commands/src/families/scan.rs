@@ -1,5 +1,6 @@
 //! Walks over all keys: SCAN, KEYS, RANDOMKEY.
 
+use guarda_resp::ReplyWriter;
 use guarda_store::{Record, SHARDS, UnixMillis, glob_match};
 
 use crate::args::Args;
@@ -86,6 +87,42 @@ pub(crate) fn parse_cursor(text: &[u8]) -> Result<u64, CommandError> {
     });
     let magnitude = magnitude.ok_or(CommandError::InvalidCursor)?;
     Ok(if negative { magnitude.wrapping_neg() } else { magnitude })
+}
+
+/// MATCH and COUNT of HSCAN, SSCAN and ZSCAN.
+pub(crate) struct PageOptions<'a> {
+    pattern: Option<&'a [u8]>,
+    /// About how many elements a page has.
+    pub(crate) count: usize,
+}
+
+impl<'a> PageOptions<'a> {
+    pub(crate) fn parse(args: &mut Args<'a>) -> Result<PageOptions<'a>, CommandError> {
+        let mut options = PageOptions { pattern: None, count: 10 };
+        while !args.is_empty() {
+            if args.take_word("MATCH") {
+                options.pattern = Some(args.bytes()?);
+            } else if args.take_word("COUNT") {
+                let count = usize::try_from(args.integer()?).ok().filter(|count| *count > 0);
+                options.count = count.ok_or(CommandError::Syntax)?;
+            } else {
+                return Err(CommandError::Syntax);
+            }
+        }
+        Ok(options)
+    }
+
+    /// Whether the element belongs to the page.
+    pub(crate) fn shows(&self, element: &[u8]) -> bool {
+        self.pattern.is_none_or(|pattern| glob_match(pattern, element, false))
+    }
+}
+
+/// Begins the reply of HSCAN, SSCAN and ZSCAN: the next cursor, and `len` elements that follow.
+pub(crate) fn begin_page(reply: &mut ReplyWriter<'_>, next_cursor: u64, len: usize) {
+    reply.array(2);
+    reply.bulk(itoa::Buffer::new().format(next_cursor).as_bytes());
+    reply.array(len);
 }
 
 fn scan(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {

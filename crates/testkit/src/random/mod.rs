@@ -208,6 +208,7 @@ fn scan_layout(args: &[Vec<u8>]) -> Option<(usize, usize)> {
     match args[0].to_ascii_uppercase().as_slice() {
         b"SCAN" => Some((1, 1)),
         b"HSCAN" => Some((2, 2)),
+        b"SSCAN" => Some((2, 1)),
         _ => None,
     }
 }
@@ -344,9 +345,11 @@ fn mask_for(args: &[Vec<u8>], queued: bool) -> Mask {
     match args[0].to_ascii_uppercase().as_slice() {
         b"TTL" | b"EXPIRETIME" => Mask::Within(2, time()),
         b"PTTL" | b"PEXPIRETIME" => Mask::Within(EXPIRY_TOLERANCE_MS, time()),
-        b"KEYS" | b"HKEYS" | b"HVALS" => Mask::Unordered(order()),
+        b"KEYS" | b"HKEYS" | b"HVALS" | b"SMEMBERS" | b"SINTER" | b"SUNION" | b"SDIFF" => {
+            Mask::Unordered(order())
+        }
         b"HGETALL" => Mask::UnorderedPairs(order()),
-        b"RANDOMKEY" | b"HRANDFIELD" => Mask::Shape(chance()),
+        b"RANDOMKEY" | b"HRANDFIELD" | b"SRANDMEMBER" | b"SPOP" => Mask::Shape(chance()),
         b"OBJECT" => match args.get(1).map(|word| word.to_ascii_uppercase()).as_deref() {
             Some(b"ENCODING") => {
                 let made = "how the string was made is not kept".to_owned();
@@ -362,7 +365,9 @@ fn mask_for(args: &[Vec<u8>], queued: bool) -> Mask {
         b"TIME" => Mask::Shape(time()),
         // Keys that were set with a time in the past count until somebody looks at them.
         b"DBSIZE" => Mask::Within(12, "expired keys count until they are looked at".to_owned()),
-        b"SCAN" | b"HSCAN" if queued => Mask::Any("one step of a scan finds any part".to_owned()),
+        b"SCAN" | b"HSCAN" | b"SSCAN" if queued => {
+            Mask::Any("one step of a scan finds any part".to_owned())
+        }
         _ => Mask::Exact,
     }
 }

@@ -99,6 +99,32 @@ const TEMPLATES: &[(usize, &str)] = &[
     (3, "HRANDFIELD {key} {small} WITHVALUES"),
     (4, "HSCAN {key} 0"),
     (2, "HSCAN {key} 0 COUNT 2 MATCH {pattern}"),
+    // Sets.
+    (16, "SADD {set-key} {member}"),
+    (12, "SADD {set-key} {member} {member} {member}"),
+    (6, "SREM {set-key} {member}"),
+    (4, "SREM {set-key} {member} {member} {member}"),
+    (4, "SCARD {set-key}"),
+    (5, "SISMEMBER {set-key} {member}"),
+    (4, "SMISMEMBER {set-key} {member} {member}"),
+    (6, "SMEMBERS {set-key}"),
+    (5, "SMOVE {set-key} {set-key} {member}"),
+    (1, "SPOP {set-key} 0"),
+    (2, "SPOP {set-key} 100"),
+    (2, "SRANDMEMBER {set-key}"),
+    (3, "SRANDMEMBER {set-key} {small}"),
+    (4, "SINTER {set-key} {set-key}"),
+    (4, "SUNION {set-key} {set-key} {set-key}"),
+    (4, "SDIFF {set-key} {set-key}"),
+    (4, "SINTERSTORE {set-key} {set-key} {set-key}"),
+    (4, "SUNIONSTORE {set-key} {set-key} {set-key}"),
+    (4, "SDIFFSTORE {set-key} {set-key} {set-key}"),
+    (4, "SINTERCARD 2 {set-key} {set-key}"),
+    (2, "SINTERCARD {small} {set-key} LIMIT {small}"),
+    (4, "SSCAN {set-key} 0"),
+    (2, "SSCAN {set-key} 0 COUNT 2 MATCH {pattern}"),
+    (3, "OBJECT ENCODING {set-key}"),
+    (2, "DEL {set-key}"),
     // Transactions and databases.
     (12, "MULTI"),
     (16, "EXEC"),
@@ -136,6 +162,27 @@ const TEMPLATES: &[(usize, &str)] = &[
 
 const KEYS: &[&[u8]] =
     &[b"a", b"b", b"c", b"d", b"e", b"h1", b"h2", b"h3", b"", b"bin\x00\r\n\xff", b"sess_LOCK"];
+
+/// Keys that mostly hold sets.
+const SET_KEYS: &[&[u8]] = &[b"s1", b"s2", b"s3"];
+
+const MEMBERS: &[&[u8]] = &[
+    b"1",
+    b"2",
+    b"3",
+    b"4",
+    b"5",
+    b"-7",
+    b"300",
+    b"70000",
+    b"9223372036854775807",
+    b"01",
+    b"x",
+    b"y",
+    b"",
+    b"\x00\xff",
+    &[b'l'; 65],
+];
 
 const FIELDS: &[&[u8]] =
     &[b"f", b"g", b"h", b"i", b"j", b"", b"\x00\xff", b"1", b"field with spaces", &[b'l'; 70]];
@@ -380,7 +427,8 @@ fn fill(prng: &mut Prng, template: &str) -> Vec<Vec<u8>> {
         }
     }
     match prng.below(60) {
-        0 if args.len() > 1 => {
+        // Without its count, SPOP would take what chance chooses.
+        0 if args.len() > 1 && args[0] != b"SPOP" => {
             args.pop();
         }
         1 => args.push(b"extra".to_vec()),
@@ -393,6 +441,10 @@ fn fill(prng: &mut Prng, template: &str) -> Vec<Vec<u8>> {
 fn words_of(prng: &mut Prng, kind: &str, args: &mut Vec<Vec<u8>>) {
     let choices = match kind {
         "key" => KEYS,
+        "set-key" if prng.percent(10) => KEYS,
+        "set-key" => SET_KEYS,
+        // Mostly the first few, which are integers.
+        "member" => &MEMBERS[..if prng.percent(60) { 5 } else { MEMBERS.len() }],
         "field" => FIELDS,
         "value" => {
             args.push(value(prng));
