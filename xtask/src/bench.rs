@@ -7,8 +7,14 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 use guarda_bench::Options;
 
-/// Runs the benchmark; without `--subject`, of this workspace's own server.
+use crate::build;
+
+/// Runs the benchmark; without `--subject`, of this workspace's own server, and without `--extension`,
+/// of its own guarda.so.
 pub(crate) fn run(mut options: Options) -> anyhow::Result<()> {
+    if options.extension.is_none() && options.wants_php() {
+        options.extension = Some(build::extension(true)?);
+    }
     if options.subject.is_none() {
         options.subject = Some(build_server()?);
     }

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
+use guarda_php_build::{Options as Extension, build};
 
 /// The root of the workspace: the parent of this crate's directory.
 pub(crate) fn root() -> &'static Path {
@@ -49,4 +50,12 @@ pub(crate) fn guarda(release: bool) -> Result<PathBuf> {
         bail!("cargo built guarda, but not where it was expected: {}", binary.display());
     }
     Ok(binary)
+}
+
+/// Builds guarda.so beside the binary of the same profile and returns its path.
+pub(crate) fn extension(release: bool) -> Result<PathBuf> {
+    let own = own_path()?;
+    let target = own.parent().and_then(Path::parent).context("this program lies in no profile")?;
+    let out = target.join(if release { "release" } else { "debug" }).join("php");
+    Ok(build(&Extension { root: root(), release, out: &out })?)
 }

@@ -15,8 +15,8 @@
 //! - the generator is one thread; it and the servers have a processor each where there are two.
 //!
 //! Module map: [`options`] what is asked; `payload` and `mix` what is sent; `connection` and `load`
-//! the generator; `server`, `accounting` and `machine` the measured side; `mixes` and `slow` the
-//! rounds; [`stats`] and [`report`] what is made of them.
+//! the generator; `server`, `accounting` and `machine` the measured side; `mixes`, `slow`
+//! and `php` the rounds; [`stats`] and [`report`] what is made of them.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -37,6 +37,7 @@ mod mix;
 mod mixes;
 pub mod options;
 mod payload;
+mod php;
 mod progress;
 mod reply;
 pub mod report;
@@ -82,15 +83,30 @@ pub fn measure(options: &Options, show_progress: bool) -> anyhow::Result<Report>
     let programs = programs(options)?;
     let figures = options.figures();
     let sides = programs.len();
-    let seconds = mixes::expected_seconds(options, sides) + slow::expected_seconds(options, sides);
+    let with_php = figures.contains(&Figure::Php);
+    let mut seconds =
+        mixes::expected_seconds(options, sides) + slow::expected_seconds(options, sides);
+    if with_php {
+        seconds += php::expected_seconds(options);
+    }
     machine::raise_open_files(files_needed(options, &figures))?;
     let noise = Noise::now();
     let progress = Progress::new(seconds, show_progress);
     let mut bench = Bench::new(options, programs, progress)?;
     let mut rows = mixes::run(&mut bench, &figures)?;
     rows.extend(slow::run(&mut bench, &figures)?);
+    let php = if with_php {
+        let extension = options.extension.as_deref().context("no guarda.so: --extension FILE")?;
+        php::run(&mut bench, extension)?
+    } else {
+        Vec::new()
+    };
     let servers = unique_names(&bench.programs);
-    Ok(Report { facts: facts(&bench, &servers, &noise), servers, rows })
+    let mut facts = facts(&bench, &servers, &noise);
+    if with_php {
+        facts.push(("php", php::versions()?));
+    }
+    Ok(Report { facts, servers, rows, php })
 }
 
 fn programs(options: &Options) -> anyhow::Result<Vec<Program>> {

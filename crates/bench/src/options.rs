@@ -21,11 +21,15 @@ pub struct Options {
     #[arg(long, value_name = "PROGRAM")]
     pub peer: Vec<PathBuf>,
 
+    /// guarda.so, for the PHP requests [default: this workspace's, built with --release].
+    #[arg(long, value_name = "FILE")]
+    pub extension: Option<PathBuf>,
+
     /// Append log, on both sides.
     #[arg(long, value_enum, default_value_t = Persistence::Everysec)]
     pub persistence: Persistence,
 
-    /// Paired rounds of the command mixes.
+    /// Paired rounds of the command mixes and of the PHP requests.
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: u32,
 
@@ -85,6 +89,8 @@ pub enum Figure {
     Grow,
     /// Memory of a session.
     Memory,
+    /// Whole PHP requests, by guarda.so and by phpredis.
+    Php,
 }
 
 /// The append log's setting.
@@ -113,6 +119,11 @@ pub(crate) fn name_of<T: ValueEnum + Copy>(value: T) -> String {
 }
 
 impl Options {
+    /// Whether PHP requests are among the figures: they need guarda.so.
+    pub fn wants_php(&self) -> bool {
+        self.figures().contains(&Figure::Php)
+    }
+
     /// `count`, shrunk by `--scale`, at least `min`.
     pub(crate) fn scaled(&self, count: usize, min: usize) -> usize {
         ((count as f64 * self.scale) as usize).max(min)

@@ -72,6 +72,8 @@ pub struct Report {
     pub servers: Vec<String>,
     /// The measurements.
     pub rows: Vec<Row>,
+    /// Those of PHP requests: two contenders each, which the row's detail names.
+    pub php: Vec<Row>,
 }
 
 impl Report {
@@ -82,83 +84,93 @@ impl Report {
             _ = writeln!(out, "{name:<13} {value}");
         }
         for peer in 1..self.servers.len() {
-            for (primary, title) in [(true, "Figures"), (false, "Secondary")] {
-                let rows: Vec<_> = self.rows.iter().filter(|row| row.primary == primary).collect();
-                if !rows.is_empty() {
-                    let (subject, peer_name) = (&self.servers[0], &self.servers[peer]);
-                    _ = writeln!(out, "\n{title}: {subject} against {peer_name}\n");
-                    out.push_str(&aligned(&self.cells(&rows, peer)));
-                }
-            }
+            let names = [&self.servers[0], &self.servers[peer]].map(String::as_str);
+            tables(&mut out, &self.rows, &names.join(" against "), names, peer);
         }
+        tables(&mut out, &self.php, "whole PHP requests", ["first", "second"], 1);
         out
-    }
-
-    fn cells(&self, rows: &[&Row], peer: usize) -> Vec<Vec<String>> {
-        let heads = ["figure", "", "quantity", &self.servers[0], &self.servers[peer], "ratio"];
-        let heads = heads.into_iter().chain(["90 % interval", "target", ""]);
-        let mut cells = vec![heads.map(str::to_owned).collect()];
-        for row in rows {
-            let mut line = vec![row.figure.clone(), row.detail.clone(), row.quantity.to_owned()];
-            for side in [0, peer] {
-                let median = Estimate::of(&row.samples[side]).map(|e| significant(e.median));
-                line.push(median.unwrap_or_default());
-            }
-            match row.ratio(peer) {
-                Some(ratio) => {
-                    line.push(format!("{:.2}", ratio.median));
-                    let short = if ratio.is_rough() {
-                        format!(" (only {:.0} %)", 100.0 * ratio.coverage)
-                    } else {
-                        String::new()
-                    };
-                    line.push(format!("{:.2} to {:.2}{short}", ratio.low, ratio.high));
-                }
-                None => line.extend(["-".to_owned(), "-".to_owned()]),
-            }
-            line.push(row.target.map(|target| format!("<= {target:.2}")).unwrap_or_default());
-            line.push(row.verdict(peer).map(Verdict::text).unwrap_or_default().to_owned());
-            cells.push(line);
-        }
-        cells
     }
 
     /// Everything, each round included, for machines.
     pub fn json(&self) -> String {
         let facts = self.facts.iter().map(|(name, value)| (*name, json::string(value)));
-        let rows = self.rows.iter().map(|row| self.row_json(row));
+        let peers: Vec<&str> = self.servers.iter().skip(1).map(String::as_str).collect();
+        let rows = self.rows.iter().map(|row| row_json(row, &peers));
+        let php = self.php.iter().map(|row| row_json(row, &["second"]));
         json::object([
             ("facts", json::object(facts)),
             ("servers", json::array(self.servers.iter().map(|name| json::string(name)))),
             ("rows", json::array(rows)),
+            ("php", json::array(php)),
         ]) + "\n"
     }
+}
 
-    fn row_json(&self, row: &Row) -> String {
-        let samples =
-            row.samples.iter().map(|side| json::array(side.iter().copied().map(json::number)));
-        let ratios = (1..self.servers.len()).map(|peer| {
-            let Some(ratio) = row.ratio(peer) else { return "null".to_owned() };
-            let verdict = row.verdict(peer).map(|verdict| json::string(verdict.text()));
-            json::object([
-                ("peer", json::string(&self.servers[peer])),
-                ("median", json::number(ratio.median)),
-                ("low", json::number(ratio.low)),
-                ("high", json::number(ratio.high)),
-                ("coverage", json::number(ratio.coverage)),
-                ("verdict", verdict.unwrap_or_else(|| "null".to_owned())),
-            ])
-        });
-        let target = row.target.map_or_else(|| "null".to_owned(), json::number);
+/// A row for machines; `peers` names what it is compared with.
+fn row_json(row: &Row, peers: &[&str]) -> String {
+    let samples =
+        row.samples.iter().map(|side| json::array(side.iter().copied().map(json::number)));
+    let ratios = (1..).zip(peers).map(|(peer, name)| {
+        let Some(ratio) = row.ratio(peer) else { return "null".to_owned() };
+        let verdict = row.verdict(peer).map(|verdict| json::string(verdict.text()));
         json::object([
-            ("figure", json::string(&row.figure)),
-            ("detail", json::string(&row.detail)),
-            ("quantity", json::string(row.quantity)),
-            ("target", target),
-            ("samples", json::array(samples)),
-            ("ratios", json::array(ratios)),
+            ("peer", json::string(name)),
+            ("median", json::number(ratio.median)),
+            ("low", json::number(ratio.low)),
+            ("high", json::number(ratio.high)),
+            ("coverage", json::number(ratio.coverage)),
+            ("verdict", verdict.unwrap_or_else(|| "null".to_owned())),
         ])
+    });
+    let target = row.target.map_or_else(|| "null".to_owned(), json::number);
+    json::object([
+        ("figure", json::string(&row.figure)),
+        ("detail", json::string(&row.detail)),
+        ("quantity", json::string(row.quantity)),
+        ("target", target),
+        ("samples", json::array(samples)),
+        ("ratios", json::array(ratios)),
+    ])
+}
+
+/// The rows this benchmark is about, then the others, each as a table.
+fn tables(out: &mut String, all: &[Row], what: &str, names: [&str; 2], peer: usize) {
+    for (primary, title) in [(true, "Figures"), (false, "Secondary")] {
+        let rows: Vec<_> = all.iter().filter(|row| row.primary == primary).collect();
+        if !rows.is_empty() {
+            _ = writeln!(out, "\n{title}: {what}\n");
+            out.push_str(&aligned(&cells(&rows, names, peer)));
+        }
     }
+}
+
+fn cells(rows: &[&Row], names: [&str; 2], peer: usize) -> Vec<Vec<String>> {
+    let heads = ["figure", "", "quantity", names[0], names[1], "ratio"];
+    let heads = heads.into_iter().chain(["90 % interval", "target", ""]);
+    let mut cells = vec![heads.map(str::to_owned).collect()];
+    for row in rows {
+        let mut line = vec![row.figure.clone(), row.detail.clone(), row.quantity.to_owned()];
+        for side in [0, peer] {
+            let median = Estimate::of(&row.samples[side]).map(|e| significant(e.median));
+            line.push(median.unwrap_or_default());
+        }
+        match row.ratio(peer) {
+            Some(ratio) => {
+                line.push(format!("{:.2}", ratio.median));
+                let short = if ratio.is_rough() {
+                    format!(" (only {:.0} %)", 100.0 * ratio.coverage)
+                } else {
+                    String::new()
+                };
+                line.push(format!("{:.2} to {:.2}{short}", ratio.low, ratio.high));
+            }
+            None => line.extend(["-".to_owned(), "-".to_owned()]),
+        }
+        line.push(row.target.map(|target| format!("<= {target:.2}")).unwrap_or_default());
+        line.push(row.verdict(peer).map(Verdict::text).unwrap_or_default().to_owned());
+        cells.push(line);
+    }
+    cells
 }
 
 /// Three significant digits, no exponent.
@@ -238,13 +250,17 @@ mod tests {
             facts: vec![("machine", "a \"quoted\" one".to_owned())],
             servers: vec!["ours".to_owned(), "theirs".to_owned()],
             rows: vec![row(&[1.0; 5], &[2.0; 5], Some(0.85)), row(&[1.0; 2], &[2.0; 2], None)],
+            php: vec![row(&[1.0; 5], &[4.0; 5], Some(0.45))],
         };
         let table = report.table();
         assert!(table.contains("0.50  0.50 to 0.50"), "{table}");
         assert!(table.contains("<= 0.85  met"), "{table}");
         assert!(table.contains("(only 50 %)"), "{table}");
+        assert!(table.contains("Figures: whole PHP requests"), "{table}");
+        assert!(table.contains("<= 0.45  met"), "{table}");
         let json = report.json();
         assert!(json.contains(r#""machine":"a \"quoted\" one""#), "{json}");
         assert!(json.contains(r#""samples":[[1,1,1,1,1],[2,2,2,2,2]]"#), "{json}");
+        assert!(json.contains(r#""php":[{"figure":"get""#), "{json}");
     }
 }

@@ -61,6 +61,40 @@ fn keys_expire_while_others_are_read() {
 }
 
 #[test]
+fn php_requests_are_measured_by_both_handlers() {
+    let mut options = options("php --rounds 2 --scale 0.01");
+    options.extension = Some(extension());
+    let report = measure(&options, false).unwrap();
+    assert!(report.rows.is_empty());
+    assert_eq!(report.php.iter().filter(|row| row.primary).count(), 7);
+    for row in &report.php {
+        // The processor time of a few requests may be less than the kernel's accounts show.
+        let least = if row.quantity.starts_with("wall") { 1.0 } else { 0.0 };
+        assert!(row.samples.iter().all(|side| side.len() == 2), "{row:?}");
+        assert!(row.samples.iter().flatten().all(|us| *us >= least), "{row:?}");
+    }
+    assert!(report.table().contains("phpredis kept, locked on redis-server"));
+}
+
+#[test]
+fn a_php_that_fails_is_quoted() {
+    let mut options = options("php --rounds 1 --scale 0.01");
+    options.extension = Some("/nowhere/guarda.so".into());
+    let error = format!("{:#}", measure(&options, false).unwrap_err());
+    assert!(error.contains("guarda.so, locked"), "{error}");
+    assert!(error.contains("Unable to load dynamic library"), "{error}");
+}
+
+/// guarda.so, as it is built for tests.
+fn extension() -> PathBuf {
+    use guarda_php_build::{Options, build};
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    // Beside this program: <target>/<profile>/deps/.
+    let out = std::env::current_exe().unwrap().with_file_name("bench-php");
+    build(&Options { root, release: false, out: &out }).unwrap()
+}
+
+#[test]
 fn a_server_that_answers_errors_fails_the_run() {
     // 64 connections are over this server's limit, which it answers with an error.
     let mut options = options("get --rounds 1 --seconds 0.05 --connections 64 --scale 0.005");

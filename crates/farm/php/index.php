@@ -1,9 +1,15 @@
 <?php
 // The application of the demo: a counter in the session, as any PHP application would keep it.
+// ?work=ms is how long the request takes between reading the session and storing it.
 declare(strict_types=1);
 
-session_start();
-$_SESSION['counter'] = ($_SESSION['counter'] ?? 0) + 1;
+if (!session_start()) {
+    http_response_code(503);
+    exit("no session\n");
+}
+$counter = ($_SESSION['counter'] ?? 0) + 1;
+usleep(1000 * (int) ($_GET['work'] ?? 0));
+$_SESSION['counter'] = $counter;
 session_write_close(); // only what has been stored is shown
 
 $web = getenv('FARM_WEB');

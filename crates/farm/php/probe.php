@@ -7,6 +7,7 @@
 //   ?work=ms      time between reading the session and writing it
 //   ?stop=held    waits for ever with the session open, after telling its process id (in notes/<mark>)
 //   ?stop=stored  the same with the session stored and not yet answered
+//   ?stop=gated   as held, until there is a file notes/<mark>.go; then goes on
 declare(strict_types=1);
 
 set_error_handler(function (int $level, string $message): never {
@@ -16,13 +17,32 @@ set_error_handler(function (int $level, string $message): never {
 // Every byte value, so that a session that is cut or recoded on its way does not go unnoticed.
 define('PAYLOAD', str_repeat(implode('', array_map('chr', range(0, 255))), 4));
 
-/** Tells the test which process stands here, then waits to be killed. */
-function stand_still(string $mark): void
+/** Tells the test which process stands here; the path of its note. */
+function tell(string $mark): string
 {
     $note = getenv('FARM_NOTES') . '/' . basename($mark);
     file_put_contents("$note.new", (string) getmypid());
     rename("$note.new", $note);
+    return $note;
+}
+
+/** Waits to be killed. */
+function stand_still(string $mark): void
+{
+    tell($mark);
     sleep(60);
+}
+
+function wait_at_gate(string $mark): void
+{
+    $gate = tell($mark) . '.go';
+    for ($looks = 0; !file_exists($gate); $looks++) {
+        if ($looks > 60_000) {
+            throw new RuntimeException('nobody opened the gate');
+        }
+        usleep(1000);
+        clearstatcache();
+    }
 }
 
 /** @return array{counter: int, marks: list<string>, payload: string} */
@@ -53,6 +73,9 @@ try {
     }
     if (($_GET['stop'] ?? '') === 'held') {
         stand_still($mark);
+    }
+    if (($_GET['stop'] ?? '') === 'gated') {
+        wait_at_gate($mark);
     }
     if (!session_write_close()) {
         throw new RuntimeException('session_write_close() returned false');

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::farm::{Handler, Locking};
 use crate::scratch::Secret;
+use crate::site::{Handler, Locking, Site};
 
 /// redis.conf of the store: what the tutorial edits, and a data directory of its own.
 pub(crate) fn store_conf(
@@ -31,41 +31,70 @@ pub(crate) fn store_conf(
     conf
 }
 
-/// The lines at the end of one web server's php.ini, exactly as the tutorial writes them.
+/// Where one web server's sessions go.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// The port that PHP connects to: the store's, or that of a relay before it.
+    pub(crate) port: u16,
+    pub(crate) password: &'a Secret,
+    /// The web server's own directory for the files handler.
+    pub(crate) files: &'a Path,
+    /// guarda.so, if there is one.
+    pub(crate) extension: Option<&'a Path>,
+}
+
+/// The lines at the end of one web server's php.ini, as the tutorial writes them: with Guarda's own
+/// handler only the handler's name is another.
 ///
 /// The double quotes matter: without them PHP cuts the value at its first `=` and says nothing.
-pub(crate) fn php_ini(
-    handler: Handler,
-    store: Option<(u16, &Secret)>,
-    own_sessions: &Path,
-    locking: Option<Locking>,
-) -> String {
-    let mut ini = match (handler, store) {
-        (Handler::Phpredis, Some((port, password))) => format!(
-            "session.save_handler = redis\n\
-             session.save_path = \"tcp://127.0.0.1:{port}?auth={}&timeout=5&persistent=1&weight=1\
-             &database=0&prefix=phpSession_&read_timeout=5&name=PHP_REDIS_SESSION\"\n",
-            password.reveal(),
-        ),
-        _ => format!(
-            "session.save_handler = files\nsession.save_path = \"{}\"\n",
-            own_sessions.display()
-        ),
-    };
-    if let Some(Locking { expire_s, retries, wait_us }) = locking {
-        write!(
-            ini,
-            "redis.session.locking_enabled = 1\n\
-             redis.session.lock_expire = {expire_s}\n\
-             redis.session.lock_retries = {retries}\n\
-             redis.session.lock_wait_time = {wait_us}\n"
+pub(crate) fn php_ini(site: &Site, place: Place<'_>) -> String {
+    let mut ini = String::new();
+    if let (true, Some(extension)) = (site.handler.needs_extension(), place.extension) {
+        line(&mut ini, "extension", &extension.display().to_string());
+    }
+    line(&mut ini, "session.save_handler", site.handler.ini_name());
+    let path = if site.handler == Handler::Files {
+        place.files.display().to_string()
+    } else {
+        let (port, password) = (place.port, place.password.reveal());
+        let adopt = site.adopt.as_deref().map(|old| format!("&adopt={}", url_encoded(old)));
+        format!(
+            "tcp://127.0.0.1:{port}?auth={password}&timeout=5&persistent=1&weight=1&database=0\
+             &prefix=phpSession_&read_timeout=5&name=PHP_REDIS_SESSION{}",
+            adopt.unwrap_or_default()
         )
-        .expect("writing to a String cannot fail");
+    };
+    line(&mut ini, "session.save_path", &format!("\"{path}\""));
+    if let Some(Locking { expire_s, retries, wait_us }) = site.locking {
+        line(&mut ini, "redis.session.locking_enabled", "1");
+        line(&mut ini, "redis.session.lock_expire", &expire_s.to_string());
+        line(&mut ini, "redis.session.lock_retries", &retries.to_string());
+        line(&mut ini, "redis.session.lock_wait_time", &wait_us.to_string());
+    }
+    for (name, value) in &site.ini {
+        line(&mut ini, name, value);
     }
     ini + "display_errors = 0\nlog_errors = 1\n"
 }
 
+fn line(ini: &mut String, name: &str, value: &str) {
+    writeln!(ini, "{name} = {value}").expect("writing to a String cannot fail");
+}
+
+fn url_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            write!(encoded, "%{byte:02X}").expect("writing to a String cannot fail");
+        }
+        encoded
+    })
+}
+
 /// php-fpm's own configuration for the web server `web`, whose files are all in `directory`.
+///
+/// With `process_control_timeout` a reload lets requests finish; without it they are cut off.
 ///
 /// `user` is set when php-fpm runs as root. Its workers then stay root, and that is why they listen on
 /// a Unix socket in a directory nobody else can enter, and never on a port: whoever can speak FastCGI to
@@ -83,6 +112,7 @@ pub(crate) fn fpm_conf(
         "[global]\n\
          daemonize = no\n\
          error_log = {directory}/error.log\n\
+         process_control_timeout = 60s\n\
          [{web}]\n\
          {user}\
          listen = {directory}/fpm.sock\n\
@@ -135,7 +165,7 @@ http {{
         listen 127.0.0.1:{port};
         location = /alive {{ return 204; }}
         location = / {{ rewrite ^ /index.php; }}
-        location ~ ^/(index|probe)\\.php$ {{
+        location ~ ^/[a-z]+\\.php$ {{
             fastcgi_pass webs;
             fastcgi_next_upstream off;
             fastcgi_read_timeout 120s;
@@ -162,24 +192,38 @@ http {{
 mod tests {
     use super::*;
 
+    fn ini(site: &Site, password: &Secret) -> String {
+        let (files, extension) = (Path::new("/srv/web1/sessions"), Path::new("/x/guarda.so"));
+        let place = Place { port: 6379, password, files, extension: Some(extension) };
+        php_ini(site, place).replace(password.reveal(), "suasenha")
+    }
+
     #[test]
     fn the_save_path_is_the_tutorials() {
         let password = Secret::generate().unwrap();
-        let ini = php_ini(Handler::Phpredis, Some((6379, &password)), Path::new("/x"), None);
         let expected = "session.save_path = \"tcp://127.0.0.1:6379?auth=suasenha&timeout=5\
              &persistent=1&weight=1&database=0&prefix=phpSession_&read_timeout=5\
              &name=PHP_REDIS_SESSION\"\n";
-        assert!(ini.replace(password.reveal(), "suasenha").contains(expected), "{ini}");
-        assert!(!ini.contains("locking"));
+        for handler in [Handler::Phpredis, Handler::Guarda, Handler::GuardaAsRedis] {
+            let ini = ini(&Site::new(handler), &password);
+            assert!(ini.contains(expected), "{ini}");
+            assert!(!ini.contains("locking"));
+            assert_eq!(ini.contains("extension = /x/guarda.so"), handler != Handler::Phpredis);
+        }
+    }
+
+    #[test]
+    fn the_old_save_path_is_url_encoded() {
+        let site = Site { adopt: Some("/srv/a b&c".to_owned()), ..Site::new(Handler::Guarda) };
+        let ini = ini(&site, &Secret::generate().unwrap());
+        assert!(ini.contains("&adopt=%2Fsrv%2Fa%20b%26c\""), "{ini}");
     }
 
     #[test]
     fn the_files_handler_knows_nothing_of_the_store() {
-        let password = Secret::generate().unwrap();
-        let own = Path::new("/srv/web1/sessions");
-        let ini = php_ini(Handler::Files, Some((6379, &password)), own, None);
+        let ini = ini(&Site::new(Handler::Files), &Secret::generate().unwrap());
         assert!(ini.contains("session.save_path = \"/srv/web1/sessions\""), "{ini}");
-        assert!(!ini.contains(password.reveal()));
+        assert!(!ini.contains("suasenha"));
     }
 
     #[test]

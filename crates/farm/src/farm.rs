@@ -3,77 +3,76 @@
 use std::fs;
 use std::marker::PhantomData;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
-use crate::config::{fpm_conf, nginx_conf, php_ini};
+use crate::config::nginx_conf;
 use crate::http::Browser;
 use crate::port::{free_port, is_free};
 use crate::prerequisites::{Need, Tool, require};
 use crate::process::{Process, children_of, descendants, kill_one};
+use crate::relay::Relay;
 use crate::scratch::{Scratch, Secret};
+use crate::site::{Handler, Site};
 use crate::store::{Store, StoreProgram, tail, with_log};
 use crate::wait::{Cancel, wait_until};
+use crate::web::{Shared, Web, scan_directories};
 
 /// The names of the two web servers.
 pub const WEBS: [&str; 2] = ["web1", "web2"];
 /// How long php-fpm or nginx may take until it answers.
-const READY_LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const READY_LIMIT: Duration = Duration::from_secs(30);
 /// A free port may be taken by others between the look and the start; then another one is drawn.
 const START_ATTEMPTS: u32 = 3;
 
-/// Who keeps the sessions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Handler {
-    /// phpredis (`session.save_handler = redis`), in the farm's store.
-    Phpredis,
-    /// PHP's own files, in a directory of each web server's own, as two machines have. No store runs.
-    Files,
-}
-
-/// phpredis's session locking.
-#[derive(Clone, Copy, Debug)]
-pub struct Locking {
-    /// `lock_expire`: how many seconds a lock outlives a worker that died. 0 is phpredis's default.
-    pub expire_s: u32,
-    /// `lock_retries`: how often a lock is tried again; -1 for ever.
-    pub retries: i32,
-    /// `lock_wait_time`: microseconds between two tries.
-    pub wait_us: u32,
-}
+/// The applications of the demo and of the tests.
+const PAGES: [(&str, &str); 4] = [
+    ("index.php", include_str!("../php/index.php")),
+    ("probe.php", include_str!("../php/probe.php")),
+    ("symfony.php", include_str!("../php/symfony.php")),
+    ("classes.php", include_str!("../php/classes.php")),
+];
 
 /// What a farm is to be.
 #[derive(Clone, Debug)]
 pub struct FarmOptions {
-    /// The server that keeps the sessions (unless the handler is [`Handler::Files`]).
+    /// The server that keeps the sessions (unless a site's handler is [`Handler::Files`]).
     pub store: StoreProgram,
     /// Further lines of its redis.conf: directive and value.
     pub store_directives: Vec<(String, String)>,
-    /// Who keeps the sessions.
-    pub handler: Handler,
-    /// phpredis's locking; off by default, as there.
-    pub locking: Option<Locking>,
+    /// The web servers' session settings; one or two of them.
+    pub sites: Vec<Site>,
+    /// guarda.so; needed where a site's handler is its own.
+    pub extension: Option<PathBuf>,
     /// PHP workers of each web server.
     pub workers: u32,
+    /// Whether PHP reaches the store through a [`Relay`] that counts round trips.
+    pub counted: bool,
     /// Interrupts the start when it is set.
     pub cancel: Cancel,
 }
 
 impl FarmOptions {
-    /// The tutorial's farm: phpredis with its defaults, four workers on each web server.
+    /// The tutorial's farm: two web servers, phpredis with its defaults, four workers on each.
     pub fn new(store: StoreProgram) -> Self {
         Self {
             store,
             store_directives: Vec::new(),
-            handler: Handler::Phpredis,
-            locking: None,
+            sites: vec![Site::new(Handler::Phpredis); WEBS.len()],
+            extension: None,
             workers: 4,
+            counted: false,
             cancel: Cancel::default(),
         }
+    }
+
+    /// The same with both web servers as `site` says.
+    #[must_use]
+    pub fn both(self, site: &Site) -> Self {
+        Self { sites: vec![site.clone(); WEBS.len()], ..self }
     }
 }
 
@@ -85,10 +84,12 @@ impl FarmOptions {
 pub struct Farm {
     // Fields are dropped in this order: the balancer first, the directory last.
     nginx: Process,
-    webs: Vec<Process>,
-    store: Option<Store>,
+    webs: Vec<Web>,
+    relay: Option<Relay>,
+    store: Store,
     address: SocketAddr,
-    password: Secret,
+    shared: Shared,
+    cancel: Cancel,
     scratch: Scratch,
     tied_to_its_thread: PhantomData<*const ()>,
 }
@@ -101,32 +102,51 @@ impl Farm {
     /// When a program is missing, or does not start: the error says which and ends with its log.
     pub fn start(options: FarmOptions) -> Result<Self> {
         require(&[Need::Farm])?;
+        let FarmOptions { store, store_directives, sites, extension, workers, counted, cancel } =
+            options;
+        ensure!((1..=WEBS.len()).contains(&sites.len()), "a farm has one or two web servers");
         let scratch = Scratch::create()?;
         let password = Secret::generate()?;
         scratch.file("password", &format!("{}\n", password.reveal()))?;
         scratch.directory("notes")?;
         let pages = scratch.directory("pages")?;
-        scratch.file("pages/index.php", include_str!("../php/index.php"))?;
-        scratch.file("pages/probe.php", include_str!("../php/probe.php"))?;
-        let FarmOptions { store, store_directives, handler, locking, workers, cancel } = options;
-        let store = match handler {
-            Handler::Phpredis => {
-                Some(Store::create(&scratch, &store, &store_directives, &password, &cancel)?)
-            }
-            Handler::Files => None,
-        };
-        let mut webs = Vec::new();
-        for web in WEBS {
-            let place = scratch.directory(web)?;
-            let own_sessions = scratch.directory(&format!("{web}/sessions"))?;
-            let kept = store.as_ref().map(|store| (store.port(), &password));
-            let ini = php_ini(handler, kept, &own_sessions, locking);
-            scratch.directory(&format!("{web}/conf.d"))?;
-            scratch.file(&format!("{web}/conf.d/99-session.ini"), &ini)?;
-            webs.push(start_web(&scratch, web, &place, workers, &password, &cancel)?);
+        for (name, text) in PAGES {
+            scratch.file(&format!("pages/{name}"), text)?;
         }
-        let (nginx, address) = start_nginx(&scratch, &pages, &password, &cancel)?;
-        Ok(Self { nginx, webs, store, address, password, scratch, tied_to_its_thread: PhantomData })
+        let store = Store::create(&scratch, &store, &store_directives, &password, &cancel)?;
+        let relay = if counted { Some(Relay::start(store.address())?) } else { None };
+        let port = relay.as_ref().map_or(store.port(), |relay| relay.address().port());
+        let shared = Shared { port, password, extension, workers };
+        let mut webs = Vec::new();
+        for (web, site) in WEBS.iter().zip(&sites) {
+            webs.push(Web::start(web, &scratch, site, &shared, &cancel)?);
+        }
+        let (nginx, address) = start_nginx(&scratch, &pages, &webs, &shared.password, &cancel)?;
+        let tied_to_its_thread = PhantomData;
+        Ok(Self { nginx, webs, relay, store, address, shared, cancel, scratch, tied_to_its_thread })
+    }
+
+    /// Gives the web server `web` other session settings and reloads its PHP gracefully: requests
+    /// under way are finished with the old settings, later ones begin with the new.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such web server, or its workers are not new within half a minute.
+    pub fn reconfigure(&mut self, web: &str, site: &Site) -> Result<()> {
+        let server = self.webs.iter_mut().find(|server| server.name() == web);
+        let server = server.with_context(|| format!("this farm has no `{web}`"))?;
+        server.configure(&self.scratch, site, &self.shared)?;
+        server.reload(&self.shared, &self.cancel)
+    }
+
+    /// Where the files handler of the web server `web` keeps its sessions.
+    pub fn session_files(&self, web: &str) -> PathBuf {
+        self.scratch.path().join(web).join("sessions")
+    }
+
+    /// What PHP reaches the store through, in a farm that is [`FarmOptions::counted`].
+    pub fn relay(&self) -> Option<&Relay> {
+        self.relay.as_ref()
     }
 
     /// Where nginx listens.
@@ -145,17 +165,13 @@ impl Farm {
     }
 
     /// The store.
-    ///
-    /// # Panics
-    ///
-    /// In a farm whose handler is [`Handler::Files`]: there is none.
     pub fn store(&mut self) -> &mut Store {
-        self.store.as_mut().expect("only a farm with the files handler has no store")
+        &mut self.store
     }
 
-    /// The port of the store, if there is one.
-    pub fn store_port(&self) -> Option<u16> {
-        self.store.as_ref().map(Store::port)
+    /// The port of the store.
+    pub fn store_port(&self) -> u16 {
+        self.store.port()
     }
 
     /// A file that holds the store's password and a newline, readable by its owner only.
@@ -165,7 +181,7 @@ impl Farm {
 
     /// The store's password.
     pub fn password(&self) -> &Secret {
-        &self.password
+        &self.shared.password
     }
 
     /// The directory that holds all files of the farm.
@@ -181,7 +197,7 @@ impl Farm {
     pub fn php_workers(&self) -> Result<Vec<u32>> {
         let mut workers = Vec::new();
         for web in &self.webs {
-            workers.extend(children_of(web.id())?);
+            workers.extend(children_of(web.process().id())?);
         }
         Ok(workers)
     }
@@ -195,7 +211,7 @@ impl Farm {
         kill_one(id)
     }
 
-    /// The process id that `probe.php?stop=...&mark=<mark>` left, as soon as it is there.
+    /// The process id that `probe.php?stop=<stage>&mark=<mark>` left, as soon as it is there.
     ///
     /// # Errors
     ///
@@ -208,15 +224,24 @@ impl Farm {
         })
     }
 
+    /// Lets a request go on that stands at `probe.php?stop=gated&mark=<mark>`.
+    ///
+    /// # Errors
+    ///
+    /// When the file that tells it so cannot be written.
+    pub fn let_go(&self, mark: &str) -> Result<()> {
+        self.scratch.file(&format!("notes/{mark}.go"), "").map(drop)
+    }
+
     /// Every process of the farm.
     ///
     /// # Errors
     ///
     /// When the kernel's process table cannot be read.
     pub fn processes(&self) -> Result<Vec<u32>> {
-        let store = self.store.as_ref().and_then(Store::process);
+        let webs = self.webs.iter().map(Web::process);
         let mut all = Vec::new();
-        for process in self.webs.iter().chain([&self.nginx]).chain(store) {
+        for process in webs.chain([&self.nginx]).chain(self.store.process()) {
             all.push(process.id());
             all.extend(descendants(process.id())?);
         }
@@ -229,10 +254,10 @@ impl Farm {
     ///
     /// As said, or when the operating system cannot be asked.
     pub fn check(&mut self) -> Result<()> {
-        let store = self.store.as_mut().and_then(Store::process_mut);
-        for process in self.webs.iter_mut().chain([&mut self.nginx]).chain(store) {
+        let webs = self.webs.iter_mut().map(Web::process_mut);
+        for process in webs.chain([&mut self.nginx]).chain(self.store.process_mut()) {
             if let Some(status) = process.ended()? {
-                let log = tail(process.log(), &self.password);
+                let log = tail(process.log(), &self.shared.password);
                 bail!("{} ended by itself ({status}); its log says:\n{log}", process.name());
             }
         }
@@ -246,11 +271,11 @@ impl Farm {
     /// When it cannot be run; what it answers, failures too, is in the output.
     pub fn redis_cli(&self, arguments: &[&str]) -> Result<Output> {
         let program = Tool::RedisCli.find().context("redis-cli is not installed")?;
-        let port = self.store_port().context("this farm has no store")?.to_string();
+        let port = self.store_port().to_string();
         Command::new(program)
             .args(["-h", "127.0.0.1", "-p", &port])
             .args(arguments)
-            .env("REDISCLI_AUTH", self.password.reveal())
+            .env("REDISCLI_AUTH", self.shared.password.reveal())
             .stdin(Stdio::null())
             .output()
             .context("cannot run redis-cli")
@@ -262,62 +287,43 @@ impl Farm {
     ///
     /// When it cannot be run; what it answers, failures too, is in the output.
     pub fn php(&self, web: &str, arguments: &[&str]) -> Result<Output> {
-        Command::new(Tool::PhpCli.find().context("php is not installed")?)
-            .args(arguments)
-            .env("PHP_INI_SCAN_DIR", scan_directories(&self.scratch.path().join(web)))
-            .stdin(Stdio::null())
-            .output()
-            .context("cannot run php")
+        let mut php = self.php_command(web)?;
+        php.args(arguments).stdin(Stdio::null()).output().context("cannot run php")
+    }
+
+    /// PHP's command line with the configuration of web server `web`, to be given arguments and run.
+    ///
+    /// # Errors
+    ///
+    /// When it is not installed.
+    pub fn php_command(&self, web: &str) -> Result<Command> {
+        let mut php = Command::new(Tool::PhpCli.find().context("php is not installed")?);
+        php.env("PHP_INI_SCAN_DIR", scan_directories(&self.scratch.path().join(web)));
+        Ok(php)
     }
 
     /// The ends of all logs, without the password.
     pub fn logs(&self) -> String {
         let names = ["store.log", "web1/error.log", "web2/error.log", "nginx/error.log"];
         let tails = names.map(|name| {
-            format!("--- {name}\n{}\n", tail(&self.scratch.path().join(name), &self.password))
+            format!(
+                "--- {name}\n{}\n",
+                tail(&self.scratch.path().join(name), &self.shared.password)
+            )
         });
         tails.concat()
     }
 }
 
-/// The distribution's own directories (an empty item means those), which load phpredis, then ours: the
-/// last one wins, as lines at the end of php.ini do in the tutorial.
-fn scan_directories(place: &Path) -> String {
-    format!(":{}", place.join("conf.d").display())
-}
-
-fn start_web(
-    scratch: &Scratch,
-    web: &str,
-    place: &Path,
-    workers: u32,
-    password: &Secret,
-    cancel: &Cancel,
-) -> Result<Process> {
-    let notes = scratch.path().join("notes");
-    let text = fpm_conf(web, place, &notes, workers, root_user());
-    let conf = scratch.file(&format!("{web}/fpm.conf"), &text)?;
-    let mut command = Command::new(Tool::PhpFpm.find().context("php-fpm is not installed")?);
-    command.arg("--nodaemonize").arg("--fpm-config").arg(conf);
-    if root_user().is_some() {
-        command.arg("--allow-to-run-as-root");
-    }
-    command.env("PHP_INI_SCAN_DIR", scan_directories(place));
-    let socket = place.join("fpm.sock");
-    let mut process =
-        Process::start(&format!("php-fpm {web}"), &command, &place.join("error.log"))?;
-    ready(&mut process, password, cancel, || UnixStream::connect(&socket).is_ok())?;
-    Ok(process)
-}
-
 fn start_nginx(
     scratch: &Scratch,
     pages: &Path,
+    webs: &[Web],
     password: &Secret,
     cancel: &Cancel,
 ) -> Result<(Process, SocketAddr)> {
     let place = scratch.directory("nginx")?;
-    let sockets = WEBS.map(|web| scratch.path().join(web).join("fpm.sock"));
+    let sockets: Vec<PathBuf> = webs.iter().map(Web::socket).collect();
     let program = Tool::Nginx.find().context("nginx is not installed")?;
     let mut attempt = 1;
     loop {
@@ -345,7 +351,7 @@ fn start_nginx(
 }
 
 /// Waits until `answers`, unless the program ends first.
-fn ready(
+pub(crate) fn ready(
     process: &mut Process,
     password: &Secret,
     cancel: &Cancel,
@@ -363,6 +369,6 @@ fn ready(
 }
 
 /// The user that php-fpm and nginx are told to run their workers as; they ask only when they are root.
-fn root_user() -> Option<&'static str> {
+pub(crate) fn root_user() -> Option<&'static str> {
     rustix::process::geteuid().is_root().then_some("root")
 }

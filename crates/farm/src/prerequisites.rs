@@ -8,6 +8,9 @@ use anyhow::{Result, bail};
 use crate::install::{System, install_command};
 use crate::process::find_program;
 
+/// The autoloader of Debian's package, in PHP's include_path.
+const SYMFONY: &str = "Symfony/Component/HttpFoundation/autoload.php";
+
 /// A set of programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -17,6 +20,8 @@ pub enum Need {
     Peer,
     /// What building guarda takes besides Rust and its linker.
     Build,
+    /// What building guarda.so takes besides.
+    Extension,
     /// What `cargo xtask test` takes: the farm, the build, and the peers that tests compare with.
     Tests,
 }
@@ -30,6 +35,7 @@ impl Need {
             }
             Self::Peer => &[Tool::RedisServer],
             Self::Build => &[Tool::CCompiler, Tool::Make],
+            Self::Extension => &[Tool::CCompiler, Tool::PhpHeaders],
             Self::Tests => &[
                 Tool::CCompiler,
                 Tool::Make,
@@ -39,6 +45,7 @@ impl Need {
                 Tool::PhpHeaders,
                 Tool::PhpCgi,
                 Tool::Phpredis,
+                Tool::Symfony,
                 Tool::Nginx,
                 Tool::RedisCli,
                 Tool::RedisServer,
@@ -60,6 +67,8 @@ pub enum Tool {
     PhpCgi,
     /// phpredis, loaded by both.
     Phpredis,
+    /// Symfony's HttpFoundation, whose sessions tests run.
+    Symfony,
     /// The balancer.
     Nginx,
     /// redis-cli, redis-check-aof and redis-check-rdb.
@@ -107,6 +116,13 @@ impl Tool {
                 ("runs php-src's tests of requests", &["php-cgi"], "php-cgi", "php-cli", None)
             }
             Self::Phpredis => ("PHP's client of the store", &[], "php-redis", "php-redis", None),
+            Self::Symfony => (
+                "a framework whose own session layer runs on top of the handlers",
+                &[],
+                "php-symfony-http-foundation",
+                "php-symfony6-http-foundation",
+                None,
+            ),
             Self::Nginx => {
                 ("balances between the web servers", &["nginx"], "nginx", "nginx", Some("nginx"))
             }
@@ -165,8 +181,18 @@ impl Tool {
     fn is_present(self) -> bool {
         match self {
             Self::Phpredis => [Self::PhpFpm, Self::PhpCli].into_iter().all(Self::loads_phpredis),
+            Self::Symfony => Self::has_symfony(),
             _ => self.find().is_some(),
         }
+    }
+
+    /// Whether PHP finds the class by its include_path, through the package's own autoloader.
+    fn has_symfony() -> bool {
+        let Some(php) = Self::PhpCli.find() else { return false };
+        let code = format!("require '{SYMFONY}';");
+        let mut look = Command::new(php);
+        look.args(["-r", &code]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        look.status().is_ok_and(|status| status.success())
     }
 
     fn loads_phpredis(self) -> bool {
@@ -213,7 +239,7 @@ mod tests {
 
     #[test]
     fn the_tests_need_whatever_anything_else_needs() {
-        for part in [Need::Farm, Need::Peer, Need::Build] {
+        for part in [Need::Farm, Need::Peer, Need::Build, Need::Extension] {
             for tool in part.tools() {
                 assert!(Need::Tests.tools().contains(tool), "{tool:?}");
             }

@@ -91,12 +91,17 @@ impl Process {
             self.clear_group()?;
             return Ok(status);
         }
-        kill_process(self.pid(), Signal::TERM)
-            .with_context(|| format!("cannot send SIGTERM to {}", self.name))?;
+        self.signal(Signal::TERM)?;
         let what = format!("the end of {} after SIGTERM", self.name);
         let ended = wait_until(&what, STOP_LIMIT, &Cancel::default(), || self.ended());
         self.clear_group()?;
         ended
+    }
+
+    /// Sends the program a signal.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        kill_process(self.pid(), signal)
+            .with_context(|| format!("cannot send {signal:?} to {}", self.name))
     }
 
     /// Kills the program and its group at once (SIGKILL).

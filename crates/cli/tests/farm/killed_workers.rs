@@ -2,10 +2,10 @@
 
 use std::thread;
 
-use guarda_farm::{Browser, Farm, FarmOptions};
+use guarda_farm::{Browser, Farm, FarmOptions, Handler, Site};
 
 use crate::traffic::{Ledger, run, stored_marks, with_session};
-use crate::{by_length, locking_options, options, start};
+use crate::{by_length, locking_options, on_redis, options, start, with_extension};
 
 /// Sends an update that stands still at `stage`, and kills the worker that runs it there.
 fn kill_at(farm: &Farm, browser: &Browser, ledger: &mut Ledger, mark: &str, stage: &str) {
@@ -59,10 +59,9 @@ fn the_lock_of_a_killed_worker_ends_by_its_time_and_nothing_is_lost() {
     ledger.audit(&mut browser);
 }
 
-#[test]
-fn workers_killed_at_random_under_locked_traffic_lose_no_acknowledged_update() {
-    // More browsers than workers: a worker is nearly always in the middle of a request.
-    let farm = start(FarmOptions { workers: 2, ..locking_options(3) });
+/// More browsers than workers: a worker is nearly always in the middle of a request.
+fn killed_at_random(options: FarmOptions) {
+    let farm = start(FarmOptions { workers: 2, ..options });
     let mut browser = with_session(farm.browser());
     let browsers = vec![browser.clone(); 6];
     let wanted_failures = by_length(4, 40);
@@ -82,4 +81,11 @@ fn workers_killed_at_random_under_locked_traffic_lose_no_acknowledged_update() {
     });
     let whole = Ledger::merged(finished.into_iter().map(|(_, ledger)| ledger));
     whole.audit(&mut browser);
+}
+
+#[test]
+fn workers_killed_at_random_under_locked_traffic_lose_no_acknowledged_update() {
+    killed_at_random(locking_options(3));
+    killed_at_random(with_extension(&Site::new(Handler::Guarda)));
+    killed_at_random(on_redis(&Site::new(Handler::Guarda).ini("guarda.lock_ttl", "3")));
 }

@@ -24,7 +24,7 @@ impl Default for SessionLimits {
             max_locks_per_client: AtomicU64::new(64),
             tombstone_ttl_s: AtomicU64::new(900),
             restart_lease_s: AtomicU64::new(5),
-            fair_after: AtomicU64::new(4),
+            fair_after: AtomicU64::new(1),
             fair_window_ms: AtomicU64::new(25),
         }
     }
@@ -65,7 +65,7 @@ impl SessionLimits {
         Duration::from_secs(read(&self.restart_lease_s))
     }
 
-    /// Hand-overs in a row after which a client that polls gets its chance.
+    /// Hand-overs in a row after which a client that polls gets its chance: decision 0014.
     pub(crate) fn fair_after(&self) -> u64 {
         read(&self.fair_after)
     }

@@ -43,7 +43,7 @@ pub(super) const ROWS: &[Directive] = &[
     Directive::new(
         "session-fair-after",
         int(1, INT_MAX),
-        "4",
+        "1",
         Status::Implemented,
         "Times in a row that a lock goes from one waiting client to the next before it is left free \
          for one that polls, such as phpredis.",

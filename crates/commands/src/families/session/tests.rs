@@ -416,7 +416,7 @@ fn a_foreign_lock_is_not_renewed() {
 }
 
 #[test]
-fn after_four_hand_overs_a_poller_gets_its_chance() {
+fn after_a_hand_over_a_poller_gets_its_chance() {
     let mut bench = Bench::new();
     bench.run(&format!("SESSION OPEN s {A}"));
     let mut tokens = Vec::new();
@@ -427,11 +427,8 @@ fn after_four_hand_overs_a_poller_gets_its_chance() {
     }
     bench.check("SET s_LOCK phpredis NX PX 30000", nil());
     bench.run(&format!("SESSION RELEASE s {A}"));
-    for token in &tokens[..3] {
-        bench.check(&format!("SESSION RELEASE s {token}"), int(1));
-    }
-    assert_eq!(bench.delivered().len(), 4);
-    bench.check(&format!("SESSION RELEASE s {}", tokens[3]), int(1));
+    assert_eq!(bench.delivered().len(), 1);
+    bench.check(&format!("SESSION RELEASE s {}", tokens[0]), int(1));
     assert!(bench.delivered().is_empty(), "left free");
     let (_, at) = *bench.host.tend.lock().last().expect("asked for");
     assert_eq!(at.as_millis(), 1_025);
@@ -444,22 +441,20 @@ fn after_four_hand_overs_a_poller_gets_its_chance() {
     bench.tend();
     assert!(bench.delivered().is_empty());
     bench.run("DEL s_LOCK");
-    assert_eq!(bench.delivered()[0].0, 14, "the queue goes on where it was");
+    assert_eq!(bench.delivered()[0].0, 11, "the queue goes on where it was");
 }
 
 #[test]
 fn an_unused_chance_passes() {
     let mut bench = Bench::new();
     bench.run(&format!("SESSION OPEN s {A}"));
-    for n in 0..5u64 {
+    for n in 0..2u64 {
         drop(bench.park(10 + n, &format!("guarda:{n:032x}")));
     }
     bench.run("SETNX s_LOCK phpredis");
     bench.run(&format!("SESSION RELEASE s {A}"));
-    for n in 0..4u64 {
-        bench.run(&format!("SESSION RELEASE s guarda:{n:032x}"));
-    }
-    assert_eq!(bench.delivered().len(), 4);
+    bench.run(&format!("SESSION RELEASE s guarda:{:032x}", 0));
+    assert_eq!(bench.delivered().len(), 1);
     bench.advance(25);
     bench.tend();
     assert_eq!(bench.delivered().len(), 1);
