@@ -34,6 +34,8 @@ pub struct Connection {
     pub(crate) reused: bool,
     /// None: not yet known.
     pub(crate) has_session_commands: Option<bool>,
+    /// Questions asked so far.
+    round_trips: u64,
     /// The process that made it: after a fork it belongs to the parent.
     pub(crate) pid: u32,
 }
@@ -61,6 +63,7 @@ impl Connection {
             broken: false,
             reused: false,
             has_session_commands: None,
+            round_trips: 0,
             pid: std::process::id(),
         };
         connection.introduce(budget)?;
@@ -70,6 +73,16 @@ impl Connection {
     /// Where it leads.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// How often it has waited for the server, since it was made.
+    pub fn round_trips(&self) -> u64 {
+        self.round_trips
+    }
+
+    /// Whether the server has `SESSION` commands; None: nothing has been asked yet.
+    pub fn has_session_commands(&self) -> Option<bool> {
+        self.has_session_commands
     }
 
     /// Whether it can carry no further request.
@@ -142,6 +155,7 @@ impl Connection {
         patience: Duration,
         budget: &Budget,
     ) -> Result<Frame, Error> {
+        self.round_trips += 1;
         let mut outgoing = std::mem::take(&mut self.outgoing);
         outgoing.clear();
         encode_command(&mut outgoing, args);

@@ -1,5 +1,6 @@
 //! The session protocol, on any server: what is asked and answered.
 
+mod created;
 mod operation;
 mod overview;
 mod requests;
@@ -91,6 +92,8 @@ pub struct Opened {
     pub generation: Vec<u8>,
     /// The tombstone that is there.
     pub nonce: Option<Vec<u8>>,
+    /// How long the lock was waited for.
+    pub waited: Duration,
 }
 
 impl Opened {

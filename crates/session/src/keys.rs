@@ -16,8 +16,12 @@ pub const TAG_SUFFIX: &str = "_TAG";
 /// sense to the one that read it.
 pub const ASIDE_SUFFIX: &str = "_CORRUPT";
 
+/// What follows a session's key in the name of the time at which it began.
+pub const CREATED_SUFFIX: &str = "_BORN";
+
 /// The ends of the keys that belong to a session's own: no session's key has one of them.
-pub const COMPANION_SUFFIXES: [&str; 4] = [LOCK_SUFFIX, TOMBSTONE_SUFFIX, TAG_SUFFIX, ASIDE_SUFFIX];
+pub const COMPANION_SUFFIXES: [&str; 5] =
+    [LOCK_SUFFIX, TOMBSTONE_SUFFIX, TAG_SUFFIX, ASIDE_SUFFIX, CREATED_SUFFIX];
 
 /// SHA-1 of the script with which phpredis releases a session lock: one key, one argument; deletes
 /// the key if its value is the argument, and returns the number of keys deleted.
@@ -51,6 +55,11 @@ pub fn tag_key(session_key: &[u8]) -> Vec<u8> {
 /// The key of the copy of the session at `session_key` that was set aside.
 pub fn aside_key(session_key: &[u8]) -> Vec<u8> {
     [session_key, ASIDE_SUFFIX.as_bytes()].concat()
+}
+
+/// The key of the time at which the session at `session_key` began.
+pub fn created_key(session_key: &[u8]) -> Vec<u8> {
+    [session_key, CREATED_SUFFIX.as_bytes()].concat()
 }
 
 /// Whether `key` belongs to a session and is none itself.

@@ -19,9 +19,9 @@ mod token;
 pub use holder::{HOLDER_HOST_LEN_MAX, HOLDER_URL_LEN_MAX, Holder};
 pub use id::SessionId;
 pub use keys::{
-    ASIDE_SUFFIX, COMPANION_SUFFIXES, DEFAULT_PREFIX, LOCK_SUFFIX, PHPREDIS_UNLOCK_SHA1,
-    TAG_SUFFIX, TOMBSTONE_SUFFIX, aside_key, is_companion, lock_key, session_key, tag_key,
-    tombstone_key,
+    ASIDE_SUFFIX, COMPANION_SUFFIXES, CREATED_SUFFIX, DEFAULT_PREFIX, LOCK_SUFFIX,
+    PHPREDIS_UNLOCK_SHA1, TAG_SUFFIX, TOMBSTONE_SUFFIX, aside_key, created_key, is_companion,
+    lock_key, session_key, tag_key, tombstone_key,
 };
 pub use save_path::{SavePath, SavePathError};
 pub use token::{TOKEN_PREFIX, lock_token};

@@ -34,6 +34,10 @@ pub struct Options<'a> {
     pub out: &'a Path,
 }
 
+/// The shim's files in `php/ext`.
+const SHIM: [&str; 5] =
+    ["guarda.c", "guarda_frames.c", "guarda_functions.c", "guarda_handler.c", "guarda_ini.c"];
+
 /// What the static library of Rust's standard library needs on Linux.
 const SYSTEM_LIBRARIES: [&str; 5] = ["-lgcc_s", "-lpthread", "-lm", "-ldl", "-lc"];
 
@@ -68,7 +72,7 @@ pub fn build_for(options: &Options<'_>, config: &Path) -> Result<PathBuf, BuildE
         // As system headers, so that their own warnings are not ours.
         compile.args(["-isystem", include.trim_start_matches("-I")]);
     }
-    compile.arg(shim.join("guarda.c")).arg(library);
+    compile.args(SHIM.map(|file| shim.join(file))).arg(library);
     compile.args(["-Wl,--gc-sections", "-Wl,-z,relro,-z,now"]);
     let mut script = OsString::from("-Wl,--version-script=");
     script.push(shim.join("guarda.map"));

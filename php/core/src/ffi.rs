@@ -5,40 +5,66 @@
 
 #![allow(unsafe_code, reason = "the boundary to C: raw pointers, and names that C can link")]
 
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::ptr;
 use std::slice;
 use std::time::Duration;
 
-use crate::request::{Mode, Request, Settings};
+use crate::carried::Carried;
+use crate::paths;
+use crate::payload::Serializer;
+use crate::request::{Request, Told, end_thread, set_host};
+use crate::settings::{self, Mode, Settings};
 
-/// What the shim reads from PHP's INI entries.
+/// What the shim reads from PHP's INI entries, and from PHP. As in `guarda.h`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
+#[allow(missing_docs, reason = "guarda.h says it")]
 pub struct GuardaSettings {
-    /// 0: lock, 1: readonly, 2: unlocked.
     pub mode: c_int,
-    /// 1: read without a lock if it cannot be had.
+    pub redis: c_int,
     pub readonly_on_timeout: c_int,
-    /// 1: make vanished sessions again.
     pub recreate: c_int,
-    /// 1: strict mode.
     pub strict: c_int,
-    /// Seconds; 0: no early refresh.
-    pub early_refresh: i64,
-    /// Milliseconds; negative: for ever.
+    pub tick: c_int,
+    pub keep: c_int,
+    pub regenerating: c_int,
+    pub early_refresh: c_int,
     pub lock_wait_ms: i64,
-    /// Milliseconds.
     pub lock_ttl_ms: i64,
-    /// 0: no limit.
+    pub lock_max_hold_ms: i64,
     pub lock_max_waiters: i64,
-    /// Milliseconds.
     pub io_budget_ms: i64,
-    /// Milliseconds; 0: none.
     pub connect_timeout_ms: i64,
-    /// Milliseconds; 0: none.
     pub read_timeout_ms: i64,
+    pub empty_ttl_s: i64,
+    pub absolute_lifetime_s: i64,
+    pub gc_maxlifetime_s: i64,
+    pub now_s: i64,
+    pub compression_level: i64,
+    pub compression: *const c_char,
+    pub serializer: *const c_char,
+    pub url: *const c_char,
+}
+
+/// What the shim tells an application. As in `guarda.h`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs, reason = "guarda.h says it")]
+pub struct GuardaInfo {
+    pub fingerprint: *const c_char,
+    pub endpoint: *const c_char,
+    pub server: *const c_char,
+    pub generation: *const c_char,
+    pub locked: c_int,
+    pub readonly: c_int,
+    pub existed: c_int,
+    pub waited_ms: i64,
+    pub opened_s: i64,
+    pub created_s: i64,
+    pub ttl_s: i64,
+    pub round_trips: i64,
 }
 
 /// What C holds a pointer to.
@@ -50,12 +76,14 @@ pub struct Handle {
     data: Vec<u8>,
     /// The last text that C was given.
     text: CString,
+    /// The texts of the last [`guarda_session`].
+    told: [CString; 4],
     failed: bool,
 }
 
 impl Handle {
     fn fail(&mut self, message: &str) -> c_int {
-        self.text = CString::new(message.replace('\0', " ")).unwrap_or_default();
+        self.text = c_string(message);
         self.failed = true;
         -1
     }
@@ -79,10 +107,21 @@ impl Handle {
     }
 }
 
+fn c_string(text: &str) -> CString {
+    CString::new(text.replace('\0', " ")).unwrap_or_default()
+}
+
 fn settings(from: &GuardaSettings) -> Settings {
     let wait = |ms: i64| if ms < 0 { Duration::MAX } else { Duration::from_millis(ms as u64) };
     let limit = |ms: i64| (ms > 0).then(|| wait(ms));
+    // SAFETY: the caller lends the text for this call, or passes null.
+    let serializer = unsafe { c_text(from.serializer) };
+    // SAFETY: as above.
+    let compression = unsafe { c_text(from.compression) };
+    // SAFETY: as above.
+    let url = unsafe { c_text(from.url) };
     Settings {
+        redis: from.redis != 0,
         mode: match from.mode {
             1 => Mode::ReadOnly,
             2 => Mode::Unlocked,
@@ -90,47 +129,132 @@ fn settings(from: &GuardaSettings) -> Settings {
         },
         lock_wait: wait(from.lock_wait_ms),
         lock_ttl: wait(from.lock_ttl_ms.max(1)),
+        lock_max_hold: wait(from.lock_max_hold_ms.max(1)),
         waiters_max: u32::try_from(from.lock_max_waiters).ok().filter(|max| *max > 0),
         readonly_on_timeout: from.readonly_on_timeout != 0,
         recreate: from.recreate != 0,
         strict: from.strict != 0,
-        early_refresh: (from.early_refresh > 0).then_some(from.early_refresh),
+        tick: from.tick != 0,
+        keep: from.keep != 0,
+        regenerating: from.regenerating != 0,
+        early_refresh: from.early_refresh != 0,
         budget: wait(from.io_budget_ms.max(1)),
         connect_timeout: limit(from.connect_timeout_ms),
         read_timeout: limit(from.read_timeout_ms),
+        empty_ttl: Duration::from_secs(from.empty_ttl_s.max(1).unsigned_abs()),
+        absolute_lifetime: (from.absolute_lifetime_s > 0).then_some(from.absolute_lifetime_s),
+        gc_maxlifetime: from.gc_maxlifetime_s,
+        now: from.now_s,
+        serializer: Serializer::named(&String::from_utf8_lossy(serializer)),
+        compression: String::from_utf8_lossy(compression).into_owned(),
+        compression_level: i32::try_from(from.compression_level).unwrap_or_default(),
+        url: url.to_vec(),
     }
 }
 
-/// Keeps panics quiet: the default hook would print into the log of PHP-FPM.
-#[unsafe(no_mangle)]
-pub extern "C" fn guarda_init() {
-    set_hook(Box::new(|_| {}));
-}
-
-/// Makes a handle; null only after a panic. Does no I/O.
+/// Once a process: this machine's name, and panics kept quiet, since the default hook would print
+/// into the log of PHP-FPM.
 ///
 /// # Safety
 ///
-/// `save_path` points to `save_path_len` bytes and `from` to settings, both for this call.
+/// `host` is null or a text that ends with a zero byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn guarda_init(host: *const c_char) {
+    set_hook(Box::new(|_| {}));
+    // SAFETY: the caller lends the text for this call.
+    let host = unsafe { c_text(host) };
+    set_host(&String::from_utf8_lossy(host));
+}
+
+/// At the end of a request, when all handles are closed.
+#[unsafe(no_mangle)]
+pub extern "C" fn guarda_end_request() {
+    drop(catch_unwind(Carried::forget));
+}
+
+/// At the end of a thread: closes its idle connections.
+#[unsafe(no_mangle)]
+pub extern "C" fn guarda_end_thread() {
+    drop(catch_unwind(end_thread));
+}
+
+/// Whether an INI entry takes a value: 0, or -1 and why not.
+///
+/// # Safety
+///
+/// `name` ends with a zero byte; `value` points to `value_len` bytes or is null; `message` has room
+/// for `message_size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn guarda_check(
+    name: *const c_char,
+    value: *const u8,
+    value_len: usize,
+    message: *mut c_char,
+    message_size: usize,
+) -> c_int {
+    // SAFETY: the caller lends the text for this call.
+    let name = unsafe { c_text(name) };
+    // SAFETY: the caller lends the bytes for this call.
+    let value = unsafe { borrowed(value, value_len) };
+    let checked = catch_unwind(|| settings::check(&String::from_utf8_lossy(name), value));
+    let Ok(Err(said)) = checked else { return 0 };
+    // SAFETY: the caller's buffer, see above.
+    unsafe { give_text(&said, message, message_size) };
+    -1
+}
+
+/// Writes a save_path without its secrets, cut to what fits; returns its length.
+///
+/// # Safety
+///
+/// `save_path` points to `save_path_len` bytes; `masked` has room for `masked_size`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn guarda_mask(
+    save_path: *const u8,
+    save_path_len: usize,
+    masked: *mut c_char,
+    masked_size: usize,
+) -> usize {
+    // SAFETY: the caller lends the bytes for this call.
+    let save_path = unsafe { borrowed(save_path, save_path_len) };
+    let text = catch_unwind(|| paths::masked(save_path)).unwrap_or_default();
+    // SAFETY: the caller's buffer, see above.
+    unsafe { give_text(&text, masked, masked_size) }
+}
+
+/// Makes a handle; null only after a panic. Does no I/O but to release what `previous` holds.
+///
+/// # Safety
+///
+/// `previous` is null or one of this function's own, which must not be used afterwards. `save_path`
+/// points to `save_path_len` bytes and `from` to settings, both for this call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn guarda_open(
+    previous: *mut Handle,
     save_path: *const u8,
     save_path_len: usize,
     from: *const GuardaSettings,
 ) -> *mut Handle {
+    let previous = if previous.is_null() {
+        None
+    } else {
+        // SAFETY: this function made it from a box, and the caller gives it up.
+        unsafe { Box::from_raw(previous) }.request
+    };
     // SAFETY: the caller lends `save_path_len` bytes for this call, see above.
     let save_path = unsafe { borrowed(save_path, save_path_len) };
     // SAFETY: the caller lends the settings for this call, see above.
     let from = unsafe { &*from };
-    let made = catch_unwind(|| {
+    let made = catch_unwind(AssertUnwindSafe(move || {
         let mut handle = Handle {
             request: None,
             notices: Vec::new(),
             data: Vec::new(),
             text: CString::default(),
+            told: <[CString; 4]>::default(),
             failed: false,
         };
-        match Request::open(save_path, settings(from)) {
+        match Request::open(previous, save_path, settings(from)) {
             Ok((request, notices)) => {
                 handle.request = Some(request);
                 handle.notices = notices;
@@ -140,7 +264,7 @@ pub unsafe extern "C" fn guarda_open(
             }
         }
         Box::into_raw(Box::new(handle))
-    });
+    }));
     made.unwrap_or(ptr::null_mut())
 }
 
@@ -166,7 +290,7 @@ pub unsafe extern "C" fn guarda_notice(handle: *mut Handle) -> *const c_char {
     // SAFETY: the handle is alive, and one thread uses it.
     let handle = unsafe { &mut *handle };
     let Some(notice) = handle.notices.pop() else { return ptr::null() };
-    handle.text = CString::new(notice.replace('\0', " ")).unwrap_or_default();
+    handle.text = c_string(&notice);
     handle.text.as_ptr()
 }
 
@@ -313,19 +437,126 @@ pub unsafe extern "C" fn guarda_destroy(
     handle.run(|request| request.destroy(id)).map_or_else(|code| code, |()| 0)
 }
 
-/// PHP could not decode the data: it stays, and later writes are refused.
+/// The session is about to get another id: what belongs to it goes along. 0 or -1.
+///
+/// # Safety
+///
+/// As [`guarda_validate`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn guarda_regenerate(
+    handle: *mut Handle,
+    id: *const u8,
+    id_len: usize,
+) -> c_int {
+    // SAFETY: the handle is alive, and one thread uses it.
+    let handle = unsafe { &mut *handle };
+    // SAFETY: the caller lends the id for this call.
+    let id = unsafe { borrowed(id, id_len) };
+    handle.run(|request| request.regenerate(id)).map_or_else(|code| code, |()| 0)
+}
+
+/// PHP could not decode the data: it stays, and later writes are refused. 0, or -1 and what to tell.
 ///
 /// # Safety
 ///
 /// As [`guarda_message`].
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn guarda_keep_undecodable(handle: *mut Handle) {
+pub unsafe extern "C" fn guarda_keep_undecodable(handle: *mut Handle, set_aside: c_int) -> c_int {
     // SAFETY: the handle is alive, and one thread uses it.
     let handle = unsafe { &mut *handle };
-    let _ = handle.run(|request| {
-        request.keep_undecodable();
-        Ok(())
-    });
+    handle.run(|request| request.keep_undecodable(set_aside != 0)).map_or_else(|code| code, |()| 0)
+}
+
+/// Prolongs the lock: 0 or -1.
+///
+/// # Safety
+///
+/// As [`guarda_message`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn guarda_renew(handle: *mut Handle) -> c_int {
+    // SAFETY: the handle is alive, and one thread uses it.
+    let handle = unsafe { &mut *handle };
+    handle.run(Request::renew).map_or_else(|code| code, |()| 0)
+}
+
+/// Notes the user: 0 or -1.
+///
+/// # Safety
+///
+/// As [`guarda_message`]; `user` points to `user_len` bytes for this call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn guarda_tag(
+    handle: *mut Handle,
+    user: *const u8,
+    user_len: usize,
+) -> c_int {
+    // SAFETY: the handle is alive, and one thread uses it.
+    let handle = unsafe { &mut *handle };
+    // SAFETY: the caller lends the bytes for this call.
+    let user = unsafe { borrowed(user, user_len) };
+    handle.run(|request| request.tag(user)).map_or_else(|code| code, |()| 0)
+}
+
+/// The time to live with which the session will be stored.
+///
+/// # Safety
+///
+/// As [`guarda_message`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn guarda_set_ttl(handle: *mut Handle, ttl_s: i64) {
+    // SAFETY: the handle is alive, and one thread uses it.
+    let handle = unsafe { &mut *handle };
+    if let Some(request) = handle.request.as_mut() {
+        request.set_ttl(ttl_s);
+    }
+}
+
+/// What can be told of the open session: 1, or 0 if there is none.
+///
+/// # Safety
+///
+/// As [`guarda_message`]; `info` is writable for this call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn guarda_session(handle: *mut Handle, info: *mut GuardaInfo) -> c_int {
+    // SAFETY: the handle is alive, and one thread uses it.
+    let handle = unsafe { &mut *handle };
+    let Some(Told {
+        fingerprint,
+        endpoint,
+        server,
+        generation,
+        locked,
+        readonly,
+        existed,
+        waited_ms,
+        opened_s,
+        created_s,
+        ttl_s,
+        round_trips,
+    }) = handle.request.as_ref().and_then(Request::told)
+    else {
+        return 0;
+    };
+    handle.told = [&fingerprint[..], &endpoint, server, &generation].map(c_string);
+    let [fingerprint, endpoint, server, generation] =
+        handle.told.each_ref().map(|text| text.as_ptr());
+    let told = GuardaInfo {
+        fingerprint,
+        endpoint,
+        server,
+        generation,
+        locked: locked.into(),
+        readonly: readonly.into(),
+        existed: existed.into(),
+        waited_ms,
+        opened_s,
+        created_s: created_s.unwrap_or_default(),
+        ttl_s: ttl_s.unwrap_or_default(),
+        round_trips: i64::try_from(round_trips).unwrap_or(i64::MAX),
+    };
+    // SAFETY: the caller's variable, writable for this call.
+    unsafe { info.write(told) };
+    1
 }
 
 /// close: frees the handle.
@@ -356,4 +587,36 @@ unsafe fn borrowed<'a>(bytes: *const u8, len: usize) -> &'a [u8] {
     }
     // SAFETY: not null, and the caller vouches for the rest.
     unsafe { slice::from_raw_parts(bytes, len) }
+}
+
+/// The text that C lends; an empty one for a null pointer.
+///
+/// # Safety
+///
+/// `text` is null or ends with a zero byte, and stays unchanged for `'a`.
+unsafe fn c_text<'a>(text: *const c_char) -> &'a [u8] {
+    if text.is_null() {
+        return &[];
+    }
+    // SAFETY: not null, and the caller vouches for the rest.
+    unsafe { CStr::from_ptr(text) }.to_bytes()
+}
+
+/// Writes as much of a text as fits, and a zero byte; returns how much.
+///
+/// # Safety
+///
+/// `to` is null or has room for `size` bytes.
+unsafe fn give_text(text: &str, to: *mut c_char, size: usize) -> usize {
+    if to.is_null() || size == 0 {
+        return 0;
+    }
+    let len = text.floor_char_boundary(size - 1);
+    // SAFETY: not null, `len < size`, and a text of ours does not overlap with the caller's buffer.
+    unsafe { ptr::copy_nonoverlapping(text.as_ptr(), to.cast(), len) };
+    // SAFETY: `len < size`: inside the caller's buffer.
+    let end = unsafe { to.add(len) };
+    // SAFETY: as above.
+    unsafe { end.write(0) };
+    len
 }

@@ -1,83 +1,57 @@
 //! One open of the save handler, from `open` to `close`.
 
+mod opening;
+mod tell;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use guarda_client::{
-    Budget, Commit, Committed, Connection, Endpoint, Error, Keys, Lock, Open, Pool, Status,
-    Touched, random,
-};
+use guarda_client::{Budget, Commit, Committed, Connection, Endpoint, Error, Keys, Pool, Touched};
 use guarda_session::{DEFAULT_PREFIX, SavePath, SessionId, lock_token};
 
-/// How long a tombstone keeps late requests from bringing a destroyed session back.
+pub use opening::set_host;
+pub use tell::Told;
+
+use crate::carried::Carried;
+use crate::lifetime;
+use crate::paths;
+use crate::payload;
+use crate::settings::Settings;
+
+/// How long a tombstone keeps late requests from bringing a destroyed session back, at least.
 const TOMBSTONE_LIFE: Duration = Duration::from_mins(15);
-/// How long an empty session is kept in strict mode, where it must be.
-const EMPTY_TTL: Duration = Duration::from_mins(5);
+/// How long data that nobody understands can be looked at and restored.
+const ASIDE_LIFE: Duration = Duration::from_hours(1);
 /// What PHP's own default is; for a `gc_maxlifetime` that makes no sense.
 const DEFAULT_TTL_SECONDS: i64 = 1440;
-/// Parsed save_paths that are remembered.
-const PATHS_MAX: usize = 64;
-/// How sessions compressed by zstd begin.
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 const READ_ONLY: &str = "this session was opened read-only: the changes are not stored";
 const UNREAD: &str =
     "the session was not read whole: it stays as it was, and the changes are not stored";
+const NOT_OPEN: &str = "the session is not open";
 
 thread_local! {
     static POOL: RefCell<Pool> = const { RefCell::new(Pool::new()) };
-    static PATHS: RefCell<Vec<(Vec<u8>, Rc<SavePath>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// How sessions are opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// One request at a time has the session.
-    Lock,
-    /// Read only, whoever else has it.
-    ReadOnly,
-    /// Last writer wins.
-    Unlocked,
-}
-
-/// What the INI entries say, frozen at open.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// How sessions are opened.
-    pub mode: Mode,
-    /// How long to wait for the lock.
-    pub lock_wait: Duration,
-    /// How long a lock lives without its holder.
-    pub lock_ttl: Duration,
-    /// On Guarda: how many requests may wait for one session.
-    pub waiters_max: Option<u32>,
-    /// Whether a session that stays locked is opened read-only; otherwise reading it fails.
-    pub readonly_on_timeout: bool,
-    /// Whether a session that vanished is made again.
-    pub recreate: bool,
-    /// `session.use_strict_mode`.
-    pub strict: bool,
-    /// The time to live that reading sets, in seconds.
-    pub early_refresh: Option<i64>,
-    /// For input and output, waiting for locks apart.
-    pub budget: Duration,
-    /// For connecting, where save_path sets none.
-    pub connect_timeout: Option<Duration>,
-    /// For an answer, where save_path sets none.
-    pub read_timeout: Option<Duration>,
+/// Closes this thread's idle connections and forgets what it knew.
+pub fn end_thread() {
+    POOL.take();
+    paths::forget();
+    Carried::forget();
 }
 
 /// How far a session has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Opened by validate_sid; read will use it.
+    /// Opened by validate_sid or create_sid; read will use it.
     Opened,
     /// Given to PHP, which has not confirmed that it has it all.
     Reading,
     /// PHP has it.
     Read,
-    /// The lock is released: whoever writes now must open first.
+    /// Whoever writes now must open first.
     Done,
     /// PHP could not decode it: it stays as it is.
     Undecodable,
@@ -88,6 +62,7 @@ struct Session {
     id: SessionId,
     keys: Keys,
     token: String,
+    /// What is stored; None once read, and for a session that does not exist.
     data: Option<Vec<u8>>,
     generation: Vec<u8>,
     nonce: Option<Vec<u8>>,
@@ -96,6 +71,9 @@ struct Session {
     locked: bool,
     readonly: bool,
     stage: Stage,
+    /// Since when, for `guarda.lock_max_hold`.
+    held: Budget,
+    waited: Duration,
 }
 
 /// One open of the save handler.
@@ -104,10 +82,18 @@ pub struct Request {
     path: Rc<SavePath>,
     connection: Option<Connection>,
     session: Option<Session>,
-    budget: Budget,
+    /// What is left of the budget; time between operations does not count.
+    left: Duration,
     /// The first failure of input or output: the server is not asked again.
     failed: Option<String>,
     pid: u32,
+    /// The id that was found to be nobody's last: validate_sid asks again for what create_sid made.
+    absent: Option<SessionId>,
+    /// What the application said about this session.
+    carried: Carried,
+    /// An upload's tick that came to nothing: what it writes is dropped without a word.
+    missed: bool,
+    round_trips: u64,
 }
 
 type Answer<T> = Result<T, String>;
@@ -115,15 +101,49 @@ type Answer<T> = Result<T, String>;
 impl Request {
     /// Understands the save_path, does no I/O. The notices are given once per process.
     ///
+    /// `previous` is a request that was not closed, as in `session_reset()`: a lock that it holds
+    /// stays held until another session is opened.
+    ///
     /// # Errors
     ///
     /// What is wrong with the save_path.
-    pub fn open(save_path: &[u8], settings: Settings) -> Answer<(Self, Vec<String>)> {
-        let (path, notices) = parsed(save_path)?;
-        let budget = Budget::start(settings.budget);
+    pub fn open(
+        previous: Option<Self>,
+        save_path: &[u8],
+        settings: Settings,
+    ) -> Answer<(Self, Vec<String>)> {
+        let parsed = paths::parsed(save_path);
+        let settings = settings.for_tick();
         let pid = std::process::id();
-        let request =
-            Self { settings, path, connection: None, session: None, budget, failed: None, pid };
+        let mut carried = Carried::take(settings.regenerating);
+        let (mut connection, mut session) = (None, None);
+        if let Some(mut previous) = previous {
+            let same = parsed.as_ref().is_ok_and(|(path, _)| Rc::ptr_eq(path, &previous.path));
+            if same && !previous.is_foreign() {
+                connection = previous.connection.take();
+                session = previous.session.take();
+                carried = previous.carried.clone();
+            }
+            previous.close();
+        }
+        if let Some(session) = session.as_mut() {
+            session.stage = Stage::Done;
+        }
+        let (path, notices) = parsed?;
+        let left = settings.budget;
+        let request = Self {
+            settings,
+            path,
+            connection,
+            session,
+            left,
+            failed: None,
+            pid,
+            absent: None,
+            carried,
+            missed: false,
+            round_trips: 0,
+        };
         Ok((request, notices))
     }
 
@@ -132,10 +152,23 @@ impl Request {
     /// the user out; read then fails.
     pub fn validate(&mut self, id: &[u8]) -> bool {
         let Some(id) = SessionId::new(id) else { return false };
-        if self.session.as_ref().is_some_and(|session| session.stage != Stage::Opened) {
-            return self.exists(&id).unwrap_or(true);
+        if self.absent.as_ref() == Some(&id) {
+            return false;
         }
-        match self.open_session(&id, true) {
+        match self.session.as_ref() {
+            // The session that create_sid has just opened is new.
+            Some(session) if session.id == id && session.stage == Stage::Opened => {
+                return session.existed;
+            }
+            Some(session) if matches!(session.stage, Stage::Read | Stage::Reading) => {
+                return self.exists(&id).unwrap_or(true);
+            }
+            _ => {}
+        }
+        // A session of this request that is opened once more need not be stored yet.
+        let ours = |session: &Session| session.id == id && session.locked && !session.existed;
+        let must_exist = !self.session.as_ref().is_some_and(ours);
+        match self.open_session(&id, must_exist) {
             Ok(found) => found,
             Err(message) => {
                 self.failed.get_or_insert(message);
@@ -144,9 +177,24 @@ impl Request {
         }
     }
 
-    /// Whether an id that create_sid made is taken. After a failure: no; read fails then.
+    /// Whether an id that create_sid made is taken. While a session is open, only that is asked;
+    /// otherwise the new one is opened, so that read costs nothing. After a failure: no; read fails
+    /// then.
     pub fn is_taken(&mut self, id: &[u8]) -> bool {
-        SessionId::new(id).is_some_and(|id| self.exists(&id).unwrap_or(false))
+        let Some(id) = SessionId::new(id) else { return false };
+        let active = |session: &Session| matches!(session.stage, Stage::Read | Stage::Reading);
+        if self.session.as_ref().is_some_and(active) {
+            let taken = self.exists(&id).unwrap_or(false);
+            self.absent = (!taken).then_some(id);
+            return taken;
+        }
+        match self.open_session(&id, false) {
+            Ok(_) => self.session.as_ref().is_some_and(|session| session.existed),
+            Err(message) => {
+                self.failed.get_or_insert(message);
+                false
+            }
+        }
     }
 
     fn exists(&mut self, id: &SessionId) -> Answer<bool> {
@@ -160,6 +208,16 @@ impl Request {
     ///
     /// Why there is none to be had. Nothing is locked then.
     pub fn read(&mut self, id: &[u8]) -> Answer<Vec<u8>> {
+        match self.read_or_say(id) {
+            Err(_) if self.settings.tick => {
+                self.missed = true;
+                Ok(Vec::new())
+            }
+            other => other,
+        }
+    }
+
+    fn read_or_say(&mut self, id: &[u8]) -> Answer<Vec<u8>> {
         self.check()?;
         let id = SessionId::new(id).ok_or(
             "the session id has characters other than letters, digits, comma and hyphen, or more than 256",
@@ -168,19 +226,44 @@ impl Request {
         if !self.session.as_ref().is_some_and(ready) {
             self.open_session(&id, false)?;
         }
-        let session = self.session.as_mut().ok_or("the session is not open")?;
-        let data = session.data.take().unwrap_or_default();
-        if data.starts_with(&ZSTD_MAGIC) {
-            session.stage = Stage::Undecodable;
-            self.release();
+        let session = self.session.as_mut().ok_or(NOT_OPEN)?;
+        let stored = session.data.take().unwrap_or_default();
+        match self.understood(stored) {
+            Ok(data) => {
+                if let Some(session) = self.session.as_mut() {
+                    session.stage = Stage::Reading;
+                }
+                Ok(data)
+            }
+            Err(message) => {
+                if let Some(session) = self.session.as_mut() {
+                    session.stage = Stage::Undecodable;
+                }
+                self.release();
+                Err(message)
+            }
+        }
+    }
+
+    /// The data as PHP wants it, or why PHP must not see it: it would destroy it.
+    fn understood(&self, stored: Vec<u8>) -> Answer<Vec<u8>> {
+        if stored.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
             return Err(
                 "this session is compressed by zstd (redis.session.compression), which is \
                         not supported yet: it stays as it is"
                     .to_owned(),
             );
         }
-        session.stage = Stage::Reading;
-        Ok(data)
+        let now = self.settings.serializer;
+        match (payload::other_serializer(&stored, now), now) {
+            (Some(other), Some(now)) => Err(format!(
+                "this session was stored with session.serialize_handler = {}, which is {} here: it \
+                 stays as it is; set both servers alike",
+                other.name(),
+                now.name()
+            )),
+            _ => Ok(stored),
+        }
     }
 
     /// PHP has all that read gave it: from now on it may write.
@@ -196,7 +279,7 @@ impl Request {
     ///
     /// Why the data is not stored.
     pub fn write(&mut self, id: &[u8], data: &[u8], ttl: i64) -> Answer<()> {
-        if self.is_foreign() {
+        if self.is_foreign() || self.missed {
             return Ok(());
         }
         self.check()?;
@@ -207,19 +290,23 @@ impl Request {
             _ if session.readonly => return Err(READ_ONLY.to_owned()),
             _ => {}
         }
-        let mut ttl = time_to_live(ttl);
-        if !session.existed && (data.is_empty() || data == b"a:0:{}") {
+        let mut ttl = self.life(ttl);
+        if !session.existed && payload::is_empty(data) {
             if !self.settings.strict {
                 self.release();
                 return Ok(());
             }
-            ttl = ttl.min(EMPTY_TTL);
+            ttl = ttl.min(self.settings.empty_ttl);
+        }
+        if self.carried.tag.is_none() && session.existed && opening::is_same(session, data) {
+            return self.refresh(id, data, ttl);
         }
         self.commit(data, ttl)
     }
 
     fn commit(&mut self, data: &[u8], ttl: Duration) -> Answer<()> {
         let Some(session) = self.session.take() else { return Err(UNREAD.to_owned()) };
+        let tag = self.carried.tag.clone();
         let commit = Commit {
             token: &session.token,
             generation: &session.generation,
@@ -227,16 +314,24 @@ impl Request {
             ttl,
             locked: session.locked,
             recreate: self.settings.recreate,
-            tag: None,
+            tag: tag.as_deref().map(str::as_bytes),
             data,
         };
         let answer = self.with_connection(&session.id, |connection, budget| {
             connection.commit(&session.keys, &commit, budget)
         });
+        let is_new = !session.existed;
+        let keys = session.keys.clone();
+        let id = session.id.clone();
         self.session = Some(Session { stage: Stage::Done, locked: false, ..session });
         let lost = |why: &str| Err(format!("the session is not stored: {why}"));
         match answer? {
-            Committed::Stored => Ok(()),
+            Committed::Stored => {
+                if is_new {
+                    self.note_creation(&id, &keys, ttl)?;
+                }
+                Ok(())
+            }
             Committed::Destroyed => lost("it was destroyed meanwhile, by a logout for example"),
             Committed::LockLost => lost(
                 "this request held it longer than the lock lives, and another one came; see \
@@ -255,28 +350,36 @@ impl Request {
     ///
     /// As [`write`](Self::write).
     pub fn touch(&mut self, id: &[u8], data: &[u8], ttl: i64) -> Answer<()> {
-        if self.is_foreign() {
+        if self.is_foreign() || self.missed {
             return Ok(());
         }
         self.check()?;
         self.reopen_for(id)?;
         let Some(session) = self.session.as_ref() else { return Err(UNREAD.to_owned()) };
-        if !session.existed && !session.readonly {
+        let changed = !session.existed || self.carried.tag.is_some();
+        if changed && !session.readonly {
             return self.write(id, data, ttl);
         }
-        if self.settings.early_refresh.is_some() {
+        if self.settings.early_refresh && self.carried.ttl.is_none() {
             self.release();
             return Ok(());
         }
+        let ttl = self.life(ttl);
+        self.refresh(id, data, ttl)
+    }
+
+    fn refresh(&mut self, id: &[u8], data: &[u8], ttl: Duration) -> Answer<()> {
         let Some(session) = self.session.take() else { return Err(UNREAD.to_owned()) };
-        let time = time_to_live(ttl);
         let answer = self.with_connection(&session.id, |connection, budget| {
-            connection.touch(&session.keys, &session.token, time, session.locked, budget)
+            connection.touch(&session.keys, &session.token, ttl, session.locked, budget)
         });
         let readonly = session.readonly;
         self.session = Some(Session { stage: Stage::Done, locked: false, ..session });
         match answer? {
-            Touched::Missing if self.settings.recreate && !readonly => self.write(id, data, ttl),
+            Touched::Missing if self.settings.recreate && !readonly => {
+                self.reopen_for(id)?;
+                self.commit(data, ttl)
+            }
             // Nothing of this request is lost: it changed nothing.
             Touched::Missing | Touched::LockLost | Touched::Refreshed => Ok(()),
         }
@@ -292,32 +395,78 @@ impl Request {
             return Ok(());
         }
         let Some(id) = SessionId::new(id) else { return Ok(()) };
+        self.end_session(&id)
+    }
+
+    /// Before the session gets another id: the user's hash goes along.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot.
+    pub fn regenerate(&mut self, id: &[u8]) -> Answer<()> {
+        let existed = self.session.as_ref().is_some_and(|session| session.existed);
+        let Some(id) = SessionId::new(id).filter(|_| existed && self.carried.tag.is_none()) else {
+            return Ok(());
+        };
+        if self.is_foreign() {
+            return Ok(());
+        }
         let keys = self.keys(&id);
+        let tag = self.with_connection(&id, |connection, budget| connection.tag(&keys, budget))?;
+        self.carried.tag = tag.map(|tag| String::from_utf8_lossy(&tag).into_owned());
+        Ok(())
+    }
+
+    fn end_session(&mut self, id: &SessionId) -> Answer<()> {
+        let keys = self.keys(id);
         let nonce = fresh_token()?;
-        let own = self.session.as_mut().filter(|session| session.id == id);
+        let own = self.session.as_mut().filter(|session| session.id == *id);
         let token = own.map_or_else(String::new, |session| {
             session.stage = Stage::Done;
             session.locked = false;
             session.token.clone()
         });
-        self.with_connection(&id, |connection, budget| {
-            connection.destroy(&keys, &token, &nonce, TOMBSTONE_LIFE, budget)
+        let life = self.settings.lock_max_hold.max(TOMBSTONE_LIFE);
+        self.with_connection(id, |connection, budget| {
+            connection.destroy(&keys, &token, &nonce, life, budget)
         })?;
         Ok(())
     }
 
-    /// PHP could not decode the data: nothing is deleted, nothing is written later.
-    pub fn keep_undecodable(&mut self) {
+    /// PHP could not decode the data: nothing is deleted, nothing is written later. A copy is set
+    /// aside if PHP was given what is stored.
+    ///
+    /// # Errors
+    ///
+    /// What to tell: always, if a copy is to be set aside.
+    pub fn keep_undecodable(&mut self, set_aside: bool) -> Answer<()> {
+        let Some(session) = self.session.as_ref() else { return Ok(()) };
+        let (id, keys) = (session.id.clone(), session.keys.clone());
+        let copied = set_aside && !self.is_foreign() && {
+            let copy = |connection: &mut Connection, budget: &mut Budget| {
+                connection.set_aside(&keys, ASIDE_LIFE, budget)
+            };
+            self.with_connection(&id, copy).unwrap_or(false)
+        };
         self.release();
         if let Some(session) = self.session.as_mut() {
             session.stage = Stage::Undecodable;
         }
+        if !set_aside {
+            return Ok(());
+        }
+        let copy = if copied { ", and a copy of it for an hour" } else { "" };
+        Err(format!(
+            "the data of this session cannot be decoded; guarda keeps it on the server as it \
+             is{copy} (was it truncated, or is it encrypted by a class that is not used here?)"
+        ))
     }
 
     /// close: releases what is held and keeps the connection for the next request.
     pub fn close(mut self) {
         self.release();
-        if let Some(connection) = self.connection.take() {
+        self.carried.clone().leave();
+        if let Some(connection) = self.connection.take().filter(|_| self.settings.keep) {
             POOL.with_borrow_mut(|pool| pool.put(connection));
         }
     }
@@ -336,90 +485,28 @@ impl Request {
         Keys::new([prefix.unwrap_or(DEFAULT_PREFIX.as_bytes()), id.as_bytes()].concat())
     }
 
-    /// Opens the session that a write is for, unless it is open: userland may write what it has not
-    /// read, and write twice.
-    fn reopen_for(&mut self, id: &[u8]) -> Answer<()> {
-        let id = SessionId::new(id).ok_or("the session id is not valid")?;
-        let open = |session: &Session| session.id == id && session.stage != Stage::Done;
-        if !self.session.as_ref().is_some_and(open) {
-            self.open_session(&id, false)?;
-            if let Some(session) = self.session.as_mut() {
-                session.data = None;
-                session.stage = Stage::Read;
-            }
-        }
-        Ok(())
-    }
-
-    /// Opens; false if it must exist and does not. What was open before is released.
-    fn open_session(&mut self, id: &SessionId, must_exist: bool) -> Answer<bool> {
-        self.release();
-        self.session = None;
-        let keys = self.keys(id);
-        let token = fresh_token()?;
-        let settings = &self.settings;
-        let lock = (settings.mode == Mode::Lock).then_some(Lock {
-            lease: settings.lock_ttl,
-            wait: settings.lock_wait,
-            waiters_max: settings.waiters_max,
-        });
-        let ttl = settings.early_refresh.map(time_to_live);
-        let mut readonly = settings.mode == Mode::ReadOnly;
-        let (wait, fallback) = (settings.lock_wait, settings.readonly_on_timeout);
-        let mut open = Open { token: &token, lock, ttl, must_exist, holder: None };
-        let mut opened =
-            self.with_connection(id, |connection, budget| connection.open(&keys, &open, budget))?;
-        if matches!(opened.status, Status::Busy | Status::Full) {
-            if !fallback {
-                let why = if opened.status == Status::Full {
-                    "too many requests wait for this session already (guarda.lock_max_waiters)"
-                        .to_owned()
-                } else {
-                    format!(
-                        "another request has held the lock of this session for {wait:?}; long \
-                         requests should call session_write_close() early"
-                    )
-                };
-                return Err(why);
-            }
-            open.lock = None;
-            readonly = true;
-            opened = self
-                .with_connection(id, |connection, budget| connection.open(&keys, &open, budget))?;
-        }
-        if opened.status == Status::Missing {
-            return Ok(false);
-        }
-        let locked = open.lock.is_some();
-        let existed = opened.exists();
-        self.session = Some(Session {
-            id: id.clone(),
-            keys,
-            token,
-            data: opened.data,
-            generation: opened.generation,
-            nonce: opened.nonce,
-            existed,
-            locked,
-            readonly,
-            stage: Stage::Opened,
-        });
-        Ok(true)
+    /// How long a session that is stored now lives.
+    fn life(&self, gc_maxlifetime: i64) -> Duration {
+        let ttl = time_to_live(self.carried.ttl.unwrap_or(gc_maxlifetime));
+        lifetime::bounded(ttl, self.carried.created, &self.settings)
     }
 
     /// Releases the lock if it is held; a failure leaves it to its lease.
     fn release(&mut self) {
+        let foreign = self.is_foreign();
         let Some(session) = self.session.as_mut() else { return };
         let held = std::mem::take(&mut session.locked);
         if session.stage != Stage::Undecodable && session.stage != Stage::Reading {
             session.stage = Stage::Done;
         }
-        if !held || self.pid != std::process::id() {
+        if !held || foreign {
             return;
         }
         if let Some(connection) = self.connection.as_mut() {
             // Nobody is left to be told: the answer changes nothing for this request.
-            drop(connection.release(&session.keys, &session.token, &self.budget));
+            let budget = Budget::start(self.left);
+            drop(connection.release(&session.keys, &session.token, &budget));
+            self.left = budget.left().unwrap_or_default();
         }
     }
 
@@ -436,16 +523,23 @@ impl Request {
             settings.connect_timeout,
             settings.read_timeout,
         );
-        let kept = self.connection.take().filter(|kept| *kept.endpoint() == endpoint);
+        let mut budget = Budget::start(self.left);
+        let own = self.pid == std::process::id();
+        let kept = self.connection.take().filter(|kept| own && *kept.endpoint() == endpoint);
         let taken = match kept {
             Some(connection) => Ok(connection),
-            None => POOL.with_borrow_mut(|pool| pool.take(&endpoint, &self.budget)),
+            None => POOL.with_borrow_mut(|pool| pool.take(&endpoint, &budget)),
         };
         let answer = taken.and_then(|mut connection| {
-            let answer = operation(&mut connection, &mut self.budget);
+            let before = connection.round_trips();
+            let answer = operation(&mut connection, &mut budget);
+            // A connection that had to be made again counts from its beginning.
+            let asked = connection.round_trips();
+            self.round_trips += asked.checked_sub(before).unwrap_or(asked);
             self.connection = Some(connection);
             answer
         });
+        self.left = budget.left().unwrap_or_default();
         answer.map_err(|error| {
             let message = error.to_string();
             // Not asked again: each further try would cost the user another timeout.
@@ -456,31 +550,11 @@ impl Request {
 }
 
 fn fresh_token() -> Answer<String> {
-    random().map(|bytes| lock_token(&bytes)).map_err(|error| error.to_string())
+    guarda_client::random().map(|bytes| lock_token(&bytes)).map_err(|error| error.to_string())
 }
 
 /// `gc_maxlifetime` as phpredis bounds it.
 fn time_to_live(seconds: i64) -> Duration {
     let seconds = if seconds <= 0 { DEFAULT_TTL_SECONDS } else { seconds.min(i32::MAX.into()) };
     Duration::from_secs(seconds.unsigned_abs())
-}
-
-fn parsed(save_path: &[u8]) -> Answer<(Rc<SavePath>, Vec<String>)> {
-    let known = PATHS.with_borrow(|paths| {
-        paths.iter().find(|(text, _)| text == save_path).map(|(_, path)| Rc::clone(path))
-    });
-    if let Some(path) = known {
-        return Ok((path, Vec::new()));
-    }
-    let text = std::str::from_utf8(save_path).map_err(|_| "session.save_path is not UTF-8")?;
-    let mut path = SavePath::parse(text).map_err(|error| error.to_string())?;
-    let notices = std::mem::take(&mut path.notices);
-    let path = Rc::new(path);
-    PATHS.with_borrow_mut(|paths| {
-        if paths.len() == PATHS_MAX {
-            paths.remove(0);
-        }
-        paths.push((save_path.to_vec(), Rc::clone(&path)));
-    });
-    Ok((path, notices))
 }

@@ -36,16 +36,27 @@ impl Connection {
         let wait = open.lock.map_or(Duration::ZERO, |lock| lock.wait);
         let waiting = Budget::start(wait);
         let mut pause = PAUSE_MIN;
+        let mut slept = Duration::ZERO;
         loop {
-            let left = waiting.left().unwrap_or_default();
-            let opened = self.try_open(keys, open, left, budget)?;
-            if opened.status != Status::Busy || self.has_session_commands == Some(true) {
+            // Nothing is known of a server that has not answered yet: one that hangs must not be
+            // taken for one whose lock is held.
+            let known = self.has_session_commands.is_some();
+            let left = if known { waiting.left().unwrap_or_default() } else { Duration::ZERO };
+            let mut opened = self.try_open(keys, open, left, budget)?;
+            budget.extend(opened.waited);
+            opened.waited += slept;
+            let waits_there = self.has_session_commands == Some(true);
+            if opened.status != Status::Busy || (known && waits_there) {
                 return Ok(opened);
             }
             let Some(left) = waiting.left() else { return Ok(opened) };
+            if waits_there {
+                continue;
+            }
             let nap = jittered(pause)?.min(left);
             thread::sleep(nap);
             budget.extend(nap);
+            slept += nap;
             pause = (pause * 3 / 2).min(PAUSE_MAX);
         }
     }
@@ -317,7 +328,11 @@ fn opened(answer: Frame) -> Option<Opened> {
     let data = bytes();
     let generation = bytes().unwrap_or_default();
     let nonce = bytes();
-    Some(Opened { status, data, generation, nonce })
+    let waited = match items.next() {
+        Some(Frame::Integer(ms)) => Duration::from_millis(u64::try_from(ms).unwrap_or_default()),
+        _ => Duration::ZERO,
+    };
+    Some(Opened { status, data, generation, nonce, waited })
 }
 
 fn flag(set: bool) -> &'static [u8] {

@@ -1,0 +1,182 @@
+//! Opening a session: the lock, the data, and what the server says about either.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use guarda_client::{Budget, Connection, Keys, Lock, Open, Opened, Status};
+use guarda_session::{Holder, SessionId};
+use sha1::{Digest as _, Sha1};
+
+use super::{Answer, Request, Session, Stage, UNREAD, fresh_token, time_to_live};
+use crate::lifetime;
+use crate::settings::Mode;
+
+static HOST: OnceLock<String> = OnceLock::new();
+
+/// Notes this machine's name, once a process.
+pub fn set_host(name: &str) {
+    HOST.get_or_init(|| name.to_owned());
+}
+
+/// Whether storing these bytes would change nothing.
+pub(super) fn is_same(session: &Session, stored: &[u8]) -> bool {
+    let digest = Sha1::digest(stored);
+    session.generation.len() == digest.len() * 2
+        && session.generation
+            == digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().as_bytes()
+}
+
+impl Request {
+    /// Opens the session that a write is for, unless it is open: userland may write what it has not
+    /// read, and write twice.
+    pub(super) fn reopen_for(&mut self, id: &[u8]) -> Answer<()> {
+        let id = SessionId::new(id).ok_or("the session id is not valid")?;
+        let open = |session: &Session| session.id == id && session.stage != Stage::Done;
+        if !self.session.as_ref().is_some_and(open) {
+            self.open_session(&id, false)?;
+            let session = self.session.as_mut().ok_or(UNREAD)?;
+            session.data = None;
+            session.stage = Stage::Read;
+        }
+        Ok(())
+    }
+
+    /// Opens; false if it must exist and does not. What was open before is released, unless it is
+    /// the same session, whose lock stays held throughout.
+    pub(super) fn open_session(&mut self, id: &SessionId, must_exist: bool) -> Answer<bool> {
+        let held = |session: &&Session| session.id == *id && session.locked;
+        let held =
+            self.session.as_ref().filter(held).map(|session| (session.token.clone(), session.held));
+        if held.is_none() {
+            self.release();
+            self.session = None;
+        }
+        let keys = self.keys(id);
+        let token = held.as_ref().map_or_else(fresh_token, |(token, _)| Ok(token.clone()))?;
+        let (opened, locked) = self.ask_open(id, &keys, &token, must_exist)?;
+        if opened.status == Status::Missing {
+            self.release();
+            self.session = None;
+            return Ok(false);
+        }
+        let readonly =
+            self.settings.mode == Mode::ReadOnly || self.settings.mode == Mode::Lock && !locked;
+        let held =
+            held.map_or_else(|| Budget::start(self.settings.lock_max_hold), |(_, held)| held);
+        self.session = Some(Session {
+            id: id.clone(),
+            keys,
+            token,
+            existed: opened.exists(),
+            data: opened.data,
+            generation: opened.generation,
+            nonce: opened.nonce,
+            locked,
+            readonly,
+            stage: Stage::Opened,
+            held,
+            waited: opened.waited,
+        });
+        if self.has_outlived(id)? {
+            self.end_session(id)?;
+            self.session = None;
+            self.carried.created = None;
+            return if must_exist { Ok(false) } else { self.open_session(id, false) };
+        }
+        Ok(true)
+    }
+
+    /// What the server answers, and whether the lock is ours then.
+    fn ask_open(
+        &mut self,
+        id: &SessionId,
+        keys: &Keys,
+        token: &str,
+        must_exist: bool,
+    ) -> Answer<(Opened, bool)> {
+        let settings = &self.settings;
+        let lock = (settings.mode == Mode::Lock).then_some(Lock {
+            lease: settings.lock_ttl,
+            wait: settings.lock_wait,
+            waiters_max: settings.waiters_max,
+        });
+        let ttl = settings.early_refresh.then(|| time_to_live(settings.gc_maxlifetime));
+        let holder = Holder::new(
+            HOST.get().map_or(&b""[..], |name| name.as_bytes()),
+            std::process::id(),
+            &settings.url,
+        );
+        let fallback = settings.readonly_on_timeout;
+        let mut open = Open { token, lock, ttl, must_exist, holder: Some(&holder) };
+        let ask = |open: Open<'_>, connection: &mut Connection, budget: &mut Budget| {
+            connection.open(keys, &open, budget)
+        };
+        let opened =
+            self.with_connection(id, |connection, budget| ask(open, connection, budget))?;
+        if !matches!(opened.status, Status::Busy | Status::Full) {
+            return Ok((opened, lock.is_some()));
+        }
+        if !fallback {
+            return Err(self.busy(opened.status));
+        }
+        open.lock = None;
+        let waited = opened.waited;
+        let opened =
+            self.with_connection(id, |connection, budget| ask(open, connection, budget))?;
+        Ok((Opened { waited, ..opened }, false))
+    }
+
+    fn busy(&self, status: Status) -> String {
+        let wait = self.settings.lock_wait;
+        let (waiters, limit) = if self.settings.redis {
+            ("guarda.lock_max_waiters", "redis.session.lock_retries")
+        } else {
+            ("guarda.lock_max_waiters", "guarda.lock_wait")
+        };
+        if status == Status::Full {
+            return format!("too many requests wait for this session already ({waiters})");
+        }
+        format!(
+            "cannot lock the session: another request has held it for {wait:?} ({limit}); long \
+             requests should call session_write_close() early"
+        )
+    }
+
+    /// Whether `guarda.absolute_lifetime` ends the session that is open.
+    fn has_outlived(&mut self, id: &SessionId) -> Answer<bool> {
+        let existed = self.session.as_ref().is_some_and(|session| session.existed);
+        if self.settings.absolute_lifetime.is_none() || !existed {
+            return Ok(false);
+        }
+        let keys = self.keys(id);
+        let known =
+            self.with_connection(id, |connection, budget| connection.created(&keys, budget))?;
+        let created = if let Some(created) = known {
+            created
+        } else {
+            // Made before there was a limit, or by another handler: its time begins now.
+            let ttl = time_to_live(self.settings.gc_maxlifetime);
+            self.note_creation(id, &keys, ttl)?;
+            self.settings.now
+        };
+        self.carried.created = Some(created);
+        Ok(lifetime::is_over(created, &self.settings))
+    }
+
+    /// Notes when this session began, if there is a limit to that.
+    pub(super) fn note_creation(
+        &mut self,
+        id: &SessionId,
+        keys: &Keys,
+        ttl: Duration,
+    ) -> Answer<()> {
+        if self.settings.absolute_lifetime.is_none() {
+            return Ok(());
+        }
+        let created = self.carried.created.unwrap_or(self.settings.now);
+        let life = lifetime::of_creation(ttl, &self.settings);
+        self.with_connection(id, |connection, budget| {
+            connection.note_created(keys, created, life, budget)
+        })
+    }
+}
