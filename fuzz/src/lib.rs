@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use guarda_commands::{
     Admission, AuthState, Client, ClientCard, CommandError, CommandResult, ConfigSetRejected,
-    Context, Host, Log, Outcome, Records, ScriptCall, Scripting, Settings, ShutdownMode, Worker,
+    Context, Host, Log, Outcome, Records, ScriptCall, Scripting, Settings, ShutdownMode, Users, Worker,
     admit, execute, replay, sha1_hex,
 };
 use guarda_resp::{Frame, ReplyWriter, decode};
@@ -198,6 +198,7 @@ struct FakeHost {
     keyspace: Keyspace,
     log: Kept,
     settings: Settings,
+    users: Users,
     scripts: Box<dyn Scripting + Send>,
     clients: Mutex<Vec<Arc<ClientCard>>>,
     now: AtomicU64,
@@ -209,6 +210,7 @@ impl FakeHost {
             keyspace: Keyspace::new(4),
             log: Kept::default(),
             settings: Settings::default(),
+            users: Users::default(),
             scripts,
             clients: Mutex::default(),
             now: AtomicU64::new(START.0.cast_unsigned()),
@@ -286,8 +288,8 @@ impl Host for FakeHost {
         &*self.scripts
     }
 
-    fn authenticate(&self, user: &[u8], _: &[u8]) -> bool {
-        user == b"default"
+    fn users(&self) -> &Users {
+        &self.users
     }
 
     fn is_over_memory(&self) -> bool {

@@ -31,6 +31,25 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// The directory that cargo builds in, wherever that is configured to be.
+pub(crate) fn target() -> Result<&'static Path> {
+    // This program lies in <target directory>/<profile>/.
+    own_path()?.parent().and_then(Path::parent).context("this program lies in no profile")
+}
+
+/// The paths of all files that git does not ignore, from the workspace's root; also those deleted since.
+pub(crate) fn listed_files() -> Result<Vec<String>> {
+    let mut list = Command::new("git");
+    list.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    let output = list.current_dir(root()).output().context("cannot run git")?;
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        bail!("git cannot list the files of this directory: {}", complaint.trim());
+    }
+    let paths = String::from_utf8(output.stdout).context("a path that is not UTF-8")?;
+    Ok(paths.split_terminator('\0').map(str::to_owned).collect())
+}
+
 /// Builds `guarda` and returns the path of the binary.
 pub(crate) fn guarda(release: bool) -> Result<PathBuf> {
     let mut build = cargo();
@@ -42,10 +61,7 @@ pub(crate) fn guarda(release: bool) -> Result<PathBuf> {
     if !status.success() {
         bail!("building guarda failed; cargo's messages are above");
     }
-    // This program lies in <target directory>/<profile>/, wherever that is configured to be.
-    let own = own_path()?;
-    let target = own.parent().and_then(Path::parent).context("this program lies in no profile")?;
-    let binary = target.join(if release { "release" } else { "debug" }).join("guarda");
+    let binary = target()?.join(if release { "release" } else { "debug" }).join("guarda");
     if !binary.is_file() {
         bail!("cargo built guarda, but not where it was expected: {}", binary.display());
     }

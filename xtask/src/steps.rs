@@ -55,6 +55,8 @@ enum Step {
     Farm,
     /// php-src's own tests of sessions with guarda.so, fetched with Debian's source package
     PhpSrc,
+    /// guarda.so by phpize and make, and as the files of packages
+    Packaging,
     /// cargo xtask demo --once
     Demo,
     /// Each fuzz target for a moment
@@ -62,7 +64,7 @@ enum Step {
 }
 
 /// CI's order: what fails fastest comes first.
-const ALL: [Step; 10] = [
+const ALL: [Step; 11] = [
     Step::Fmt,
     Step::Clippy,
     Step::Doc,
@@ -71,6 +73,7 @@ const ALL: [Step; 10] = [
     Step::Codegen,
     Step::Unit,
     Step::PhpSrc,
+    Step::Packaging,
     Step::Demo,
     Step::Fuzz,
 ];
@@ -154,6 +157,7 @@ impl Step {
             Self::Unit => tests(run, &["--workspace"]),
             Self::Farm => tests(run, &["--package", "guarda", "--test", "farm"]),
             Self::PhpSrc => php::php_src(),
+            Self::Packaging => php::packaging(),
             Self::Demo => succeed(itself()?.args(["demo", "--once"])),
             Self::Fuzz => succeed(itself()?.args(["fuzz", "--seconds", FUZZ_SECONDS])),
         }
@@ -164,7 +168,9 @@ impl Step {
         match self {
             Self::Fmt | Self::Deny | Self::Tidy | Self::Codegen => None,
             Self::Clippy | Self::Doc => Some(Need::Build),
-            Self::Unit | Self::Farm | Self::PhpSrc | Self::Demo | Self::Fuzz => Some(Need::Tests),
+            Self::Unit | Self::Farm | Self::PhpSrc | Self::Packaging | Self::Demo | Self::Fuzz => {
+                Some(Need::Tests)
+            }
         }
     }
 }

@@ -15,34 +15,14 @@ use std::process::Stdio;
 use guarda_testkit::connection::{Connection, Endpoint};
 use guarda_testkit::deadline::{await_some, await_true};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use support::{Launch, SOON, call, count, free_port, info, names, run, scratch, start, text};
+use support::{
+    Launch, SOON, call, count, free_port, info, launch, names, refused, run, scratch, start, text,
+};
 
 const PASSWORD: &str = "correct-horse-battery";
 
 fn open(port: u16) -> Connection {
     Connection::open(&Endpoint::Tcp(port)).unwrap()
-}
-
-/// Starts the server with a configuration file of this text, `dir` and a free port added.
-fn launch(text: &str) -> (Launch, u16) {
-    let dir = scratch();
-    let port = free_port();
-    let text = format!("port {port}\ndir {}\n{text}\n", dir.display());
-    fs::write(dir.join("redis.conf"), text).unwrap();
-    (Launch::start(dir, &["redis.conf"]), port)
-}
-
-/// Runs a server that must not start with this file; returns what it said.
-fn refused(text: &str) -> String {
-    let dir = scratch();
-    fs::create_dir(dir.join("data")).unwrap();
-    fs::write(dir.join("redis.conf"), format!("dir {}/data\n{text}\n", dir.display())).unwrap();
-    let (code, said) = run(&dir, &["serve", "redis.conf"]);
-    assert_eq!(code, Some(1), "{text}: {said}");
-    assert_eq!(names(&dir), ["data", "output", "redis.conf"], "{text}: {said}");
-    assert_eq!(names(&dir.join("data")), [""; 0], "{text}: {said}");
-    fs::remove_dir_all(dir).unwrap();
-    said
 }
 
 /// This machine's own address on a real network, if it has one: connecting a datagram socket

@@ -8,6 +8,8 @@
 use guarda_testkit::diff::{Case, Protocol, Setup, assert_same};
 use guarda_testkit::server::Program;
 
+#[path = "diff/acl.rs"]
+mod acl;
 #[path = "diff/connection.rs"]
 mod connection;
 #[path = "diff/hashes.rs"]
@@ -42,6 +44,7 @@ macro_rules! families {
 }
 
 families! {
+    acl: acl_in_resp2, acl_in_resp3;
     connection: connection_in_resp2, connection_in_resp3;
     hashes: hashes_in_resp2, hashes_in_resp3;
     keys: keys_in_resp2, keys_in_resp3;

@@ -9,6 +9,7 @@ use guarda_resp::Protocol;
 use guarda_store::{HashedKey, Keyspace, UnixMillis};
 use parking_lot::Mutex;
 
+use crate::acl::{User, Users};
 use crate::error::CommandError;
 use crate::sessions::{SessionLock, Ticket};
 use crate::spec::CommandSpec;
@@ -60,6 +61,10 @@ pub struct Client {
     pub protocol: Protocol,
     /// Whether commands are admitted.
     pub auth: AuthState,
+    /// Whose permissions count; nobody's for the server's own clients, which may do everything.
+    pub user: Option<Arc<User>>,
+    /// Set when the client gave a password: whether it was right. Whoever runs commands takes it.
+    pub login: Option<bool>,
     /// Open transaction.
     pub transaction: Option<Transaction>,
     /// Watched keys.
@@ -148,6 +153,13 @@ impl ClientCard {
     }
 }
 
+impl ClientCard {
+    /// The peer's address; nothing for a Unix socket.
+    pub fn address(&self) -> Option<std::net::IpAddr> {
+        self.addr.parse::<std::net::SocketAddr>().ok().map(|peer| peer.ip().to_canonical())
+    }
+}
+
 impl Client {
     /// A client that just connected.
     pub fn new(card: Arc<ClientCard>, auth: AuthState) -> Client {
@@ -155,6 +167,8 @@ impl Client {
             db: 0,
             protocol: Protocol::Resp2,
             auth,
+            user: None,
+            login: None,
             transaction: None,
             watched: Vec::new(),
             watch_dirty: Arc::new(AtomicBool::new(false)),
@@ -163,6 +177,20 @@ impl Client {
             session_locks: Vec::new(),
             waiting: None,
         }
+    }
+
+    /// Makes the client what every new connection is: the default user, which may have to give a
+    /// password first.
+    pub fn become_default_user(&mut self, users: &Users) {
+        let user = users.default_user();
+        self.auth = if user.is_open() { AuthState::Granted } else { AuthState::Required };
+        self.set_user(user);
+    }
+
+    /// Makes the client this user; whether it may be is settled before.
+    pub(crate) fn set_user(&mut self, user: &Arc<User>) {
+        self.card.details.lock().user = String::from_utf8_lossy(user.name()).into_owned();
+        self.user = Some(Arc::clone(user));
     }
 
     /// Watches `key` in the selected database. The caller holds the key's shard.
@@ -209,7 +237,7 @@ impl Client {
     }
 
     /// Notes that a command was refused: an open transaction can no longer be executed.
-    pub(crate) fn note_refusal(&mut self) {
+    pub fn note_refusal(&mut self) {
         if let Some(transaction) = &mut self.transaction {
             transaction.refused = true;
         }

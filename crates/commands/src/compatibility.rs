@@ -340,6 +340,13 @@ const NEVER: &[(&str, &str)] = &[
 /// The subcommands that Redis 7.2 has of the containers that are here.
 const SUBCOMMANDS: &[(&str, &[&str])] = &[
     (
+        "acl",
+        &[
+            "cat", "deluser", "dryrun", "genpass", "getuser", "help", "list", "load", "log",
+            "save", "setuser", "users", "whoami",
+        ],
+    ),
+    (
         "client",
         &[
             "caching",
@@ -367,6 +374,11 @@ const SUBCOMMANDS: &[(&str, &[&str])] = &[
     ("object", &["encoding", "freq", "help", "idletime", "refcount"]),
     ("script", &["debug", "exists", "flush", "help", "kill", "load"]),
 ];
+
+/// Whether Redis 7.2 has a command of this name, in lower case, be it here or not.
+pub(crate) fn is_redis_command(name: &str) -> bool {
+    REDIS_7_2.iter().any(|part| part.names.contains(&name))
+}
 
 /// Whether a command of Redis 7.2 is here.
 enum State {

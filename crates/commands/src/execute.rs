@@ -13,7 +13,9 @@ use crate::db::Db;
 use crate::effects::Effects;
 use crate::error::CommandError;
 use crate::families::scripting;
+use crate::gates::unknown_command;
 use crate::host::Host;
+use crate::renames::Meaning;
 use crate::sessions::{Deliveries, serve_freed};
 use crate::spec::{CommandSpec, Flags, Locks};
 
@@ -264,7 +266,17 @@ pub fn execute_nested(
     rules: NestedRules,
     out: &mut Vec<u8>,
 ) -> Result<(), CommandError> {
-    let call = admit_nested(args, rules, cx.host)
+    let meaning = cx.host.renames().zip(args.first());
+    let own: SmallVec<[&[u8]; 8]>;
+    let args = match meaning.map(|(renames, name)| renames.meaning(name)) {
+        Some(Meaning::Command(name)) => {
+            own = std::iter::once(name.as_bytes()).chain(args[1..].iter().copied()).collect();
+            &own
+        }
+        Some(Meaning::Nothing) => return Err(script_error(unknown_command(args))),
+        Some(Meaning::Itself) | None => args,
+    };
+    let call = admit_nested(args, rules, cx.client, cx.host)
         .inspect_err(|_| cx.db.effects.counters.error_replies += 1)?;
     let mut nested = Context {
         db: Db {
@@ -290,6 +302,7 @@ pub fn execute_nested(
 fn admit_nested<'a>(
     args: &'a [&'a [u8]],
     rules: NestedRules,
+    client: &Client,
     host: &dyn Host,
 ) -> Result<Call<'a>, CommandError> {
     if args.is_empty() {
@@ -302,6 +315,7 @@ fn admit_nested<'a>(
     if flags.contains(Flags::NOSCRIPT) {
         return Err(CommandError::text("ERR This Redis command is not allowed from script"));
     }
+    crate::acl::admit_in_script(&call, client, host)?;
     let may_write = flags.contains(Flags::WRITE) || flags.contains(Flags::MAY_REPLICATE);
     if rules.read_only && may_write {
         return Err(CommandError::text(

@@ -1,5 +1,6 @@
 //! The gates a call passes before it runs. Their order decides which error a client sees.
 
+use crate::acl;
 use crate::client::{AuthState, Client, QueuedCall};
 use crate::error::{CommandError, until_nul};
 use crate::execute::Call;
@@ -69,6 +70,7 @@ fn check<'a>(
     if client.transaction.is_some() && flags.contains(Flags::NO_MULTI) {
         return Err(CommandError::text("ERR Command not allowed inside a transaction"));
     }
+    acl::admit(&call, client, host)?;
     let executes_writes = |flag| {
         flags.contains(flag)
             || (is_exec(call.spec)
@@ -133,7 +135,8 @@ fn clipped(bytes: &[u8], len: usize) -> &[u8] {
     &bytes[..bytes.len().min(len)]
 }
 
-fn unknown_command(args: &[&[u8]]) -> CommandError {
+/// The error for a command that is none.
+pub fn unknown_command(args: &[&[u8]]) -> CommandError {
     let mut echoed: Vec<u8> = Vec::new();
     for arg in &args[1..] {
         if echoed.len() >= ECHOED_ARGS_LEN_MAX {

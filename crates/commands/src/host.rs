@@ -1,15 +1,17 @@
 //! What the server lends to commands.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use guarda_store::{Keyspace, PackedLimits, SetLimits, UnixMillis};
 
+use crate::acl::Users;
 use crate::client::ClientCard;
 use crate::context::{CommandResult, Context};
 use crate::effects::Records;
 use crate::error::CommandError;
+use crate::renames::Renames;
 use crate::sessions::SessionLimits;
 
 /// The append log as commands see it.
@@ -31,8 +33,6 @@ pub struct Settings {
     pub zset_max_listpack_entries: AtomicUsize,
     pub zset_max_listpack_value: AtomicUsize,
     pub proto_max_bulk_len: AtomicUsize,
-    /// Whether a password is required.
-    pub auth_required: AtomicBool,
     /// Those of sessions.
     pub sessions: SessionLimits,
 }
@@ -48,7 +48,6 @@ impl Default for Settings {
             zset_max_listpack_entries: AtomicUsize::new(128),
             zset_max_listpack_value: AtomicUsize::new(64),
             proto_max_bulk_len: AtomicUsize::new(512 << 20),
-            auth_required: AtomicBool::new(false),
             sessions: SessionLimits::default(),
         }
     }
@@ -138,7 +137,10 @@ pub trait Scripting: Sync {
     fn kill(&self) -> Result<(), CommandError>;
 }
 
-/// The server, as far as commands need it.
+/// What a host without files, sockets or a system around it answers.
+const UNSUPPORTED: CommandError = CommandError::text("ERR this server cannot do that");
+
+/// The server, as far as commands need it. Methods with a body are for hosts that are more than data.
 pub trait Host: Sync {
     /// The data.
     fn keyspace(&self) -> &Keyspace;
@@ -148,11 +150,25 @@ pub trait Host: Sync {
     fn settings(&self) -> &Settings;
     /// The script engine.
     fn scripting(&self) -> &dyn Scripting;
-    /// Checks a user's password in constant time.
-    fn authenticate(&self, user: &[u8], password: &[u8]) -> bool;
-    /// Whether there is such a user.
-    fn has_user(&self, user: &[u8]) -> bool {
-        user == b"default"
+    /// The users and what they may do.
+    fn users(&self) -> &Users;
+    /// Commands that go by other names, if any do.
+    fn renames(&self) -> Option<&Renames> {
+        None
+    }
+    /// ACL LOAD: takes over the users of the configured file.
+    fn load_users(&self) -> Result<(), CommandError> {
+        Err(UNSUPPORTED)
+    }
+    /// ACL SAVE: writes the users to the configured file.
+    fn save_users(&self) -> Result<(), CommandError> {
+        Err(UNSUPPORTED)
+    }
+    /// A user was made or changed: subscriptions that it may no longer have end.
+    fn user_changed(&self, _name: &[u8]) {}
+    /// Random bytes that nobody can guess (ACL GENPASS).
+    fn fill_random(&self, _bytes: &mut [u8]) -> Result<(), CommandError> {
+        Err(UNSUPPORTED)
     }
     /// Whether memory has reached `maxmemory`.
     fn is_over_memory(&self) -> bool;

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod acl;
 mod args;
 mod client;
 mod compatibility;
@@ -17,6 +18,7 @@ mod execute;
 mod gates;
 mod host;
 mod reference;
+mod renames;
 mod sessions;
 mod spec;
 mod table;
@@ -25,6 +27,7 @@ mod testing;
 
 mod families;
 
+pub use acl::{AclFileError, Denial, User, Users};
 pub use args::Args;
 pub use client::{AuthState, Client, ClientCard, QueuedCall, ReplyMode, Transaction};
 pub use compatibility::compatibility_markdown;
@@ -35,18 +38,20 @@ pub use error::CommandError;
 pub use execute::{
     Busy, Call, NestedRules, Worker, execute, execute_nested, needs_script_thread, replay,
 };
+pub use families::acl::{close_connections_of, may_run};
 pub use families::connection::REDIS_VERSION;
 pub use families::scripting::{PHPREDIS_UNLOCK_SHA1, sha1_hex};
-pub use gates::{Admission, admit};
+pub use gates::{Admission, admit, unknown_command};
 pub use host::{
     ConfigSetRejected, Host, Log, ScriptCall, ScriptRef, Scripting, Settings, ShutdownMode,
 };
 pub use reference::reference_markdown;
+pub use renames::{Meaning, RenameError, Renames};
 pub use sessions::{
     SessionCounters, SessionLimits, Ticket, end_wait, release_session_locks, session_gauges,
     tend_shard, unbind_native_locks, wait_ran_out,
 };
 pub use spec::{
-    Arity, Categories, CommandSpec, Flags, Group, KeyAccess, KeyPositions, Keys, Locks,
+    Arity, Categories, ChannelUse, CommandSpec, Flags, Group, KeyAccess, KeyPositions, Keys, Locks,
 };
 pub use table::{CommandTable, table};

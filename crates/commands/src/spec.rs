@@ -26,6 +26,8 @@ pub struct CommandSpec {
     pub categories: Categories,
     /// Which arguments are keys.
     pub keys: Keys,
+    /// Which arguments are channels, for access control.
+    pub channels: ChannelUse,
     /// Which shards it needs while it runs.
     pub locks: Locks,
     /// Command tips as `COMMAND INFO` lists them.
@@ -50,6 +52,7 @@ impl CommandSpec {
         flags: Flags::NONE,
         categories: Categories::NONE,
         keys: Keys::NONE,
+        channels: ChannelUse::None,
         locks: Locks::Keys,
         tips: &[],
         note: "",
@@ -147,6 +150,11 @@ macro_rules! bit_set {
                     .into_iter()
                     .filter(move |(flag, wire)| self.contains(*flag) && !wire.is_empty())
                     .map(|(_, wire)| wire)
+            }
+
+            /// The names of all members on the wire, in the protocol's order.
+            pub fn all_names() -> impl Iterator<Item = &'static str> {
+                [$($wire),*].into_iter().filter(|wire| !wire.is_empty())
             }
 
             /// The member with this name on the wire.
@@ -443,6 +451,31 @@ impl Keys {
                 first.iter().chain(counted(args, 2)).copied().collect()
             }
         }
+    }
+}
+
+/// Which of a command's arguments are channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChannelUse {
+    /// None.
+    None,
+    /// The first argument (PUBLISH).
+    First,
+    /// All of them (SUBSCRIBE).
+    All,
+    /// All of them, as patterns (PSUBSCRIBE).
+    Patterns,
+}
+
+impl ChannelUse {
+    /// The channels or patterns among `args`.
+    pub fn of<'s, 'a>(self, args: &'s [&'a [u8]]) -> &'s [&'a [u8]] {
+        let end = match self {
+            ChannelUse::None => 1,
+            ChannelUse::First => 2,
+            ChannelUse::All | ChannelUse::Patterns => args.len(),
+        };
+        args.get(1..end.min(args.len())).unwrap_or_default()
     }
 }
 

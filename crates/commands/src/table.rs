@@ -31,18 +31,27 @@ impl Hasher for Fnv {
 /// The command table.
 pub struct CommandTable {
     by_name: HashMap<&'static [u8], &'static CommandSpec, BuildHasherDefault<Fnv>>,
+    /// Every row, subcommands included, by its address: the number that sets of rows know it by.
+    numbers: HashMap<usize, usize>,
 }
 
 /// The table of all families; built once.
 pub fn table() -> &'static CommandTable {
-    static TABLE: LazyLock<CommandTable> = LazyLock::new(|| CommandTable {
-        by_name: FAMILIES
+    static TABLE: LazyLock<CommandTable> = LazyLock::new(|| {
+        let by_name: HashMap<_, &'static CommandSpec, _> = FAMILIES
             .iter()
             .flat_map(|family| family.iter())
             .map(|spec| (spec.name.as_bytes(), spec))
-            .collect(),
+            .collect();
+        let rows = by_name.values().flat_map(|spec| std::iter::once(*spec).chain(spec.subcommands));
+        let numbers = rows.enumerate().map(|(number, spec)| (address(spec), number)).collect();
+        CommandTable { by_name, numbers }
     });
     &TABLE
+}
+
+fn address(spec: &'static CommandSpec) -> usize {
+    std::ptr::from_ref(spec).addr()
 }
 
 impl CommandTable {
@@ -58,6 +67,31 @@ impl CommandTable {
     /// All rows, in family order.
     pub fn iter(&self) -> impl Iterator<Item = &'static CommandSpec> {
         FAMILIES.iter().flat_map(|family| family.iter())
+    }
+
+    /// All rows as [`CommandTable::find`] gives them, each followed by its subcommands.
+    pub(crate) fn with_subcommands() -> impl Iterator<Item = &'static CommandSpec> {
+        table().by_name.values().flat_map(|spec| std::iter::once(*spec).chain(spec.subcommands))
+    }
+
+    /// All rows with their full names, `config|get`; a container is followed by its subcommands.
+    pub(crate) fn named_rows() -> impl Iterator<Item = (String, &'static CommandSpec)> {
+        table().by_name.values().flat_map(|spec| {
+            let subcommands = spec.subcommands.iter();
+            let below = subcommands.map(|sub| (format!("{}|{}", spec.name, sub.name), sub));
+            std::iter::once((spec.name.to_owned(), *spec)).chain(below)
+        })
+    }
+
+    /// Number of rows, subcommands included.
+    pub(crate) fn rows(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// The number of a row that [`CommandTable::find`] gave, or of one of its subcommands; below
+    /// [`CommandTable::rows`].
+    pub(crate) fn row(&self, spec: &'static CommandSpec) -> usize {
+        *self.numbers.get(&address(spec)).expect("the row was found in this table")
     }
 
     /// Number of commands; subcommands are not counted.

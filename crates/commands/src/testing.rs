@@ -16,6 +16,7 @@ use guarda_resp::{Frame, ReplyWriter, decode};
 use guarda_store::{HashValue, HashedKey, Keyspace, UnixMillis, Value};
 use parking_lot::Mutex;
 
+use crate::acl::Users;
 use crate::client::{AuthState, Client, ClientCard};
 use crate::context::{CommandResult, Context};
 use crate::effects::Records;
@@ -292,8 +293,7 @@ pub(crate) struct FakeHost {
     pub(crate) log: FakeLog,
     pub(crate) settings: Settings,
     pub(crate) scripting: FakeScripting,
-    /// The one accepted password, of user `default`.
-    pub(crate) password: Option<Vec<u8>>,
+    pub(crate) users: Users,
     pub(crate) over_memory: AtomicBool,
     pub(crate) loading: AtomicBool,
     pub(crate) write_refusal: Mutex<Option<CommandError>>,
@@ -317,7 +317,7 @@ impl FakeHost {
             log: FakeLog::default(),
             settings: Settings::default(),
             scripting: FakeScripting::default(),
-            password: None,
+            users: Users::default(),
             over_memory: AtomicBool::new(false),
             loading: AtomicBool::new(false),
             write_refusal: Mutex::new(None),
@@ -364,8 +364,27 @@ impl Host for FakeHost {
         &self.scripting
     }
 
-    fn authenticate(&self, user: &[u8], password: &[u8]) -> bool {
-        user == b"default" && self.password.as_deref().is_none_or(|known| known == password)
+    fn users(&self) -> &Users {
+        &self.users
+    }
+
+    fn load_users(&self) -> Result<(), CommandError> {
+        self.ask("load_users".into());
+        Ok(())
+    }
+
+    fn user_changed(&self, name: &[u8]) {
+        self.ask(format!("user_changed {}", escaped(name)));
+    }
+
+    fn save_users(&self) -> Result<(), CommandError> {
+        self.ask("save_users".into());
+        Ok(())
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) -> Result<(), CommandError> {
+        bytes.fill(0xa5);
+        Ok(())
     }
 
     fn is_over_memory(&self) -> bool {

@@ -22,6 +22,16 @@ pub struct Settings {
     pub protected_mode: bool,
     /// `requirepass`.
     pub requirepass: Option<Secret>,
+    /// The words of each `user` line.
+    pub users: Vec<Vec<Secret>>,
+    /// `aclfile`.
+    pub aclfile: Option<PathBuf>,
+    /// `acl-pubsub-default allchannels`.
+    pub acl_pubsub_all_channels: bool,
+    /// `acllog-max-len`.
+    pub acllog_max_len: u64,
+    /// The two words of each `rename-command` line.
+    pub renamed_commands: Vec<(Vec<u8>, Vec<u8>)>,
     /// `unixsocket`.
     pub unixsocket: Option<PathBuf>,
     /// `unixsocketperm`: nothing leaves the bits to the umask.
@@ -240,6 +250,15 @@ impl Settings {
             port: v.int("port") as u16,
             protected_mode: v.bool("protected-mode"),
             requirepass: Some(v.secret("requirepass")).filter(|secret| !secret.is_empty()),
+            users: v.lines("user").to_vec(),
+            aclfile: v.path("aclfile"),
+            acl_pubsub_all_channels: v.choice("acl-pubsub-default") == "allchannels",
+            acllog_max_len: v.int("acllog-max-len") as u64,
+            renamed_commands: v
+                .lines("rename-command")
+                .iter()
+                .map(|words| (words[0].reveal().to_vec(), words[1].reveal().to_vec()))
+                .collect(),
             unixsocket: v.path("unixsocket"),
             unixsocketperm: v.octal("unixsocketperm"),
             tcp_backlog: v.int("tcp-backlog") as u32,
@@ -294,9 +313,10 @@ impl Settings {
         }
     }
 
-    /// Whether the server may listen as configured.
-    pub fn exposure(&self) -> Exposure {
-        exposure(self.port, &self.bind, self.protected_mode, self.requirepass.is_some())
+    /// Whether the server may listen as configured; `has_password`: whether the default user, which
+    /// every connection is at first, has to give one.
+    pub fn exposure(&self, has_password: bool) -> Exposure {
+        exposure(self.port, &self.bind, self.protected_mode, has_password)
     }
 }
 
@@ -348,6 +368,13 @@ impl<'a, F: Fn(&str) -> &'a Value> Lookup<F> {
         match (self.0)(name) {
             Value::Secret(secret) => secret.clone(),
             _ => unreachable!("{name} is a secret"),
+        }
+    }
+
+    fn lines(&self, name: &str) -> &'a [Vec<Secret>] {
+        match (self.0)(name) {
+            Value::Lines(lines) => lines,
+            _ => unreachable!("{name} is of the file only"),
         }
     }
 

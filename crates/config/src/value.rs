@@ -58,8 +58,8 @@ pub struct OutputLimits {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Value {
-    /// The directive has no value to show.
-    Absent,
+    /// The words of each line of a directive of the file only. They may be passwords.
+    Lines(Vec<Vec<Secret>>),
     /// `yes` or `no`.
     Bool(bool),
     /// A whole number.
@@ -100,6 +100,9 @@ impl Value {
             (Self::Save(before), Self::Save(new)) if !first && !new.is_empty() => {
                 Self::Save(before.iter().chain(&new).copied().collect())
             }
+            (Self::Lines(before), Self::Lines(new)) => {
+                Self::Lines(before.iter().chain(&new).cloned().collect())
+            }
             (_, new) => new,
         }
     }
@@ -107,7 +110,7 @@ impl Value {
     /// The value as text; of a secret only whether there is one.
     pub(crate) fn to_text(&self) -> String {
         match self {
-            Self::Absent => String::new(),
+            Self::Lines(_) => String::new(),
             Self::Bool(yes) => if *yes { "yes" } else { "no" }.into(),
             Self::Int(number) => number.to_string(),
             Self::Memory(bytes) | Self::Amount(Amount::Bytes(bytes)) => bytes.to_string(),

@@ -21,7 +21,7 @@ fn the_stock_file_starts_with_one_warning() {
     let file = stock_file();
     let loaded = load(&Arguments::parse([&file]), std::io::empty()).unwrap();
     let config = &loaded.config;
-    assert_eq!(config.exposure(), Exposure::Ok);
+    assert_eq!(config.exposure(config.requirepass.is_some()), Exposure::Ok);
     assert_eq!(config.port, 6379);
     assert!(config.daemonize && config.protected_mode && !config.appendonly);
     assert_eq!(config.appendfsync, AppendFsync::Everysec);
@@ -41,14 +41,20 @@ fn the_tutorials_edits_work_on_the_stock_file() {
     let file = file.to_str().unwrap();
     let edits = [file, "--bind", "0.0.0.0", "--requirepass", "s3cret", "--supervised", "systemd"];
     let loaded = load(&Arguments::parse(edits), std::io::empty()).unwrap();
-    assert_eq!(loaded.config.exposure(), Exposure::Ok);
+    assert_eq!(loaded.config.exposure(loaded.config.requirepass.is_some()), Exposure::Ok);
     assert_eq!(loaded.config.requirepass.as_ref().unwrap().reveal(), b"s3cret");
 
     let unsafe_edits = [file, "--bind", "0.0.0.0"];
     let loaded = load(&Arguments::parse(unsafe_edits), std::io::empty()).unwrap();
-    assert!(matches!(loaded.config.exposure(), Exposure::RefuseToStart(_)));
+    assert!(matches!(
+        loaded.config.exposure(loaded.config.requirepass.is_some()),
+        Exposure::RefuseToStart(_)
+    ));
 
     let in_so_many_words = [file, "--bind", "0.0.0.0", "--protected-mode", "no"];
     let loaded = load(&Arguments::parse(in_so_many_words), std::io::empty()).unwrap();
-    assert_eq!(loaded.config.exposure(), Exposure::WarnExposed(vec!["0.0.0.0".into()]));
+    assert_eq!(
+        loaded.config.exposure(loaded.config.requirepass.is_some()),
+        Exposure::WarnExposed(vec!["0.0.0.0".into()])
+    );
 }

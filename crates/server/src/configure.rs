@@ -68,7 +68,7 @@ pub(crate) fn apply(server: &Server, config: &Config) {
     }
 
     server.memory.set_limit(config.maxmemory.map_or(0, |bytes| bytes.0));
-    server.set_password(config.requirepass.as_ref().map(guarda_config::Secret::reveal));
+    crate::access::apply(&server.users, config);
     let stop = config.stop_writes_on_bgsave_error && !config.save.is_empty();
     server.persistence.stop_on_save_error.store(stop, Ordering::Relaxed);
 }
@@ -129,7 +129,12 @@ pub(crate) fn config_set(
     if changed("loglevel") {
         crate::logging::set_level(proposal.config.loglevel);
     }
-    if let Exposure::WarnExposed(addresses) = proposal.config.exposure() {
+    if changed("requirepass") {
+        let password = proposal.config.requirepass.as_ref().map(guarda_config::Secret::reveal);
+        server.users.set_default_password(password);
+    }
+    let has_password = !server.users.default_user().is_open();
+    if let Exposure::WarnExposed(addresses) = proposal.config.exposure(has_password) {
         warn_exposed(&addresses);
     }
     apply(server, &proposal.config);

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guarda_commands::{
-    ClientCard, CommandError, ConfigSetRejected, Host, Log, Scripting, Settings, ShutdownMode,
+    ClientCard, CommandError, ConfigSetRejected, Host, Log, Renames, Scripting, Settings,
+    ShutdownMode, Users,
 };
 use guarda_store::{Keyspace, UnixMillis};
 
@@ -29,10 +30,27 @@ impl Host for Server {
         &*self.scripting
     }
 
-    fn authenticate(&self, user: &[u8], password: &[u8]) -> bool {
-        // Both are looked at in every case, so that the time does not tell which one was wrong.
-        let matches = self.password_matches(password);
-        user == b"default" && matches
+    fn users(&self) -> &Users {
+        &self.users
+    }
+
+    fn renames(&self) -> Option<&Renames> {
+        Some(&self.renames).filter(|renames| !renames.is_empty())
+    }
+
+    fn load_users(&self) -> Result<(), CommandError> {
+        crate::access::load(self)
+    }
+
+    fn save_users(&self) -> Result<(), CommandError> {
+        crate::access::save(self)
+    }
+
+    fn user_changed(&self, _name: &[u8]) {}
+
+    fn fill_random(&self, bytes: &mut [u8]) -> Result<(), CommandError> {
+        getrandom::fill(bytes)
+            .map_err(|_| CommandError::text("ERR the operating system has no random numbers"))
     }
 
     fn is_over_memory(&self) -> bool {

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod clients;
 mod clock;
 mod configure;
@@ -13,6 +14,7 @@ mod info;
 mod io;
 mod loading;
 mod logging;
+mod logins;
 mod memory;
 mod persistence;
 mod scripts;
@@ -23,6 +25,7 @@ mod state;
 mod stats;
 mod supervision;
 
+pub use access::UsersError;
 pub use memory::AllocatedBytes;
 pub use start::{Program, StartError, run};
 

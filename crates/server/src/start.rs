@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use guarda_commands::{Scripting, ShutdownMode, Worker, unbind_native_locks};
+use guarda_commands::{RenameError, Renames, ShutdownMode, Users, Worker, unbind_native_locks};
 use guarda_config::{
     Arguments, BindAddress, BindHost, Config, ConfigError, ConfigFile, Exposure, IoThreads,
     Supervised,
@@ -27,7 +27,7 @@ use crate::persistence::Persistence;
 use crate::scripts::ScriptQueue;
 use crate::state::{Parts, Server};
 use crate::supervision::Background;
-use crate::{configure, cron, logging, shutdown, snapshots, supervision};
+use crate::{access, configure, cron, logging, shutdown, snapshots, supervision};
 
 /// Most I/O threads that are started without being asked for.
 const THREADS_AUTOMATIC_MAX: usize = 8;
@@ -50,6 +50,12 @@ pub enum StartError {
     /// Strangers could reach the server without a password.
     #[error("{0}")]
     Exposed(String),
+    /// The users cannot be taken over.
+    #[error(transparent)]
+    Users(#[from] access::UsersError),
+    /// A command cannot be renamed as asked.
+    #[error(transparent)]
+    Rename(#[from] RenameError),
     /// The log file cannot be written.
     #[error("logfile {}: {source}", .path.display())]
     LogFile {
@@ -120,7 +126,9 @@ pub fn run(program: Program) -> Result<(), StartError> {
     let mut config = loaded.config;
     let current = std::env::current_dir().map_err(system("current directory"))?;
     config.make_dir_absolute(&current);
-    let exposed = match config.exposure() {
+    let users = access::users_of(&config)?;
+    let renames = Renames::new(&config.renamed_commands)?;
+    let exposed = match config.exposure(!users.default_user().is_open()) {
         Exposure::Ok => Vec::new(),
         Exposure::RefuseToStart(why) => return Err(StartError::Exposed(why)),
         Exposure::WarnExposed(addresses) => addresses,
@@ -156,7 +164,7 @@ pub fn run(program: Program) -> Result<(), StartError> {
     let storage = open_directory(&config)?;
     // Listen before loading, so that a taken port is known at once.
     let listeners = listen(&config)?;
-    let server = build(config, storage, guarda_script::engine(), config_file)?;
+    let server = build(config, Access { users, renames }, storage, config_file)?;
     server.memory.set_source(program.allocated);
     serve(&server, listeners)
 }
@@ -218,11 +226,17 @@ fn open_directory(config: &Config) -> Result<Arc<DiskStorage>, StartError> {
 
 // Data -----------------------------------------------------------------------------------------
 
+/// Who may use which commands by which names.
+struct Access {
+    users: Arc<Users>,
+    renames: Renames,
+}
+
 /// Loads the data and builds the server around it.
 fn build(
     config: Config,
+    access: Access,
     storage: Arc<DiskStorage>,
-    scripting: Box<dyn Scripting + Send>,
     config_file: String,
 ) -> Result<Arc<Server>, StartError> {
     let storage: Arc<dyn Storage> = storage;
@@ -240,7 +254,9 @@ fn build(
 
     let server = Server::new(Parts {
         config,
-        scripting,
+        users: access.users,
+        renames: access.renames,
+        scripting: guarda_script::engine(),
         persistence: Persistence::new(Arc::clone(&storage), clock.now().seconds()),
         run_id: random_hex().map_err(system("random numbers"))?,
         executable: std::env::current_exe()

@@ -5,16 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use guarda_commands::{AuthState, Client, ClientCard, Scripting, Settings, Worker};
+use guarda_commands::{AuthState, Client, ClientCard, Renames, Scripting, Settings, Users, Worker};
 use guarda_resp::Limits;
 use guarda_store::Keyspace;
 use parking_lot::{Mutex, RwLock};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::io::{Mailbox, Message, OutputLimit, ScriptJob};
+use crate::logins::Logins;
 use crate::memory::Memory;
 use crate::persistence::Persistence;
 use crate::scripts::ScriptQueue;
@@ -35,8 +34,9 @@ pub(crate) struct Server {
     pub(crate) config: Mutex<guarda_config::Config>,
     /// Held while CONFIG SET changes it.
     pub(crate) config_changes: Mutex<()>,
-    /// SHA-256 of the password, if one is required.
-    password: RwLock<Option<[u8; 32]>>,
+    pub(crate) users: Arc<Users>,
+    pub(crate) renames: Renames,
+    pub(crate) logins: Logins,
     mailboxes: OnceLock<Vec<Arc<Mailbox>>>,
     this: OnceLock<Weak<Server>>,
     /// Changes since the last successful save.
@@ -67,6 +67,8 @@ pub(crate) struct RuntimeLimits {
 /// Everything [`Server::new`] needs beside the configuration.
 pub(crate) struct Parts {
     pub(crate) config: guarda_config::Config,
+    pub(crate) users: Arc<Users>,
+    pub(crate) renames: Renames,
     pub(crate) scripting: Box<dyn Scripting + Send>,
     pub(crate) persistence: Persistence,
     pub(crate) run_id: String,
@@ -76,7 +78,16 @@ pub(crate) struct Parts {
 
 impl Server {
     pub(crate) fn new(parts: Parts) -> Arc<Server> {
-        let Parts { config, scripting, persistence, run_id, executable, config_file } = parts;
+        let Parts {
+            config,
+            users,
+            renames,
+            scripting,
+            persistence,
+            run_id,
+            executable,
+            config_file,
+        } = parts;
         let server = Server {
             clock: Clock::start(),
             keyspace: Keyspace::new(config.databases),
@@ -99,7 +110,9 @@ impl Server {
             port: config.port,
             config: Mutex::new(config),
             config_changes: Mutex::new(()),
-            password: RwLock::new(None),
+            users,
+            renames,
+            logins: Logins::default(),
             mailboxes: OnceLock::new(),
             this: OnceLock::new(),
             dirty: AtomicU64::new(0),
@@ -188,12 +201,9 @@ impl Server {
     pub(crate) fn register_client(&self, card: Arc<ClientCard>) -> Client {
         self.stats.connections_received.fetch_add(1, Ordering::Relaxed);
         self.clients.add(Arc::clone(&card));
-        let auth = if self.settings.auth_required.load(Ordering::Relaxed) {
-            AuthState::Required
-        } else {
-            AuthState::Granted
-        };
-        Client::new(card, auth)
+        let mut client = Client::new(card, AuthState::Required);
+        client.become_default_user(&self.users);
+        client
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -203,7 +213,7 @@ impl Server {
     /// Whether protected mode keeps this peer out; `None` is a Unix socket.
     pub(crate) fn is_protected_from(&self, peer: Option<IpAddr>) -> bool {
         let is_protected = self.limits.is_protected.load(Ordering::Relaxed);
-        let has_password = self.password.read().is_some();
+        let has_password = !self.users.default_user().is_open();
         !guarda_config::serves_peer(peer, is_protected, has_password)
     }
 
@@ -217,22 +227,5 @@ impl Server {
     /// `client-output-buffer-limit normal`.
     pub(crate) fn output_limit(&self) -> OutputLimit {
         *self.limits.output.read()
-    }
-
-    // Password ---------------------------------------------------------------------------------
-
-    pub(crate) fn set_password(&self, password: Option<&[u8]>) {
-        let digest = password.filter(|p| !p.is_empty()).map(|p| Sha256::digest(p).into());
-        self.settings.auth_required.store(digest.is_some(), Ordering::Relaxed);
-        *self.password.write() = digest;
-    }
-
-    /// Compares digests, in constant time.
-    pub(crate) fn password_matches(&self, given: &[u8]) -> bool {
-        let given: [u8; 32] = Sha256::digest(given).into();
-        match *self.password.read() {
-            Some(expected) => expected.ct_eq(&given).into(),
-            None => true,
-        }
     }
 }

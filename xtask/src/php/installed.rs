@@ -63,7 +63,7 @@ fn program(names: &[&str]) -> Result<PathBuf> {
 }
 
 /// What a program prints, without the white space around it.
-pub(super) fn said(command: &mut Command) -> Result<String> {
+pub(crate) fn said(command: &mut Command) -> Result<String> {
     let name = Path::new(command.get_program()).file_name().map(OsStr::to_owned);
     let name = name.unwrap_or_default().display().to_string();
     let done =

@@ -9,11 +9,10 @@ mod text;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::build::root;
+use crate::build::{listed_files, root};
 
 /// Where the files are listed that were over the limit when it was set.
 const RATCHET: &str = "xtask/tidy-ratchet.txt";
@@ -79,19 +78,12 @@ fn check(files: &BTreeMap<String, String>) -> Vec<Finding> {
 
 /// Every text file of the working tree that git does not ignore.
 fn read_files() -> Result<BTreeMap<String, String>> {
-    let mut list = Command::new("git");
-    list.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    let output = list.current_dir(root()).output().context("cannot run git")?;
-    if !output.status.success() {
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        bail!("git cannot list the files of this directory: {}", complaint.trim());
-    }
     let mut files = BTreeMap::new();
-    for path in String::from_utf8(output.stdout).context("a path that is not UTF-8")?.split('\0') {
+    for path in listed_files()? {
         // A file deleted in the working tree is still listed, and a binary one is not text.
-        let Ok(bytes) = fs::read(root().join(path)) else { continue };
+        let Ok(bytes) = fs::read(root().join(&path)) else { continue };
         if let Ok(contents) = String::from_utf8(bytes) {
-            files.insert(path.to_owned(), contents);
+            files.insert(path, contents);
         }
     }
     Ok(files)

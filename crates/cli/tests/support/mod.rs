@@ -156,3 +156,25 @@ pub(crate) fn names(dir: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+/// Starts the server with a configuration file of this text, `dir` and a free port added.
+pub(crate) fn launch(text: &str) -> (Launch, u16) {
+    let dir = scratch();
+    let port = free_port();
+    let text = format!("port {port}\ndir {}\n{text}\n", dir.display());
+    fs::write(dir.join("redis.conf"), text).unwrap();
+    (Launch::start(dir, &["redis.conf"]), port)
+}
+
+/// Runs a server that must not start with this file; returns what it said.
+pub(crate) fn refused(text: &str) -> String {
+    let dir = scratch();
+    fs::create_dir(dir.join("data")).unwrap();
+    fs::write(dir.join("redis.conf"), format!("dir {}/data\n{text}\n", dir.display())).unwrap();
+    let (code, said) = run(&dir, &["serve", "redis.conf"]);
+    assert_eq!(code, Some(1), "{text}: {said}");
+    assert_eq!(names(&dir), ["data", "output", "redis.conf"], "{text}: {said}");
+    assert_eq!(names(&dir.join("data")), [""; 0], "{text}: {said}");
+    fs::remove_dir_all(dir).unwrap();
+    said
+}

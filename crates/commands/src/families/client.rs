@@ -256,7 +256,7 @@ fn living(host: &dyn Host) -> Vec<Arc<ClientCard>> {
 
 /// Appends CLIENT LIST's line about a client: every field of Redis 7.2, in its order. What has no
 /// counterpart here is 0.
-fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
+pub(crate) fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
     let details = card.details.lock().clone();
     let idle = now.since(UnixMillis(card.active.load(Ordering::Relaxed)));
     let seconds = |millis: i64| (millis / 1000).max(0);
@@ -381,7 +381,7 @@ impl<'a> KillFilter<'a> {
 }
 
 fn known_user<'a>(user: &'a [u8], host: &dyn Host) -> Result<&'a [u8], CommandError> {
-    if host.has_user(user) {
+    if host.users().find(user).is_some() {
         return Ok(user);
     }
     Err(CommandError::quoting(&[b"ERR No such user '", user, b"'"]))

@@ -1,9 +1,8 @@
 //! AUTH, HELLO, SELECT, PING, ECHO, QUIT, RESET: what a connection is and says about itself.
 
-use std::sync::atomic::Ordering;
-
 use guarda_resp::Protocol;
 
+use crate::acl::note_failed_login;
 use crate::args::Args;
 use crate::client::{AuthState, ReplyMode};
 use crate::context::{CommandResult, Context, Outcome};
@@ -96,7 +95,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
 fn auth(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let first = args.bytes()?;
     let (user, password) = if args.is_empty() {
-        if !cx.db.settings.auth_required.load(Ordering::Relaxed) {
+        if cx.host.users().default_user().has_no_password() {
             return Err(CommandError::text(
                 "ERR AUTH <password> called without any password configured for the default user. \
                  Are you sure your configuration is correct?",
@@ -114,13 +113,14 @@ fn auth(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 
 /// Makes the connection `user`'s if the password is right; otherwise it stays whose it was.
 fn log_in(cx: &mut Context<'_, '_>, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
-    let needs_password = cx.db.settings.auth_required.load(Ordering::Relaxed);
-    let is_open = user == DEFAULT_USER.as_bytes() && !needs_password;
-    if !is_open && !cx.host.authenticate(user, password) {
+    let found = cx.host.users().authenticate(user, password);
+    cx.client.login = Some(found.is_some());
+    let Some(found) = found else {
+        note_failed_login(cx.client, cx.host, user);
         return Err(CommandError::WrongPassword);
-    }
+    };
     cx.client.auth = AuthState::Granted;
-    cx.client.card.details.lock().user = String::from_utf8_lossy(user).into_owned();
+    cx.client.set_user(&found);
     Ok(())
 }
 
@@ -244,16 +244,11 @@ fn reset(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
     client.abandon_transaction(cx.host.keyspace());
     client.reply_mode = ReplyMode::On;
     client.db = 0;
-    client.auth = if cx.db.settings.auth_required.load(Ordering::Relaxed) {
-        AuthState::Required
-    } else {
-        AuthState::Granted
-    };
+    client.become_default_user(cx.host.users());
     {
         // The library's name and version stay: it is still the same library that talks.
         let mut details = client.card.details.lock();
         details.name.clear();
-        DEFAULT_USER.clone_into(&mut details.user);
         details.db = 0;
         details.no_evict = false;
     }
@@ -265,14 +260,15 @@ fn reset(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::Ordering;
+
     use crate::testing::{Bench, bulk, bulks, err, nil, ok, simple, wrong_type};
 
     /// A bench whose server requires the password `secret`, and a client that has not given it.
     fn locked_bench() -> Bench {
         let mut bench = Bench::new();
-        bench.host.password = Some(b"secret".to_vec());
-        bench.host.settings.auth_required.store(true, Ordering::Relaxed);
-        bench.client.auth = AuthState::Required;
+        bench.host.users.set_default_password(Some(b"secret"));
+        bench.client.become_default_user(&bench.host.users);
         bench
     }
 

@@ -5,7 +5,8 @@
 use crate::context::{CommandResult, Context, Outcome};
 use crate::spec::CommandSpec;
 
-mod client;
+pub(crate) mod acl;
+pub(crate) mod client;
 mod command_info;
 pub(crate) mod connection;
 mod draws;
@@ -38,6 +39,7 @@ mod transactions;
 pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     connection::FAMILY,
     client::FAMILY,
+    acl::FAMILY,
     keys::FAMILY,
     key_expiry::FAMILY,
     scan::FAMILY,

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use guarda_store::HashedKey;
 
+use crate::acl;
 use crate::args::Args;
 use crate::client::Transaction;
 use crate::context::{Caller, CommandResult, Context, Outcome};
@@ -142,7 +143,13 @@ fn exec(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
         let names = if is_subcommand(queued.spec, &args) { 2 } else { 1 };
         cx.db.index = cx.client.db;
         cx.reply.protocol = cx.client.protocol;
-        if run(&Call { spec: queued.spec, names, args: &args }, cx) == Outcome::Close {
+        let call = Call { spec: queued.spec, names, args: &args };
+        if let Err(denied) = acl::admit_at_exec(&call, cx.client, cx.host) {
+            cx.db.effects.counters.error_replies += 1;
+            cx.reply.error_bytes(&denied.wire());
+            continue;
+        }
+        if run(&call, cx) == Outcome::Close {
             outcome = Outcome::Close;
         }
     }

@@ -1,4 +1,4 @@
-//! What Guarda does not have yet: TLS, ACL users, replication, Cluster, modules.
+//! What Guarda does not have yet: TLS, replication, Cluster, modules.
 //!
 //! The rows still know each name and value, so that a stock redis.conf starts. Those whose loss
 //! would break a promise (encryption, passwords, copies, notifications) are refused instead of
@@ -11,9 +11,6 @@ const NO_TLS: &str = "there is no TLS yet";
 const NO_REPLICATION: &str = "there is no replication yet";
 const NO_CLUSTER: &str =
     "there is no cluster mode; many machines are served by Valkey or Redis Cluster";
-const NO_ACL: &str = "there are no ACL users besides the default one yet";
-const NO_SUCH_COMMANDS: &str = "the server does not have these commands";
-const YES_NO_LOCAL: Kind = Kind::Enum(&["no", "yes", "local"]);
 
 const fn ignored(
     name: &'static str,
@@ -82,56 +79,6 @@ pub(super) const TLS: &[Directive] = &[
         NO_TLS,
         "Seconds a TLS session is remembered.",
     ),
-];
-
-pub(super) const ACCESS: &[Directive] = &[
-    refused("aclfile", Kind::Text, "", NO_ACL, "File of ACL users.").immutable(),
-    refused(
-        "user",
-        Kind::FileOnly { args_min: 1, args_max: usize::MAX },
-        "",
-        NO_ACL,
-        "An ACL user and its rules.",
-    ),
-    refused(
-        "rename-command",
-        Kind::FileOnly { args_min: 2, args_max: 2 },
-        "",
-        "commands cannot be renamed or switched off",
-        "Another name for a command, or none.",
-    ),
-    ignored(
-        "acl-pubsub-default",
-        Kind::Enum(&["allchannels", "resetchannels"]),
-        "resetchannels",
-        NO_ACL,
-        "Channels of a new ACL user.",
-    ),
-    ignored("acllog-max-len", int(0, i64::MAX), "128", NO_ACL, "Entries of ACL LOG."),
-    refused(
-        "enable-protected-configs",
-        YES_NO_LOCAL,
-        "no",
-        "`dir` and `dbfilename` take a restart",
-        "Whether CONFIG SET may change `dir` and `dbfilename`.",
-    )
-    .immutable(),
-    ignored(
-        "enable-debug-command",
-        YES_NO_LOCAL,
-        "no",
-        NO_SUCH_COMMANDS,
-        "Whether DEBUG may be used.",
-    )
-    .immutable(),
-    ignored(
-        "enable-module-command",
-        YES_NO_LOCAL,
-        "no",
-        NO_SUCH_COMMANDS,
-        "Whether MODULE may be used.",
-    )
-    .immutable(),
 ];
 
 pub(super) const REPLICATION: &[Directive] = &[

@@ -4,6 +4,7 @@
 //! A new directive is one row here and, when the server obeys it, one field in [`crate::Settings`].
 
 mod absent;
+mod access;
 mod clients;
 mod memory;
 mod network;
@@ -73,7 +74,7 @@ pub(crate) const SECTIONS: &[(&str, &[Directive])] = &[
     ("Memory, expiry and encodings", memory::ROWS),
     ("Sessions", sessions::ROWS),
     ("TLS", absent::TLS),
-    ("Access control", absent::ACCESS),
+    ("Access control", access::ROWS),
     ("Replication", absent::REPLICATION),
     ("Cluster", absent::CLUSTER),
     ("Modules, scripts and the rest", absent::REST),
@@ -150,7 +151,7 @@ impl Directive {
     /// The default, understood.
     pub(crate) fn default_value(&self) -> Value {
         if !self.has_value() {
-            return Value::Absent;
+            return Value::Lines(Vec::new());
         }
         // The table's tests parse every default.
         self.kind.parse(&[self.default.as_bytes().to_vec()], None).expect("defaults are valid")

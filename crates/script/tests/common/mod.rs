@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use guarda_commands::{
     Admission, AuthState, Client, ClientCard, CommandError, ConfigSetRejected, Host, Log, Records,
-    Scripting, Settings, ShutdownMode, Worker, admit, execute,
+    Scripting, Settings, ShutdownMode, Users, Worker, admit, execute,
 };
 use guarda_resp::ReplyWriter;
 use guarda_script::{LuaEngine, ScriptLimits};
@@ -19,6 +19,7 @@ const NOW: UnixMillis = UnixMillis(1_700_000_000_123);
 pub(crate) struct FakeHost {
     keyspace: Keyspace,
     settings: Settings,
+    users: Users,
     pub(crate) engine: LuaEngine,
     log: FakeLog,
     pub(crate) over_memory: AtomicBool,
@@ -46,6 +47,7 @@ impl Bench {
         let host = FakeHost {
             keyspace: Keyspace::new(16),
             settings: Settings::default(),
+            users: Users::default(),
             engine: LuaEngine::new(limits),
             log: FakeLog::default(),
             over_memory: AtomicBool::new(false),
@@ -159,8 +161,8 @@ impl Host for FakeHost {
         &self.engine
     }
 
-    fn authenticate(&self, _: &[u8], _: &[u8]) -> bool {
-        true
+    fn users(&self) -> &Users {
+        &self.users
     }
 
     fn is_over_memory(&self) -> bool {

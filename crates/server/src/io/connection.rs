@@ -52,6 +52,8 @@ pub(crate) struct Connection {
     pub(crate) has_unparsed: bool,
     /// The last write was refused: wait for the socket to become writable.
     pub(crate) blocked_on_write: bool,
+    /// Nothing is sent and no command taken: a password was wrong too often (see `logins`).
+    pub(crate) is_held: bool,
     /// A command found its shards held by a script; it is the first in `pending`.
     pub(crate) waiting_for_shards: bool,
     /// The card shows a query buffer, or an output buffer, that is not empty.
@@ -90,6 +92,7 @@ impl Connection {
             hung_up: false,
             has_unparsed: false,
             blocked_on_write: false,
+            is_held: false,
             waiting_for_shards: false,
             shows_query: false,
             shows_output: false,
@@ -111,6 +114,7 @@ impl Connection {
             AuthState::Required => OUTPUT_PAUSE_UNAUTHENTICATED,
         };
         !self.closing
+            && !self.is_held
             && !self.waiting_for_shards
             && client.waiting.is_none()
             && self.unsent() < pause

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub(crate) struct Waits {
     /// Deadline, slot, client id. Those served meanwhile stay until their time and are then ignored.
     deadlines: BinaryHeap<Reverse<(Duration, usize, u64)>>,
+    /// When replies held back may go: time, slot, client id.
+    holds: BinaryHeap<Reverse<(Duration, usize, u64)>>,
     /// When, and which shard.
     tends: BinaryHeap<Reverse<(Duration, usize)>>,
 }
@@ -16,6 +18,11 @@ pub(crate) struct Waits {
 impl Waits {
     pub(crate) fn add(&mut self, deadline: Duration, slot: usize, client: u64) {
         self.deadlines.push(Reverse((deadline, slot, client)));
+    }
+
+    /// Replies of this client are held back until `at`.
+    pub(crate) fn hold(&mut self, at: Duration, slot: usize, client: u64) {
+        self.holds.push(Reverse((at, slot, client)));
     }
 
     pub(crate) fn tend(&mut self, at: Duration, shard: usize) {
@@ -26,16 +33,18 @@ impl Waits {
     pub(crate) fn next_check(&self, now: Duration) -> Option<Duration> {
         let deadline = self.deadlines.peek().map(|Reverse((at, _, _))| *at);
         let tend = self.tends.peek().map(|Reverse((at, _))| *at);
-        [deadline, tend].into_iter().flatten().min().map(|at| at.saturating_sub(now))
+        let hold = self.holds.peek().map(|Reverse((at, _, _))| *at);
+        [deadline, hold, tend].into_iter().flatten().min().map(|at| at.saturating_sub(now))
     }
 
     /// Takes a wait whose time has come: slot and client id.
     pub(crate) fn take_due(&mut self, now: Duration) -> Option<(usize, u64)> {
-        let Reverse((at, slot, client)) = *self.deadlines.peek()?;
-        (at <= now).then(|| {
-            self.deadlines.pop();
-            (slot, client)
-        })
+        take_due(&mut self.deadlines, now)
+    }
+
+    /// Takes a client whose replies may go now: slot and client id.
+    pub(crate) fn take_released(&mut self, now: Duration) -> Option<(usize, u64)> {
+        take_due(&mut self.holds, now)
     }
 
     /// Takes a shard that is to be tended now.
@@ -46,6 +55,17 @@ impl Waits {
             shard
         })
     }
+}
+
+fn take_due(
+    timers: &mut BinaryHeap<Reverse<(Duration, usize, u64)>>,
+    now: Duration,
+) -> Option<(usize, u64)> {
+    let Reverse((at, slot, client)) = *timers.peek()?;
+    (at <= now).then(|| {
+        timers.pop();
+        (slot, client)
+    })
 }
 
 #[cfg(test)]

@@ -45,6 +45,9 @@ impl IoThread {
             self.close(slot);
             return;
         }
+        if connection.is_held {
+            return;
+        }
         let before = connection.unsent();
         let Ok(flushed) = connection.flush() else {
             self.close(slot);

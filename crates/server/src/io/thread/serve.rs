@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use guarda_commands::{
-    Admission, AuthState, Busy, Call, Client, Flags, Outcome, ReplyMode, admit, execute,
-    needs_script_thread,
+    Admission, AuthState, Busy, Call, Client, Flags, Meaning, Outcome, ReplyMode, admit, execute,
+    needs_script_thread, unknown_command,
 };
 use guarda_resp::{ArgVec, Limits, Parsed, ProtocolError, ReplyWriter};
 use guarda_store::UnixMillis;
@@ -197,7 +197,36 @@ impl IoThread {
         self.mark_dirty(slot);
     }
 
+    /// Runs a command, which may go by another name than its own (`rename-command`).
     fn run_command(&mut self, slot: usize, args: &[&[u8]], now: UnixMillis) -> Flow {
+        if self.server.renames.is_empty() {
+            return self.run_by_own_name(slot, args, now);
+        }
+        match self.server.renames.meaning(args[0]) {
+            Meaning::Itself => self.run_by_own_name(slot, args, now),
+            Meaning::Command(name) => {
+                let own: ArgVec<'_> =
+                    std::iter::once(name.as_bytes()).chain(args[1..].iter().copied()).collect();
+                self.run_by_own_name(slot, &own, now)
+            }
+            // No command has this name: what it is called in its error is what the client sent.
+            Meaning::Nothing => self.refuse_unknown(slot, args),
+        }
+    }
+
+    fn refuse_unknown(&mut self, slot: usize, args: &[&[u8]]) -> Flow {
+        let connection = &mut self.connections[slot];
+        let Some(client) = connection.client.as_deref_mut() else { return Flow::Stop };
+        let start = connection.out.len();
+        client.note_refusal();
+        let error = unknown_command(args);
+        ReplyWriter::new(&mut connection.out, client.protocol).error_bytes(&error.wire());
+        self.worker.effects.counters.error_replies += 1;
+        self.worker.effects.counters.commands_processed += 1;
+        self.settle_reply(slot, start, Outcome::Reply)
+    }
+
+    fn run_by_own_name(&mut self, slot: usize, args: &[&[u8]], now: UnixMillis) -> Flow {
         let connection = &mut self.connections[slot];
         let Some(client) = connection.client.as_deref_mut() else { return Flow::Stop };
         if connection.out.capacity() == 0
@@ -259,6 +288,10 @@ impl IoThread {
             }
         };
         self.worker.effects.counters.commands_processed += 1;
+        let login = self.connections[slot].client.as_mut().and_then(|client| client.login.take());
+        if let Some(succeeded) = login {
+            self.note_login(slot, succeeded);
+        }
         if outcome == Outcome::Parked {
             self.begin_wait(slot);
             return Flow::Stop;

@@ -55,6 +55,24 @@ impl IoThread {
         self.serve(slot, now);
     }
 
+    /// The client has given a password: its answer may have to wait.
+    pub(super) fn note_login(&mut self, slot: usize, succeeded: bool) {
+        let connection = &mut self.connections[slot];
+        let address = connection.client.as_deref().and_then(|client| client.card.address());
+        // Whoever reaches a Unix socket has been let in by its permissions.
+        let Some(address) = address else { return };
+        let now = self.server.clock.monotonic();
+        let delay = self.server.logins.delay(address, succeeded, now);
+        if delay.is_zero() {
+            return;
+        }
+        if !succeeded {
+            tracing::warn!(%address, ?delay, "wrong passwords again and again: answered later");
+        }
+        connection.is_held = true;
+        self.waits.hold(now + delay, slot, connection.id);
+    }
+
     /// Ends the waits whose time has come, tends the shards that asked for it.
     pub(super) fn look_after_waits(&mut self, now: UnixMillis) {
         let monotonic = self.server.clock.monotonic();
@@ -69,6 +87,15 @@ impl IoThread {
             if let Some(reply) = wait_ran_out(client, &mut self.worker, monotonic) {
                 self.answer_wait(slot, &reply, now);
             }
+        }
+        while let Some((slot, id)) = self.waits.take_released(monotonic) {
+            let Some(connection) = self.connections.get_mut(slot).filter(|c| c.id == id) else {
+                continue;
+            };
+            connection.is_held = false;
+            connection.has_unparsed = true;
+            self.mark_dirty(slot);
+            self.serve(slot, now);
         }
         while let Some(shard) = self.waits.take_tend(monotonic) {
             if !tend_shard(&*self.server, &mut self.worker, shard, now, self.patience) {

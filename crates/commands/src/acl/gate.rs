@@ -1,0 +1,83 @@
+//! The gate that asks for a client's permissions, and notes whom it turned away.
+
+use super::check::{Denial, Scope, full_name};
+use super::log::{LogContext, LogEntry};
+use crate::client::Client;
+use crate::error::CommandError;
+use crate::execute::Call;
+use crate::families::client::describe;
+use crate::host::Host;
+
+/// A command that a client sent.
+pub(crate) fn admit(call: &Call<'_>, client: &Client, host: &dyn Host) -> Result<(), CommandError> {
+    let context =
+        if client.transaction.is_some() { LogContext::Multi } else { LogContext::TopLevel };
+    ask(call, client, host, Scope::Client, context)
+}
+
+/// A command that was queued, at EXEC: the rules may have changed since.
+pub(crate) fn admit_at_exec(
+    call: &Call<'_>,
+    client: &Client,
+    host: &dyn Host,
+) -> Result<(), CommandError> {
+    ask(call, client, host, Scope::Exec, LogContext::Multi)
+}
+
+/// A command that a client's script calls.
+pub(crate) fn admit_in_script(
+    call: &Call<'_>,
+    client: &Client,
+    host: &dyn Host,
+) -> Result<(), CommandError> {
+    ask(call, client, host, Scope::Script, LogContext::Lua)
+}
+
+fn ask(
+    call: &Call<'_>,
+    client: &Client,
+    host: &dyn Host,
+    scope: Scope,
+    context: LogContext,
+) -> Result<(), CommandError> {
+    let Some(user) = &client.user else { return Ok(()) };
+    user.check(call).map_err(|denial| {
+        let (reason, object) = match &denial {
+            Denial::Command(_) => ("command", full_name(call).into_bytes()),
+            Denial::Key(key) => ("key", key.clone()),
+            Denial::Channel(channel) => ("channel", channel.clone()),
+        };
+        note(client, host, reason, context, object, user.name());
+        denial.error(user.name(), scope)
+    })
+}
+
+/// Notes that a client gave a wrong password, or none that is right for this user.
+pub(crate) fn note_failed_login(client: &Client, host: &dyn Host, user: &[u8]) {
+    note(client, host, "auth", LogContext::TopLevel, b"AUTH".to_vec(), user);
+}
+
+fn note(
+    client: &Client,
+    host: &dyn Host,
+    reason: &'static str,
+    context: LogContext,
+    object: Vec<u8>,
+    user: &[u8],
+) {
+    let now = host.now();
+    let mut described = Vec::new();
+    describe(&mut described, &client.card, now);
+    let client = String::from_utf8_lossy(described.trim_ascii_end()).into_owned();
+    host.users().note(LogEntry {
+        id: 0,
+        count: 1,
+        reason,
+        context,
+        object,
+        username: user.to_vec(),
+        created: now.0,
+        updated: now.0,
+        client,
+    });
+}

@@ -1,0 +1,71 @@
+//! Who may do what.
+
+use super::{Directive, Status, int};
+use crate::kind::Kind;
+
+const YES_NO_LOCAL: Kind = Kind::Enum(&["no", "yes", "local"]);
+const NO_SUCH_COMMANDS: &str = "the server does not have these commands";
+
+pub(super) const ROWS: &[Directive] = &[
+    Directive::new(
+        "aclfile",
+        Kind::Text,
+        "",
+        Status::Implemented,
+        "File of users, one `user <name> <rules>` a line; seen from `dir`.",
+    )
+    .immutable(),
+    Directive::new(
+        "user",
+        Kind::FileOnly { args_min: 1, args_max: usize::MAX },
+        "",
+        Status::Implemented,
+        "A user and its rules; any number of lines, unless there is an `aclfile`.",
+    ),
+    Directive::new(
+        "rename-command",
+        Kind::FileOnly { args_min: 2, args_max: 2 },
+        "",
+        Status::Implemented,
+        "Another name for a command; an empty one takes the command away. Permissions \
+         (`user`) are the better way.",
+    ),
+    Directive::new(
+        "acl-pubsub-default",
+        Kind::Enum(&["allchannels", "resetchannels"]),
+        "resetchannels",
+        Status::Implemented,
+        "Channels of a new user: all or none.",
+    ),
+    Directive::new(
+        "acllog-max-len",
+        int(0, i64::MAX),
+        "128",
+        Status::Implemented,
+        "Entries that ACL LOG keeps.",
+    ),
+    Directive::new(
+        "enable-protected-configs",
+        YES_NO_LOCAL,
+        "no",
+        Status::Refused("`dir` and `dbfilename` take a restart"),
+        "Whether CONFIG SET may change `dir` and `dbfilename`.",
+    )
+    .immutable(),
+    Directive::new(
+        "enable-debug-command",
+        YES_NO_LOCAL,
+        "no",
+        Status::AcceptedIgnored(NO_SUCH_COMMANDS),
+        "Whether DEBUG may be used.",
+    )
+    .immutable(),
+    Directive::new(
+        "enable-module-command",
+        YES_NO_LOCAL,
+        "no",
+        Status::AcceptedIgnored(NO_SUCH_COMMANDS),
+        "Whether MODULE may be used.",
+    )
+    .immutable(),
+];
