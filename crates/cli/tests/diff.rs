@@ -10,16 +10,34 @@ use guarda_testkit::server::Program;
 
 #[path = "diff/acl.rs"]
 mod acl;
+#[path = "diff/blocking.rs"]
+mod blocking;
 #[path = "diff/connection.rs"]
 mod connection;
 #[path = "diff/hashes.rs"]
 mod hashes;
 #[path = "diff/keys.rs"]
 mod keys;
+#[path = "diff/lists.rs"]
+mod lists;
 #[path = "diff/protocol.rs"]
 mod protocol;
 #[path = "diff/scripting.rs"]
 mod scripting;
+#[path = "diff/scripting_api.rs"]
+mod scripting_api;
+#[path = "diff/scripting_bit.rs"]
+mod scripting_bit;
+#[path = "diff/scripting_cjson.rs"]
+mod scripting_cjson;
+#[path = "diff/scripting_cmsgpack.rs"]
+mod scripting_cmsgpack;
+#[path = "diff/scripting_conversions.rs"]
+mod scripting_conversions;
+#[path = "diff/scripting_errors.rs"]
+mod scripting_errors;
+#[path = "diff/scripting_struct.rs"]
+mod scripting_struct;
 #[path = "diff/server.rs"]
 mod server;
 #[path = "diff/sets.rs"]
@@ -45,11 +63,20 @@ macro_rules! families {
 
 families! {
     acl: acl_in_resp2, acl_in_resp3;
+    blocking: blocking_in_resp2, blocking_in_resp3;
     connection: connection_in_resp2, connection_in_resp3;
     hashes: hashes_in_resp2, hashes_in_resp3;
     keys: keys_in_resp2, keys_in_resp3;
+    lists: lists_in_resp2, lists_in_resp3;
     protocol: protocol_in_resp2, protocol_in_resp3;
     scripting: scripting_in_resp2, scripting_in_resp3;
+    scripting_api: scripting_api_in_resp2, scripting_api_in_resp3;
+    scripting_conversions: scripting_conversions_in_resp2, scripting_conversions_in_resp3;
+    scripting_errors: scripting_errors_in_resp2, scripting_errors_in_resp3;
+    scripting_bit: scripting_bit_in_resp2, scripting_bit_in_resp3;
+    scripting_cjson: scripting_cjson_in_resp2, scripting_cjson_in_resp3;
+    scripting_cmsgpack: scripting_cmsgpack_in_resp2, scripting_cmsgpack_in_resp3;
+    scripting_struct: scripting_struct_in_resp2, scripting_struct_in_resp3;
     sets: sets_in_resp2, sets_in_resp3;
     server: server_in_resp2, server_in_resp3;
     strings: strings_in_resp2, strings_in_resp3;

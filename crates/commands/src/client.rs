@@ -11,8 +11,9 @@ use parking_lot::Mutex;
 
 use crate::acl::{User, Users};
 use crate::error::CommandError;
-use crate::sessions::{SessionLock, Ticket};
+use crate::sessions::SessionLock;
 use crate::spec::CommandSpec;
+use crate::waits::Ticket;
 
 /// Whether the client may run commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +96,8 @@ pub struct ClientCard {
     pub created: UnixMillis,
     /// When it last sent a command, in Unix milliseconds.
     pub active: AtomicI64,
-    /// Waits for a session's lock: not idle, however long it sends nothing.
-    pub parked: AtomicBool,
+    /// Set while the client is parked.
+    pub(crate) wait: Mutex<Option<Arc<Ticket>>>,
     /// Asked to be closed by another client.
     pub killed: AtomicBool,
     /// The rest, which changes seldom.
@@ -133,7 +134,7 @@ impl ClientCard {
             fd,
             created,
             active: AtomicI64::new(created.0),
-            parked: AtomicBool::new(false),
+            wait: Mutex::new(None),
             killed: AtomicBool::new(false),
             details: Mutex::new(ClientDetails {
                 name: Vec::new(),
@@ -154,6 +155,19 @@ impl ClientCard {
 }
 
 impl ClientCard {
+    /// Whether the client is parked: not idle, however long it sends nothing.
+    pub fn is_parked(&self) -> bool {
+        self.wait.lock().is_some()
+    }
+
+    /// Takes the client out of the queues it stands in: it is about to be closed, and what it would
+    /// be given would be lost.
+    pub fn give_up_wait(&self) {
+        if let Some(ticket) = &*self.wait.lock() {
+            ticket.cancel();
+        }
+    }
+
     /// The peer's address; nothing for a Unix socket.
     pub fn address(&self) -> Option<std::net::IpAddr> {
         self.addr.parse::<std::net::SocketAddr>().ok().map(|peer| peer.ip().to_canonical())

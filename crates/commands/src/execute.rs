@@ -16,8 +16,8 @@ use crate::families::scripting;
 use crate::gates::unknown_command;
 use crate::host::Host;
 use crate::renames::Meaning;
-use crate::sessions::{Deliveries, serve_freed};
 use crate::spec::{CommandSpec, Flags, Locks};
+use crate::waits::{Deliveries, serve_waiters};
 
 /// A call whose row is known and whose arity fits.
 #[derive(Clone, Copy)]
@@ -202,9 +202,7 @@ pub(crate) fn settle(
     now: UnixMillis,
     mut deliveries: Deliveries,
 ) {
-    for shard in locked.held() {
-        serve_freed(shard, &mut worker.effects, host, now, &mut deliveries);
-    }
+    serve_waiters(locked, &mut worker.effects, host, now, &mut deliveries);
     if let Some(seq) = worker.effects.append_to_log(host) {
         locked.set_last_seq(seq);
     }

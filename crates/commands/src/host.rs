@@ -1,10 +1,10 @@
 //! What the server lends to commands.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use guarda_store::{Keyspace, PackedLimits, SetLimits, UnixMillis};
+use guarda_store::{Keyspace, ListLimits, PackedLimits, SetLimits, UnixMillis};
 
 use crate::acl::Users;
 use crate::client::ClientCard;
@@ -27,6 +27,7 @@ pub trait Log: Sync {
 pub struct Settings {
     pub hash_max_listpack_entries: AtomicUsize,
     pub hash_max_listpack_value: AtomicUsize,
+    pub list_max_listpack_size: AtomicI64,
     pub set_max_intset_entries: AtomicUsize,
     pub set_max_listpack_entries: AtomicUsize,
     pub set_max_listpack_value: AtomicUsize,
@@ -42,6 +43,7 @@ impl Default for Settings {
         Settings {
             hash_max_listpack_entries: AtomicUsize::new(512),
             hash_max_listpack_value: AtomicUsize::new(64),
+            list_max_listpack_size: AtomicI64::new(-2),
             set_max_intset_entries: AtomicUsize::new(512),
             set_max_listpack_entries: AtomicUsize::new(128),
             set_max_listpack_value: AtomicUsize::new(64),
@@ -60,6 +62,11 @@ impl Settings {
             entries_max: self.hash_max_listpack_entries.load(Ordering::Relaxed),
             item_len_max: self.hash_max_listpack_value.load(Ordering::Relaxed),
         }
+    }
+
+    /// How large a block of a list becomes.
+    pub fn list_limits(&self) -> ListLimits {
+        ListLimits::new(self.list_max_listpack_size.load(Ordering::Relaxed))
     }
 
     /// When a set leaves its small forms.

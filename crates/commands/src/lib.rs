@@ -24,6 +24,7 @@ mod spec;
 mod table;
 #[cfg(test)]
 mod testing;
+mod waits;
 
 mod families;
 
@@ -48,10 +49,10 @@ pub use host::{
 pub use reference::reference_markdown;
 pub use renames::{Meaning, RenameError, Renames};
 pub use sessions::{
-    SessionCounters, SessionLimits, Ticket, end_wait, release_session_locks, session_gauges,
-    tend_shard, unbind_native_locks, wait_ran_out,
+    SessionCounters, SessionLimits, release_session_locks, session_gauges, unbind_native_locks,
 };
 pub use spec::{
     Arity, Categories, ChannelUse, CommandSpec, Flags, Group, KeyAccess, KeyPositions, Keys, Locks,
 };
 pub use table::{CommandTable, table};
+pub use waits::{Ticket, element_waiters, end_wait, tend_shard, wait_ran_out};

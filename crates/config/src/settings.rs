@@ -100,6 +100,8 @@ pub struct Settings {
     pub hz: u32,
     /// `hash-max-listpack-entries` and `-value`.
     pub hash_max_listpack: EncodingLimits,
+    /// `list-max-listpack-size`: elements of a block, or its size class if negative.
+    pub list_max_listpack_size: i64,
     /// `set-max-listpack-entries` and `-value`.
     pub set_max_listpack: EncodingLimits,
     /// `set-max-intset-entries`.
@@ -298,6 +300,7 @@ impl Settings {
             maxmemory_policy: MaxmemoryPolicy::from_word(v.choice("maxmemory-policy")),
             hz: v.int("hz") as u32,
             hash_max_listpack: v.encoding("hash-max-listpack-entries", "hash-max-listpack-value"),
+            list_max_listpack_size: v.int("list-max-listpack-size"),
             set_max_listpack: v.encoding("set-max-listpack-entries", "set-max-listpack-value"),
             set_max_intset_entries: v.int("set-max-intset-entries") as u64,
             zset_max_listpack: v.encoding("zset-max-listpack-entries", "zset-max-listpack-value"),

@@ -67,6 +67,7 @@ impl Clients {
         let by_id = self.by_id.lock();
         let entry = by_id.get(&id)?;
         entry.card.killed.store(true, Ordering::Relaxed);
+        entry.card.give_up_wait();
         entry.place
     }
 }

@@ -39,6 +39,7 @@ pub(crate) fn apply(server: &Server, config: &Config) {
     };
 
     let settings = &server.settings;
+    settings.list_max_listpack_size.store(config.list_max_listpack_size, Ordering::Relaxed);
     let pairs = [
         (&settings.hash_max_listpack_entries, config.hash_max_listpack.entries),
         (&settings.hash_max_listpack_value, config.hash_max_listpack.value.0),

@@ -112,8 +112,7 @@ fn close_idle(server: &Server) {
     let now = server.clock.now();
     for card in server.clients.cards() {
         let idle_ms = now.0 - card.active.load(Ordering::Relaxed);
-        let parked = card.parked.load(Ordering::Relaxed);
-        if !parked && idle_ms > (limit as i64).saturating_mul(1000) {
+        if !card.is_parked() && idle_ms > (limit as i64).saturating_mul(1000) {
             tracing::debug!(client = card.id, "closed: idle for longer than `timeout`");
             server.kill(card.id);
         }

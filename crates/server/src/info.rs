@@ -104,7 +104,9 @@ fn clients(server: &Server, text: &mut Text) {
     text.field("maxclients", limit);
     text.field("client_recent_max_input_buffer", 0);
     text.field("client_recent_max_output_buffer", 0);
-    text.field("blocked_clients", guarda_commands::session_gauges(&server.keyspace).1);
+    let (_, for_locks) = guarda_commands::session_gauges(&server.keyspace);
+    let for_elements = guarda_commands::element_waiters(&server.keyspace);
+    text.field("blocked_clients", for_locks + for_elements);
     text.field("tracking_clients", 0);
     text.field("clients_in_timeout_table", 0);
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use guarda_commands::{AuthState, Client, ClientCard, Settings, Worker, replay};
 use guarda_journal::aof::{ApplyError, LoadEvent, LoadSink};
 use guarda_journal::rdb::RdbValue;
-use guarda_store::{HashValue, HashedKey, ListValue, SetValue, SortedSetValue, UnixMillis, Value};
+use guarda_store::{
+    HashValue, HashedKey, ListEnd, ListValue, SetValue, SortedSetValue, UnixMillis, Value,
+};
 
 use crate::state::Server;
 
@@ -46,10 +48,15 @@ impl<'s> Loader<'s> {
 }
 
 fn to_value(value: RdbValue, settings: &Settings) -> Value {
-    let boxed = |items: Vec<Vec<u8>>| items.into_iter().map(Vec::into_boxed_slice).collect();
     match value {
         RdbValue::String(bytes) => Value::String(bytes),
-        RdbValue::List(items) => Value::List(ListValue(boxed(items))),
+        RdbValue::List(items) => {
+            let mut list = ListValue::default();
+            for item in &items {
+                list.push_all(ListEnd::Tail, [&item[..]], settings.list_limits());
+            }
+            Value::List(list)
+        }
         RdbValue::Set(members) => {
             let limits = settings.set_limits();
             let mut set = SetValue::default();

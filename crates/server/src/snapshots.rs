@@ -71,7 +71,8 @@ fn encode_record(encoder: &mut EntryEncoder, out: &mut Vec<u8>, record: &Record)
             encoder.encode(out, key, expiry, RdbValueRef::Hash(&mut fields.into_iter()));
         }
         ValueRef::List(list) => {
-            let mut items = list.0.iter().map(|item| &**item);
+            let elements: Vec<_> = list.iter().collect();
+            let mut items = elements.iter().map(|element| &**element);
             encoder.encode(out, key, expiry, RdbValueRef::List(&mut items));
         }
         ValueRef::Set(set) => {

@@ -2,8 +2,10 @@
 
 use std::any::Any;
 
+use crate::value::ValueKind;
+
 /// State of the layer above that lives in a shard and learns of the keys that go: the session
-/// locks' owners and waiters.
+/// locks' owners, the clients that wait.
 pub trait Attachment: Any + Send {
     /// `key` of database `db` was removed: deleted, renamed, replaced by another type, or because it
     /// was due.
@@ -14,6 +16,15 @@ pub trait Attachment: Any + Send {
 
     /// The contents of databases `a` and `b` changed places.
     fn swapped(&mut self, a: u32, b: u32);
+
+    /// Whether it wants to be told when `key` of database `db` holds something.
+    fn awaits(&self, db: u32, key: &[u8]) -> bool;
+
+    /// The keys of database `db` of which it wants to be told.
+    fn awaited(&self, db: u32) -> Vec<Box<[u8]>>;
+
+    /// `key`, which it [awaits](Attachment::awaits), was changed and holds a value of this kind.
+    fn appeared(&mut self, db: u32, key: &[u8], kind: ValueKind);
 }
 
 #[cfg(test)]
@@ -39,6 +50,38 @@ mod tests {
         fn swapped(&mut self, a: u32, b: u32) {
             self.0.push(format!("{a} and {b} swapped"));
         }
+
+        fn awaits(&self, db: u32, key: &[u8]) -> bool {
+            (db, key) == (2, b"awaited")
+        }
+
+        fn awaited(&self, db: u32) -> Vec<Box<[u8]>> {
+            if db == 2 { vec![Box::from(&b"awaited"[..])] } else { Vec::new() }
+        }
+
+        fn appeared(&mut self, db: u32, key: &[u8], kind: ValueKind) {
+            self.0.push(format!("{db}:{} is a {}", key.escape_ascii(), kind.name()));
+        }
+    }
+
+    #[test]
+    fn it_learns_of_what_appears_under_the_keys_it_awaits() {
+        let mut shard = Shard::default();
+        shard.attachment_or_new::<Diary>();
+        let key = HashedKey::new(b"awaited");
+        shard.signal_change(2, b"awaited");
+        for db in [1, 2] {
+            shard.set_string(db, key, b"v", None, UnixMillis(0));
+            shard.signal_change(db, b"awaited");
+            shard.signal_change(db, b"another");
+        }
+        // A whole database may bring it along.
+        shard.flush(2);
+        shard.swap(1, 2);
+        let diary = shard.attachment::<Diary>().expect("begun above");
+        let expected =
+            ["2:awaited is a string", "2 flushed", "1 and 2 swapped", "2:awaited is a string"];
+        assert_eq!(diary.0, expected);
     }
 
     #[test]

@@ -49,6 +49,23 @@ impl<'k> Locked<'k> {
         }
     }
 
+    /// Locks a shard beside those held if that takes no waiting, which could deadlock; says whether
+    /// it is held now. Under the exclusive mutex it may wait.
+    pub fn try_grow(&mut self, index: usize) -> bool {
+        if self.find(index).is_some() {
+            return true;
+        }
+        if matches!(self.by, LockedBy::Exclusive(_)) {
+            self.grow(index);
+            return true;
+        }
+        match self.keyspace.shards[index].try_lock() {
+            Some(guard) => self.push(index, guard),
+            None => return false,
+        }
+        true
+    }
+
     fn find(&self, index: usize) -> Option<usize> {
         // When all shards were locked in order, each is at its own index.
         if self.held.get(index).is_some_and(|(held, _)| usize::from(*held) == index) {

@@ -392,6 +392,10 @@ impl Shard {
         if let Some(attachment) = &mut self.attachment {
             attachment.swapped(a, b);
         }
+        for db in [a, b] {
+            let awaited = self.attachment.as_ref().map(|attachment| attachment.awaited(db));
+            awaited.into_iter().flatten().for_each(|key| self.announce(db, &key));
+        }
     }
 
     /// Visits about `count` records of database `db` from scan position `from` on; returns where to
@@ -452,13 +456,24 @@ impl Shard {
         }
     }
 
-    /// Tells the watchers of `key` that it changed. Every command that changes a key calls this.
+    /// Tells the watchers of `key`, and those who wait for it, that it changed. Every command that changes a key calls this.
     pub fn signal_change(&mut self, db: u32, key: &[u8]) {
+        if self.attachment.as_ref().is_some_and(|attachment| attachment.awaits(db, key)) {
+            self.announce(db, key);
+        }
         if self.watchers.is_empty() {
             return;
         }
         if let Some(flags) = self.watchers.get(&(db, Box::from(key))) {
             flags.iter().for_each(|flag| flag.store(true, Ordering::Relaxed));
+        }
+    }
+
+    /// Tells those who wait for `key` what it holds, if anything.
+    fn announce(&mut self, db: u32, key: &[u8]) {
+        let kind = self.peek(db, HashedKey::new(key)).map(|record| record.value().kind());
+        if let (Some(kind), Some(attachment)) = (kind, &mut self.attachment) {
+            attachment.appeared(db, key, kind);
         }
     }
 

@@ -85,7 +85,7 @@ pub(crate) fn fill_collections(connection: &mut Connection) {
     all_well(connection, &commands);
 }
 
-/// What follows a snapshot: changes by every kind of command that strings, hashes and keys have.
+/// What follows a snapshot: changes by every kind of command that strings, hashes, lists and keys have.
 pub(crate) fn change_plain(connection: &mut Connection) {
     for line in [
         "INCR int",
@@ -109,6 +109,19 @@ pub(crate) fn change_plain(connection: &mut Connection) {
         "HINCRBYFLOAT small f5 1.5",
         "HDEL big field1 field2 field3",
         "MOVE k11 4",
+        "RPUSH queue a b c d e f g h",
+        "LPUSH queue z 12 -7",
+        "LPOP queue",
+        "RPOP queue 2",
+        "LSET queue 1 y",
+        "LINSERT queue BEFORE c x",
+        "LREM queue 0 b",
+        "LMOVE queue done LEFT RIGHT",
+        "RPOPLPUSH queue done",
+        "LMPOP 1 queue LEFT COUNT 2",
+        "BLPOP queue 0",
+        "BLMOVE queue done LEFT LEFT 0",
+        "LTRIM done 0 1",
         "MULTI",
         "SET in-group 1",
         "HSET group f v",
@@ -125,8 +138,8 @@ pub(crate) fn change_plain(connection: &mut Connection) {
     }
 }
 
-/// Panics unless `server` shows each key of `expected`, and no others, with type and expiry; strings
-/// and hashes also with their values (the server under test has no commands for the rest yet).
+/// Panics unless `server` shows each key of `expected`, and no others, with type and expiry; strings,
+/// hashes and lists also with their values (the server under test has no commands for the rest yet).
 #[track_caller]
 pub(crate) fn assert_shows(server: &Server, expected: &Dump) {
     let mut connection = server.connect().unwrap();
@@ -150,6 +163,10 @@ pub(crate) fn assert_shows(server: &Server, expected: &Dump) {
                     let mut pairs = with("HGETALL").pairs().expect("pairs");
                     pairs.sort();
                     assert!(Frame::Map(pairs).to_string() == entry.value, "{name}");
+                }
+                "list" => {
+                    let all = connection.call(&[&b"LRANGE"[..], &entry.key, b"0", b"-1"]).unwrap();
+                    assert!(all.to_string() == entry.value, "{name}");
                 }
                 _ => {}
             }

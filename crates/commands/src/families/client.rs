@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use guarda_resp::number::parse_i64;
+use guarda_resp::{Protocol, ReplyWriter};
 use guarda_store::UnixMillis;
 
 use crate::args::Args;
@@ -15,6 +16,7 @@ use crate::families::connection::{client_name, is_plain};
 use crate::families::subcommand_help;
 use crate::host::Host;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group};
+use crate::waits::{Unblock, unblock};
 
 const NEW: CommandSpec = CommandSpec {
     group: Group::Connection,
@@ -128,6 +130,16 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         since: "2.6.9",
         arity: Arity::exactly(3),
         run: setname,
+        ..NEW
+    },
+    CommandSpec {
+        name: "unblock",
+        summary: "Ends the wait of a client that a command has blocked.",
+        since: "5.0.0",
+        complexity: "O(log N) where N is the number of client connections",
+        arity: Arity::at_least(3),
+        flags: FLAGS.union(Flags::ADMIN),
+        run: unblock_client,
         ..NEW
     },
 ];
@@ -262,6 +274,9 @@ pub(crate) fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
     let seconds = |millis: i64| (millis / 1000).max(0);
     let multi = details.multi.map_or(-1, |queued| queued as i64);
     let mut flags = String::new();
+    if card.is_parked() {
+        flags.push('b');
+    }
     // A Unix socket is told by the port 0, which no TCP peer has.
     let is_unix = card.addr.ends_with(":0");
     for (on, flag) in [(multi >= 0, 'x'), (is_unix, 'U'), (details.no_evict, 'e')] {
@@ -418,6 +433,38 @@ fn kill(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     Ok(outcome)
 }
 
+// Unblocking -----------------------------------------------------------------------------------
+
+fn unblock_client(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let id = args.bytes()?;
+    if args.rest().len() > 1 {
+        let name = args.all()[1];
+        let text = b"ERR unknown subcommand or wrong number of arguments for '";
+        return Err(CommandError::quoting(&[text, name, b"'. Try CLIENT HELP."]));
+    }
+    let how = if args.is_empty() || args.take_word("TIMEOUT") {
+        Unblock::Timeout
+    } else if args.take_word("ERROR") {
+        Unblock::Error
+    } else {
+        return Err(CommandError::text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
+    };
+    let id = parse_i64(id).ok_or(CommandError::NotInteger)?;
+    let cards = cx.host.clients();
+    let ended = cards.iter().find(|card| i64::try_from(card.id) == Ok(id)).and_then(|card| {
+        let ticket = card.wait.lock().clone()?;
+        let protocol =
+            if card.details.lock().resp == 3 { Protocol::Resp3 } else { Protocol::Resp2 };
+        let mut reply = Vec::new();
+        let mut writer = ReplyWriter::new(&mut reply, protocol);
+        unblock(&ticket, how, cx.host.monotonic(), &mut writer).then(|| {
+            cx.host.deliver(card.id, reply, 0);
+        })
+    });
+    cx.reply.integer(ended.is_some().into());
+    Ok(Outcome::Reply)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -433,6 +480,29 @@ mod tests {
         }
         *bench.host.clients.lock() = cards;
         bench
+    }
+
+    #[test]
+    fn unblock_ends_a_wait_as_if_its_time_had_run_out_or_with_an_error() {
+        let mut bench = crowd();
+        for (how, reply) in [
+            ("", b"*-1\r\n".to_vec()),
+            ("TIMEOUT", b"*-1\r\n".to_vec()),
+            ("ERROR", err("UNBLOCKED client unblocked via CLIENT UNBLOCK")),
+        ] {
+            let own = bench.swap_client(new_client(2));
+            assert_eq!(bench.run("BLPOP l 0"), b"");
+            let client = bench.swap_client(own);
+            bench.host.clients.lock()[1] = Arc::clone(&client.card);
+            bench.check(&format!("CLIENT UNBLOCK 2 {how}"), int(1));
+            assert_eq!(std::mem::take(&mut *bench.host.delivered.lock()), [(2, reply)]);
+            bench.check("CLIENT UNBLOCK 2", int(0));
+        }
+        bench.check("CLIENT UNBLOCK 3", int(0));
+        bench.check("CLIENT UNBLOCK 99", int(0));
+        bench.check("CLIENT UNBLOCK x", err("ERR value is not an integer or out of range"));
+        let error = err("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+        bench.check("CLIENT UNBLOCK 2 SOON", error);
     }
 
     /// The line about client `id` at `addr` that has done nothing yet.

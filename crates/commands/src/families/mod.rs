@@ -6,6 +6,7 @@ use crate::context::{CommandResult, Context, Outcome};
 use crate::spec::CommandSpec;
 
 pub(crate) mod acl;
+mod blocking;
 pub(crate) mod client;
 mod command_info;
 pub(crate) mod connection;
@@ -14,6 +15,8 @@ mod hash_walks;
 mod hashes;
 mod key_expiry;
 mod keys;
+pub(crate) mod list_pops;
+mod lists;
 mod object;
 mod scan;
 pub(crate) mod scripting;
@@ -50,6 +53,9 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     string_lcs::FAMILY,
     hashes::FAMILY,
     hash_walks::FAMILY,
+    lists::FAMILY,
+    list_pops::FAMILY,
+    blocking::FAMILY,
     sets::FAMILY,
     set_algebra::FAMILY,
     set_draws::FAMILY,

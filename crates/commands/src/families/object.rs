@@ -93,6 +93,7 @@ fn encoding(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         ValueRef::String(_) => "raw",
         ValueRef::Hash(hash) if hash.is_packed() => "listpack",
         ValueRef::Hash(_) => "hashtable",
+        ValueRef::List(list) if list.is_listpack() => "listpack",
         ValueRef::Set(set) => match set.form() {
             SetForm::Ints => "intset",
             SetForm::Packed => "listpack",

@@ -10,7 +10,8 @@ use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
 use crate::families::session::{session_key, site};
-use crate::sessions::{LockState, ShardSessions, generation_of, millis};
+use crate::sessions::{LockState, generation_of, millis};
+use crate::waits::ShardWaits;
 
 /// Locks that LOCKS lists unless COUNT says otherwise.
 const LISTED_DEFAULT: i64 = 100;
@@ -37,7 +38,7 @@ impl Card {
             card.since_ms = owner.since.0;
             card.held = now.saturating_sub(owner.since_monotonic);
         }
-        let waiting = state.waiters.iter().filter(|waiter| waiter.ticket.is_waiting());
+        let waiting = state.waiters.waiting();
         card.waiters = waiting
             .map(|w| {
                 let waited = now.saturating_sub(w.ticket.began);
@@ -102,7 +103,7 @@ pub(super) fn info(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResu
     let locked = place.exists(&lock);
     let lease = place.expiry(&lock).map(|expiry| expiry.since(now));
     let destroyed = place.exists(&tombstone_key(key));
-    let state = place.shard.attachment::<ShardSessions>().and_then(|s| s.find(db, &lock));
+    let state = ShardWaits::of(place.shard).and_then(|waits| waits.sessions.find(db, &lock));
     let card = state.map_or_else(Card::default, |state| Card::of(state, monotonic));
     let reply = &mut cx.reply;
     reply.map(6 + CARD_FIELDS);
@@ -146,8 +147,8 @@ pub(super) fn locks(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandRes
             break;
         }
         cx.db.locked.visit_shard(index, |shard| {
-            let Some(sessions) = shard.attachment::<ShardSessions>() else { return };
-            for (of, lock, state) in sessions.iter() {
+            let Some(waits) = ShardWaits::of(shard) else { return };
+            for (of, lock, state) in waits.sessions.iter() {
                 let key = lock.strip_suffix(LOCK_SUFFIX.as_bytes()).unwrap_or(lock);
                 let wanted = pattern.is_none_or(|pattern| glob_match(pattern, key, false));
                 let is_live = state.owner.is_some() || state.has_waiters();

@@ -1,6 +1,5 @@
 //! SESSION OPEN: locks a session, or queues for its lock, and reads it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use guarda_session::{HOLDER_HOST_LEN_MAX, HOLDER_URL_LEN_MAX, Holder, lock_key};
@@ -13,9 +12,9 @@ use crate::families::session::{
 };
 use crate::families::session_commit::committed_hash;
 use crate::sessions::{
-    LEASE_DEFAULT_MS, LockState, OpenRequest, SessionLock, Site, Ticket, Waiter, grant,
-    reply_without_data, set_alarm,
+    LEASE_DEFAULT_MS, OpenRequest, SessionLock, Site, grant, reply_without_data, set_alarm,
 };
+use crate::waits::{Awaited, Ticket};
 
 const WAIT_MAX_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -92,14 +91,14 @@ pub(super) fn open(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResu
         }
         let lock = lock_key(key);
         let (db, monotonic) = (place.db, place.monotonic);
-        let ticket = Arc::new(Ticket::new(held.clone(), monotonic, monotonic + open.wait));
-        let waiter = Waiter { ticket: Arc::clone(&ticket), request: open.request };
-        place.sessions().find_or_new(db, &lock).waiters.push_back(waiter);
+        let deadline = Some(monotonic + open.wait);
+        let ticket = Ticket::new(Awaited::Lock(held.clone()), monotonic, deadline);
+        let ticket = cx.client.park(ticket);
+        place.sessions().find_or_new(db, &lock).waiters.push(&ticket, open.request);
         place.effects.counters.sessions.session_waits += 1;
         set_alarm(&mut place, &lock, host);
         forget_lock(cx, key, &held.token);
         cx.client.session_locks.push(held);
-        cx.client.waiting = Some(ticket);
         return Ok(Outcome::Parked);
     }
     let taken = grant(&mut place, key, &open.request, Duration::ZERO, &mut cx.reply)?;
@@ -118,7 +117,7 @@ fn refusal(site: &mut Site<'_>, open: &Open<'_>, can_wait: bool) -> Option<&'sta
     }
     let waiters_max = open.waiters_max.min(site.limits.waiters_max());
     let (db, lock) = (site.db, lock_key(open.key));
-    let waiting = site.sessions().find(db, &lock).map_or(0, LockState::prune);
+    let waiting = site.sessions().find(db, &lock).map_or(0, |state| state.waiters.prune());
     if waiting < waiters_max {
         return None;
     }

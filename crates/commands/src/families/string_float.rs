@@ -73,6 +73,27 @@ impl LongDouble {
         digits.ratio(&divisor, negative, 0)
     }
 
+    /// Whether it is below zero.
+    pub(crate) fn is_negative(self) -> bool {
+        self.negative && self.mantissa != 0
+    }
+
+    /// How many thousandths it is, rounded up; `None` where that is more than 2^100.
+    pub(crate) fn thousandths(self) -> Option<i128> {
+        let thousandfold = i128::from(self.mantissa) * 1000;
+        let magnitude = match self.exponent {
+            0..26 => thousandfold << self.exponent,
+            -74..0 => {
+                let (whole, unit) = (thousandfold >> -self.exponent, 1i128 << -self.exponent);
+                let is_exact = thousandfold % unit == 0;
+                whole + i128::from(!is_exact && !self.negative)
+            }
+            ..-74 => i128::from(self.mantissa != 0 && !self.negative),
+            26.. => return None,
+        };
+        Some(if self.negative { -magnitude } else { magnitude })
+    }
+
     /// Whether this is an infinity.
     pub(crate) fn is_infinite(self) -> bool {
         self.exponent == INFINITE
@@ -380,6 +401,26 @@ mod tests {
     }
 
     /// Each result was seen on redis-server 7.0.15, x86-64.
+    #[test]
+    fn thousandths_are_rounded_up() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("1", Some(1000)),
+            ("0.25", Some(250)),
+            ("0.0001", Some(1)),
+            ("0.0011", Some(2)),
+            ("1e-4000", Some(1)),
+            ("-0.0001", Some(0)),
+            ("-1.5", Some(-1500)),
+            ("9223372036854775807", Some(9_223_372_036_854_775_807_000)),
+            ("1e4000", None),
+            ("inf", None),
+        ] {
+            let number = LongDouble::parse(text.as_bytes()).expect("a number");
+            assert_eq!(number.thousandths(), expected, "{text}");
+        }
+    }
+
     #[test]
     fn sums_are_those_of_an_80_bit_long_double() {
         let cases = [

@@ -1,15 +1,14 @@
 //! What a shard knows of its session locks.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use guarda_session::{Holder, LOCK_SUFFIX};
-use guarda_store::{Attachment, UnixMillis};
+use guarda_store::UnixMillis;
 
 use super::counters::{Cause, SessionCounters};
 use super::serve::OpenRequest;
-use super::ticket::Ticket;
+use crate::waits::WaitQueue;
 
 /// How long a committed token is remembered.
 const COMMITTED_FOR: Duration = Duration::from_mins(1);
@@ -28,19 +27,13 @@ pub(crate) struct Owner {
     pub(crate) lease_ms: i64,
 }
 
-/// One parked OPEN.
-pub(crate) struct Waiter {
-    pub(crate) ticket: Arc<Ticket>,
-    pub(crate) request: OpenRequest,
-}
-
 /// One lock: its owner and its queue.
 #[derive(Default)]
 pub(crate) struct LockState {
     /// `None` when it is phpredis's, or free, or bound to nobody after a restart.
     pub(crate) owner: Option<Owner>,
-    /// First come, first served; those who gave up are dropped when they are met.
-    pub(crate) waiters: VecDeque<Waiter>,
+    /// The parked OPENs, first come, first served.
+    pub(crate) waiters: WaitQueue<OpenRequest>,
     /// When a `SET NX` was refused on it last.
     pub(crate) polled: Option<Duration>,
     /// Times in a row that it went from one waiter to the next.
@@ -52,14 +45,8 @@ pub(crate) struct LockState {
 }
 
 impl LockState {
-    /// Drops the waiters that gave up; returns how many are left.
-    pub(crate) fn prune(&mut self) -> usize {
-        self.waiters.retain(|waiter| waiter.ticket.is_waiting());
-        self.waiters.len()
-    }
-
     pub(crate) fn has_waiters(&self) -> bool {
-        self.waiters.iter().any(|waiter| waiter.ticket.is_waiting())
+        self.waiters.waiting().next().is_some()
     }
 
     fn is_idle(&self) -> bool {
@@ -166,10 +153,9 @@ impl ShardSessions {
     pub(crate) fn forget_committed(&mut self, token: u64) {
         self.committed.remove(&token);
     }
-}
 
-impl Attachment for ShardSessions {
-    fn removed(&mut self, db: u32, key: &[u8], was_due: bool) {
+    /// `key` of database `db` is gone: if it was a lock, it is nobody's now.
+    pub(crate) fn removed(&mut self, db: u32, key: &[u8], was_due: bool) {
         if !key.ends_with(LOCK_SUFFIX.as_bytes()) {
             return;
         }
@@ -192,13 +178,14 @@ impl Attachment for ShardSessions {
         }
     }
 
-    fn flushed(&mut self, db: u32) {
+    /// Database `db` was emptied.
+    pub(crate) fn flushed(&mut self, db: u32) {
         self.disown(db, Cause::Flush);
     }
 
     /// Who waits, waits on for the lock of this name in the same database, which may be free now. The
     /// locks themselves went with their database, away from their connections.
-    fn swapped(&mut self, a: u32, b: u32) {
+    pub(crate) fn swapped(&mut self, a: u32, b: u32) {
         self.disown(a, Cause::Swap);
         self.disown(b, Cause::Swap);
     }

@@ -6,33 +6,39 @@
 //! to it share a shard, so that is the only lock ever needed.
 //!
 //! Whoever removes a lock, by whatever command, serves the next waiter before the shard is released:
-//! [`serve_freed`] runs at the end of every command.
+//! [`serve_freed`] runs at the end of every command. How clients wait is `waits`'s business.
 
 mod counters;
 mod limits;
 mod locks;
 mod serve;
 mod site;
-mod ticket;
 
 pub(crate) use counters::Cause;
 pub use counters::SessionCounters;
 pub use limits::SessionLimits;
-pub(crate) use locks::{LockState, ShardSessions, Waiter};
+pub(crate) use locks::{LockState, ShardSessions};
 pub(crate) use serve::{
-    Deliveries, OpenRequest, grant, rebind, reply_without_data, serve_freed, set_alarm,
+    OpenRequest, forget_unserved, grant, lock_wait_ran_out, rebind, reply_without_data,
+    serve_freed, set_alarm, tend,
 };
-pub use serve::{
-    end_wait, release_session_locks, session_gauges, tend_shard, unbind_native_locks, wait_ran_out,
-};
+pub use serve::{release_session_locks, session_gauges, unbind_native_locks};
 pub(crate) use site::{Site, generation_of, release};
-pub(crate) use ticket::SessionLock;
-pub use ticket::Ticket;
 
 use std::time::Duration;
 
 use crate::context::Context;
+use crate::waits::ShardWaits;
 use guarda_session::LOCK_SUFFIX;
+
+/// A lock that a connection holds or waits for.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct SessionLock {
+    pub(crate) db: u32,
+    /// The session's key.
+    pub(crate) key: Box<[u8]>,
+    pub(crate) token: Box<[u8]>,
+}
 
 /// How long a lock lives without its holder unless LEASE says otherwise.
 pub(crate) const LEASE_DEFAULT_MS: i64 = 60_000;
@@ -48,8 +54,8 @@ pub(crate) fn note_refused_lock(cx: &mut Context<'_, '_>, key: &[u8]) {
     }
     let (index, now) = (cx.db.index, cx.host.monotonic());
     let hashed = cx.db.hashed(key);
-    let sessions = cx.db.locked.shard(hashed).attachment::<ShardSessions>();
-    if let Some(state) = sessions.and_then(|sessions| sessions.find(index, key)) {
+    let waits = ShardWaits::of(cx.db.locked.shard(hashed));
+    if let Some(state) = waits.and_then(|waits| waits.sessions.find(index, key)) {
         state.polled = Some(now);
     }
 }

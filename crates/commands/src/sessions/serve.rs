@@ -9,14 +9,15 @@ use guarda_store::{HashedKey, Keyspace, Record, SHARDS, Shard, UnixMillis, Value
 
 use super::counters::Cause;
 use super::limits::SessionLimits;
-use super::locks::{LockState, Owner, ShardSessions};
+use super::locks::{LockState, Owner};
 use super::site::{Site, generation_of, release};
-use super::{LEASE_DEFAULT_MS, TOKEN_PREFIX, millis};
+use super::{LEASE_DEFAULT_MS, SessionLock, TOKEN_PREFIX, millis};
 use crate::client::Client;
 use crate::effects::Effects;
 use crate::error::CommandError;
 use crate::execute::{Worker, settle};
 use crate::host::Host;
+use crate::waits::{Awaited, Deliveries, ShardWaits};
 
 /// How long ago a client must have polled to count.
 const POLLER_GONE_AFTER: Duration = Duration::from_secs(1);
@@ -32,9 +33,6 @@ pub(crate) struct OpenRequest {
     pub(crate) must_exist: bool,
     pub(crate) locking: bool,
 }
-
-/// Replies to parked clients: client and reply. They leave once the journal has their records.
-pub(crate) type Deliveries = Vec<(u64, Vec<u8>)>;
 
 /// Writes OPEN's reply without data.
 pub(crate) fn reply_without_data(reply: &mut ReplyWriter<'_>, status: &str, waited: Duration) {
@@ -154,10 +152,10 @@ pub(crate) fn serve_freed(
     deliveries: &mut Deliveries,
 ) {
     // Serving one may end others' locks (an expired one is met): until nothing is left.
-    while let Some(sessions) = shard.attachment::<ShardSessions>() {
-        let counted = std::mem::take(&mut sessions.counted);
+    while let Some(waits) = ShardWaits::of(shard) {
+        let counted = std::mem::take(&mut waits.sessions.counted);
         effects.counters.sessions.add(&counted);
-        let freed = sessions.take_freed();
+        let freed = waits.sessions.take_freed();
         if freed.is_empty() {
             return;
         }
@@ -186,10 +184,8 @@ fn serve(site: &mut Site<'_>, lock: &[u8], host: &dyn Host, deliveries: &mut Del
             host.tend_later(HashedKey::new(lock).shard(), until);
             return;
         }
-        let Some(waiter) = state.waiters.pop_front() else { break };
-        if !waiter.ticket.serve() {
-            continue;
-        }
+        let Some(at) = state.waiters.find(|_| true) else { break };
+        let Some(waiter) = state.waiters.serve(at) else { continue };
         state.hand_overs += 1;
         let waited = monotonic.saturating_sub(waiter.ticket.began);
         let mut reply = Vec::new();
@@ -252,38 +248,31 @@ pub(crate) fn set_alarm(site: &mut Site<'_>, lock: &[u8], host: &dyn Host) {
     }
 }
 
-/// Looks after the locks of one shard: renews leases of living connections, serves waiters whose
-/// turn has come. False if the shard is held by others for longer than `patience`.
-pub fn tend_shard(
+/// Looks after the locks of one shard that has any: renews leases of living connections, serves
+/// waiters whose turn has come.
+pub(crate) fn tend(
+    shard: &mut Shard,
+    effects: &mut Effects,
     host: &dyn Host,
-    worker: &mut Worker,
-    index: usize,
     now: UnixMillis,
-    patience: Duration,
-) -> bool {
-    let Some(mut locked) = host.keyspace().lock_one(index, patience) else { return false };
-    let shard = locked.held().next().expect("one shard was locked");
-    if shard.attachment::<ShardSessions>().is_none() {
-        return true;
-    }
-    let mut deliveries = Deliveries::new();
-    renew(shard, &mut worker.effects, host, now);
-    let sessions = shard.attachment_or_new::<ShardSessions>();
+    deliveries: &mut Deliveries,
+) {
+    renew(shard, effects, host, now);
+    let sessions = &mut ShardWaits::of_or_new(shard).sessions;
     let mut queued = Vec::new();
     for (db, lock, state) in sessions.iter() {
-        if state.prune() > 0 && state.owner.is_none() {
+        if state.waiters.prune() > 0 {
             queued.push((db, Box::<[u8]>::from(lock)));
         }
     }
     for (db, lock) in queued {
         let monotonic = host.monotonic();
         let limits = &host.settings().sessions;
-        let mut site = Site { shard, effects: &mut worker.effects, db, now, monotonic, limits };
-        serve(&mut site, &lock, host, &mut deliveries);
+        let (shard, effects) = (&mut *shard, &mut *effects);
+        let mut site = Site { shard, effects, db, now, monotonic, limits };
+        serve(&mut site, &lock, host, deliveries);
     }
-    shard.attachment_or_new::<ShardSessions>().drop_idle();
-    settle(&mut locked, host, worker, now, deliveries);
-    true
+    ShardWaits::of_or_new(shard).sessions.drop_idle();
 }
 
 /// Renews the leases that are half over, while their connections live and the longest hold is not
@@ -292,7 +281,7 @@ fn renew(shard: &mut Shard, effects: &mut Effects, host: &dyn Host, now: UnixMil
     let monotonic = host.monotonic();
     let limits = &host.settings().sessions;
     let mut owned = Vec::new();
-    for (db, lock, state) in shard.attachment_or_new::<ShardSessions>().iter() {
+    for (db, lock, state) in ShardWaits::of_or_new(shard).sessions.iter() {
         if let Some(owner) = &state.owner {
             let held = monotonic.saturating_sub(owner.since_monotonic);
             let left = millis(limits.hold_max().saturating_sub(held));
@@ -304,7 +293,7 @@ fn renew(shard: &mut Shard, effects: &mut Effects, host: &dyn Host, now: UnixMil
         let record = shard.peek(db, hashed);
         let is_its = matches!(record.map(Record::value), Some(ValueRef::String(v)) if *v == *token);
         let Some(expiry) = record.and_then(Record::expiry).filter(|_| is_its) else {
-            let sessions = shard.attachment_or_new::<ShardSessions>();
+            let sessions = &mut ShardWaits::of_or_new(shard).sessions;
             if !is_its && sessions.find(db, &lock).is_some_and(|state| state.owner.take().is_some())
             {
                 sessions.counted.count_release(Cause::Replaced);
@@ -331,8 +320,9 @@ pub fn release_session_locks(
     now: UnixMillis,
     patience: Duration,
 ) -> bool {
-    if let Some(ticket) = client.waiting.take()
+    if let Some(ticket) = client.unpark()
         && ticket.cancel()
+        && matches!(ticket.awaited, Awaited::Lock(_))
     {
         worker.effects.counters.sessions.session_waits_abandoned += 1;
     }
@@ -345,9 +335,8 @@ pub fn release_session_locks(
         let shard = locked.held().next().expect("one shard was locked");
         let lock = lock_key(&held.key);
         let id = client.card.id;
-        let is_owner = shard
-            .attachment::<ShardSessions>()
-            .and_then(|sessions| sessions.find(held.db, &lock))
+        let is_owner = ShardWaits::of(shard)
+            .and_then(|waits| waits.sessions.find(held.db, &lock))
             .and_then(|state| state.owner.as_ref())
             .is_some_and(|owner| owner.client == id && owner.token == held.token);
         if is_owner {
@@ -361,28 +350,14 @@ pub fn release_session_locks(
     true
 }
 
-/// Ends a parked client's wait because its time has come; returns its reply, or `None` if it was
-/// served first (the reply is on its way).
-pub fn wait_ran_out(client: &mut Client, worker: &mut Worker, now: Duration) -> Option<Vec<u8>> {
-    let ticket = client.waiting.as_ref().filter(|ticket| ticket.cancel())?;
-    let waited = now.saturating_sub(ticket.began);
-    client.session_locks.retain(|lock| *lock != ticket.lock);
-    client.waiting = None;
-    let counters = &mut worker.effects.counters.sessions;
-    counters.session_waits_timed_out += 1;
-    counters.session_opens_busy += 1;
-    let mut reply = Vec::new();
-    reply_without_data(&mut ReplyWriter::new(&mut reply, client.protocol), "BUSY", waited);
-    Some(reply)
+/// Writes OPEN's reply to one whose time to wait has run out.
+pub(crate) fn lock_wait_ran_out(reply: &mut ReplyWriter<'_>, waited: Duration) {
+    reply_without_data(reply, "BUSY", waited);
 }
 
-/// A parked client's reply has arrived: it goes on.
-pub fn end_wait(client: &mut Client) {
-    if let Some(ticket) = client.waiting.take()
-        && !ticket.got_lock()
-    {
-        client.session_locks.retain(|lock| *lock != ticket.lock);
-    }
+/// The client's wait for `lock` has ended without it.
+pub(crate) fn forget_unserved(client: &mut Client, lock: &SessionLock) {
+    client.session_locks.retain(|known| known != lock);
 }
 
 /// After a restart native locks belong to nobody: they end soon unless their token is presented.
@@ -426,10 +401,10 @@ fn native_locks(shard: &Shard, db: u32) -> Vec<Vec<u8>> {
 pub fn session_gauges(keyspace: &Keyspace) -> (usize, usize) {
     let (mut held, mut waiting) = (0, 0);
     keyspace.for_each_shard(|shard| {
-        let Some(sessions) = shard.attachment::<ShardSessions>() else { return };
-        for (_, _, state) in sessions.iter() {
+        let Some(waits) = ShardWaits::of(shard) else { return };
+        for (_, _, state) in waits.sessions.iter() {
             held += usize::from(state.owner.is_some());
-            waiting += state.waiters.iter().filter(|w| w.ticket.is_waiting()).count();
+            waiting += state.waiters.waiting().count();
         }
     });
     (held, waiting)

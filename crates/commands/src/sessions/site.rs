@@ -12,6 +12,7 @@ use super::limits::SessionLimits;
 use super::locks::ShardSessions;
 use crate::effects::Effects;
 use crate::error::CommandError;
+use crate::waits::ShardWaits;
 
 /// One database's part of a shard under its lock. Every change is recorded as the plain command
 /// that a Redis understands.
@@ -114,7 +115,7 @@ impl Site<'_> {
     }
 
     pub(crate) fn sessions(&mut self) -> &mut ShardSessions {
-        self.shard.attachment_or_new()
+        &mut ShardWaits::of_or_new(self.shard).sessions
     }
 }
 

@@ -1,7 +1,5 @@
 use std::time::Duration;
 
-use guarda_store::Attachment as _;
-
 use super::locks::{COMMITTED_MAX, LockState, ShardSessions};
 
 #[test]

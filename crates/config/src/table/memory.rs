@@ -5,7 +5,7 @@ use crate::kind::Kind;
 use crate::value::Value;
 
 const NO_EVICTION: &str = "nothing is evicted yet";
-const NO_LISTS: &str = "there are no lists yet";
+const NO_COMPRESSION: &str = "lists are not compressed in memory";
 const NO_SETS: &str = "there are no sets yet";
 const NO_SORTED_SETS: &str = "there are no sorted sets yet";
 const NO_STREAMS: &str = "there are no streams yet";
@@ -212,7 +212,7 @@ pub(super) const ROWS: &[Directive] = &[
         "list-max-listpack-size",
         int(i32::MIN as i64, INT_MAX),
         "-2",
-        Status::AcceptedIgnored(NO_LISTS),
+        Status::Implemented,
         "Entries of one block of a list, or its size class if negative.",
     )
     .alias(&["list-max-ziplist-size"]),
@@ -220,7 +220,7 @@ pub(super) const ROWS: &[Directive] = &[
         "list-compress-depth",
         int(0, INT_MAX),
         "0",
-        Status::AcceptedIgnored(NO_LISTS),
+        Status::AcceptedIgnored(NO_COMPRESSION),
         "Blocks at each end of a list left uncompressed.",
     ),
     Directive::new(

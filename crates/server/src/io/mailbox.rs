@@ -21,9 +21,9 @@ pub(crate) enum Message {
     Kill { slot: usize, id: u64 },
     /// Shards that commands were waiting for may be free again.
     Retry,
-    /// A client that waited for a session's lock has its answer.
+    /// A parked client has its answer.
     Served(Served),
-    /// Tend this shard's session locks once this time has come.
+    /// Tend those who wait in this shard once this time has come.
     Tend { shard: usize, at: Duration },
 }
 

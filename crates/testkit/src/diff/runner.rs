@@ -276,7 +276,11 @@ impl Side {
                 }
                 Ok(())
             }
-            Action::Read | Action::Scan(_) | Action::Await(..) | Action::Pass(_) => Ok(()),
+            Action::Read
+            | Action::Scan(_)
+            | Action::Await(..)
+            | Action::Blocked(_)
+            | Action::Pass(_) => Ok(()),
         }
     }
 
@@ -320,6 +324,7 @@ impl Side {
                 });
                 if held { Ok(vec![Outcome::Reply(last)]) } else { Err("never so".to_owned()) }
             }
+            Action::Blocked(count) => self.blocked(*count).map(|()| Vec::new()),
             Action::Pass(ms) => self.pass(*ms).map(|()| Vec::new()),
         });
         all.unwrap_or_else(|why| vec![Outcome::Nothing(why)])
@@ -368,6 +373,17 @@ impl Side {
             *args.get_mut(cursor_at).ok_or("no cursor")? = cursor;
         }
         Err(format!("the cursor is not done after {SCAN_CALLS_MAX} calls"))
+    }
+
+    fn blocked(&self, count: u64) -> Result<(), String> {
+        let mut connection = self.server.connect().map_err(|error| error.to_string())?;
+        let expected = format!("blocked_clients:{count}");
+        let held = await_true(CONDITION_LIMIT, || {
+            let Ok(info) = connection.call(&["INFO", "clients"]) else { return false };
+            let text = String::from_utf8_lossy(info.text().unwrap_or_default()).into_owned();
+            text.lines().any(|line| line.trim_end() == expected)
+        });
+        if held { Ok(()) } else { Err(format!("never so many blocked clients: {count}")) }
     }
 
     fn pass(&self, ms: u64) -> Result<(), String> {

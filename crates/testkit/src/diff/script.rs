@@ -16,6 +16,7 @@
 //! !each 1 200 HSET h f${i} v       once for every number, pipelined
 //! !let id CLIENT ID                keep the reply as ${id}, for each server its own
 //! !await ":0\r\n" EXISTS k         ask again until this is the reply
+//! !blocked 2                       wait until so many clients wait in a blocking command
 //! !pass 30                         wait until the servers' clocks have moved on by 30 ms
 //! ```
 //!
@@ -54,6 +55,8 @@ pub enum Action {
     Let(String, Vec<Vec<u8>>),
     /// Repeats a command until its reply is this.
     Await(Vec<u8>, Vec<Vec<u8>>),
+    /// Waits until so many clients are blocked.
+    Blocked(u64),
     /// Lets the servers' clocks move on by milliseconds.
     Pass(u64),
 }
@@ -135,6 +138,10 @@ fn step(line: &str) -> Result<Step, String> {
                 Action::Await(reply.clone(), command.to_vec())
             }
             _ => return Err("`!await` takes a reply and a command".to_owned()),
+        },
+        Some(b"blocked") => match rest.as_slice() {
+            [count] => Action::Blocked(number(count)?),
+            _ => return Err("`!blocked` takes a number".to_owned()),
         },
         Some(b"pass") => match rest.as_slice() {
             [ms] => Action::Pass(number(ms)?),

@@ -2,13 +2,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::execute::Worker;
-use crate::sessions::{
-    end_wait, generation_of, release_session_locks, session_gauges, tend_shard,
-    unbind_native_locks, wait_ran_out,
-};
+use crate::sessions::{generation_of, release_session_locks, session_gauges, unbind_native_locks};
 use crate::testing::{
     Bench, START, array, bulk, err, int, new_client, nil, ok, simple, wrong_type,
 };
+use crate::waits::{end_wait, tend_shard, wait_ran_out};
 
 pub(in crate::families) const A: &str = "guarda:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 pub(in crate::families) const B: &str = "guarda:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";

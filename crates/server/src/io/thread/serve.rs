@@ -247,7 +247,6 @@ impl IoThread {
         let outcome = match admit(args, client, &*self.server) {
             Admission::Queued(call) => {
                 note_command(client, &call, now);
-                connection.needs_sync |= !call.spec.flags.contains(Flags::LOCKS_ONLY);
                 let is_first = client.transaction.as_ref().is_some_and(|t| t.queued.len() == 1);
                 connection.note_queued(args, is_first);
                 connection.out.extend_from_slice(b"+QUEUED\r\n");
@@ -265,6 +264,7 @@ impl IoThread {
             }
             Admission::Run(call) => {
                 note_command(client, &call, now);
+                connection.needs_sync |= !call.spec.flags.contains(Flags::LOCKS_ONLY);
                 if needs_script_thread(&call, client, &*self.server) {
                     self.worker.effects.counters.commands_processed += 1;
                     self.hand_to_script_thread(slot, args);

@@ -1,4 +1,5 @@
-//! Clients that wait for a session's lock: served by whoever frees it, or by their deadline.
+//! Clients that wait, for a session's lock or an element: served by whoever has it, or by their
+//! deadline.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -21,11 +22,8 @@ impl IoThread {
             return;
         }
         let ticket = connection.client.as_ref().and_then(|client| client.waiting.as_ref());
-        if let Some(ticket) = ticket {
-            self.waits.add(ticket.deadline, slot, connection.id);
-        }
-        if let Some(client) = &connection.client {
-            client.card.parked.store(true, Ordering::Relaxed);
+        if let Some(deadline) = ticket.and_then(|ticket| ticket.deadline) {
+            self.waits.add(deadline, slot, connection.id);
         }
     }
 
@@ -36,8 +34,9 @@ impl IoThread {
             return;
         };
         let Some(client) = connection.client.as_deref_mut() else { return };
+        connection.needs_sync |= client.waiting.as_ref().is_some_and(|t| t.needs_sync());
         end_wait(client);
-        connection.wrote = true;
+        connection.wrote |= seq > 0;
         self.worker.seen_seq = self.worker.seen_seq.max(seq);
         self.answer_wait(slot, &reply, now);
     }
@@ -49,7 +48,6 @@ impl IoThread {
         connection.has_unparsed = true;
         if let Some(client) = &connection.client {
             client.card.active.store(now.0, Ordering::Relaxed);
-            client.card.parked.store(false, Ordering::Relaxed);
         }
         self.settle_reply(slot, start, Outcome::Reply);
         self.serve(slot, now);
@@ -81,7 +79,8 @@ impl IoThread {
                 continue;
             };
             let Some(client) = connection.client.as_deref_mut() else { continue };
-            if client.waiting.as_ref().is_none_or(|ticket| ticket.deadline > monotonic) {
+            let deadline = client.waiting.as_ref().and_then(|ticket| ticket.deadline);
+            if deadline.is_none_or(|at| at > monotonic) {
                 continue;
             }
             if let Some(reply) = wait_ran_out(client, &mut self.worker, monotonic) {

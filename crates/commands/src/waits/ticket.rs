@@ -1,35 +1,37 @@
-//! One client's wait for one lock.
+//! One client's wait.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-/// A lock that a connection holds or waits for.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct SessionLock {
-    pub(crate) db: u32,
-    /// The session's key.
-    pub(crate) key: Box<[u8]>,
-    pub(crate) token: Box<[u8]>,
-}
+use crate::sessions::SessionLock;
 
 const WAITING: u8 = 0;
 const CANCELLED: u8 = 1;
 const SERVED: u8 = 2;
 const SERVED_WITHOUT_LOCK: u8 = 3;
 
-/// A wait, shared by the shard's queue and the waiting client's thread. It goes from waiting to
-/// served or to cancelled by one compare-and-swap; whoever makes it acts.
+/// What a client waits for.
+#[derive(Clone)]
+pub(crate) enum Awaited {
+    /// The lock of a session (SESSION OPEN).
+    Lock(SessionLock),
+    /// An element of one of several keys (BLPOP and its relatives).
+    Element,
+}
+
+/// A wait, shared by the shards' queues, the waiting client's thread and its card. It goes from
+/// waiting to served or to cancelled by one compare-and-swap; whoever makes it acts.
 pub struct Ticket {
     state: AtomicU8,
-    /// When the wait ends unserved, by the monotonic clock.
-    pub deadline: Duration,
+    /// When the wait ends unserved, by the monotonic clock; `None` = never.
+    pub deadline: Option<Duration>,
     pub(crate) began: Duration,
-    pub(crate) lock: SessionLock,
+    pub(crate) awaited: Awaited,
 }
 
 impl Ticket {
-    pub(crate) fn new(lock: SessionLock, began: Duration, deadline: Duration) -> Ticket {
-        Ticket { state: AtomicU8::new(WAITING), deadline, began, lock }
+    pub(crate) fn new(awaited: Awaited, began: Duration, deadline: Option<Duration>) -> Ticket {
+        Ticket { state: AtomicU8::new(WAITING), deadline, began, awaited }
     }
 
     fn leave(&self, to: u8) -> bool {
@@ -57,5 +59,11 @@ impl Ticket {
 
     pub(crate) fn got_lock(&self) -> bool {
         self.state.load(Ordering::Acquire) == SERVED
+    }
+
+    /// Whether the answer must wait for the sync of the log where one is due: a lock means nothing
+    /// after a power loss, an element does.
+    pub fn needs_sync(&self) -> bool {
+        matches!(self.awaited, Awaited::Element)
     }
 }

@@ -1,0 +1,92 @@
+//! Serving those who wait, under the locks of the command that made it possible.
+
+use guarda_resp::ReplyWriter;
+use guarda_store::{HashedKey, Locked, Record, UnixMillis};
+
+use super::keys::Ready;
+use super::{Deliveries, ShardWaits};
+use crate::db::Db;
+use crate::effects::Effects;
+use crate::host::Host;
+use crate::sessions::serve_freed;
+
+/// Serves those who wait for what the command made ready, until nothing more is: serving one may
+/// free a lock or fill a key that others wait for.
+pub(crate) fn serve_waiters(
+    locked: &mut Locked<'_>,
+    effects: &mut Effects,
+    host: &dyn Host,
+    now: UnixMillis,
+    deliveries: &mut Deliveries,
+) {
+    loop {
+        let mut ready: Vec<Ready> = Vec::new();
+        for shard in locked.held() {
+            serve_freed(shard, effects, host, now, deliveries);
+            if let Some(waits) = ShardWaits::of(shard) {
+                ready.append(&mut waits.keys.take_ready());
+            }
+        }
+        if ready.is_empty() {
+            return;
+        }
+        ready.sort_unstable_by_key(|ready| ready.order);
+        for key in ready {
+            serve_key(locked, effects, host, now, key, deliveries);
+        }
+    }
+}
+
+/// Serves those who wait for `ready`, in their order, as long as it has something for them.
+fn serve_key(
+    locked: &mut Locked<'_>,
+    effects: &mut Effects,
+    host: &dyn Host,
+    now: UnixMillis,
+    ready: Ready,
+    deliveries: &mut Deliveries,
+) {
+    let (db, key) = (ready.db, ready.key.clone());
+    let hashed = HashedKey::new(&key);
+    loop {
+        let shard = locked.shard(hashed);
+        let kind = shard.get(db, hashed, now).map(|record: &Record| record.value().kind());
+        let Some(queue) = ShardWaits::of(shard).and_then(|w| w.keys.queue(db, hashed.bytes)) else {
+            return;
+        };
+        let first = kind.and_then(|kind| queue.find(|place| place.request.want.kind() == kind));
+        let Some(at) = first else {
+            ShardWaits::of_or_new(shard).keys.drop_if_empty(db, hashed.bytes);
+            return;
+        };
+        // One who moves an element needs the other key's shard too. Nobody may wait for it here;
+        // if it is taken, the key is put aside, and the elements with it, until both can be had.
+        let other = queue.request(at).request.want.destination();
+        let other = other.map(|key| HashedKey::new(key).shard());
+        if let Some(other) = other
+            && !locked.try_grow(other)
+        {
+            let shard = locked.shard(hashed);
+            ShardWaits::of_or_new(shard).keys.defer(ready, other);
+            host.tend_later(hashed.shard(), host.monotonic());
+            return;
+        }
+        let shard = locked.shard(hashed);
+        let queue = ShardWaits::of(shard).and_then(|w| w.keys.queue(db, hashed.bytes));
+        let Some(waiter) = queue.and_then(|queue| queue.serve(at)) else { continue };
+        let request = &waiter.request.request;
+        let mut place =
+            Db { locked: &mut *locked, index: db, now, settings: host.settings(), effects };
+        place.forget_changes();
+        let mut reply = Vec::new();
+        let mut writer = ReplyWriter::new(&mut reply, request.protocol);
+        if let Err(error) = request.want.take(&mut place, hashed.bytes, &mut writer) {
+            reply.clear();
+            ReplyWriter::new(&mut reply, request.protocol).error_bytes(&error.wire());
+            place.effects.counters.error_replies += 1;
+        }
+        place.effects.counters.dirty += place.effects.changes;
+        place.forget_changes();
+        deliveries.push((request.client, reply));
+    }
+}
