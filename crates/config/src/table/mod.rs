@@ -11,6 +11,7 @@ mod network;
 mod persistence;
 mod process;
 mod sessions;
+mod tls;
 
 use crate::kind::Kind;
 use crate::value::Value;
@@ -74,6 +75,7 @@ pub(crate) const SECTIONS: &[(&str, &[Directive])] = &[
     ("Memory, expiry and encodings", memory::ROWS),
     ("Sessions", sessions::ROWS),
     ("TLS", absent::TLS),
+    ("TLS", tls::ROWS),
     ("Access control", access::ROWS),
     ("Replication", absent::REPLICATION),
     ("Cluster", absent::CLUSTER),
