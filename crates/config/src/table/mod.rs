@@ -74,7 +74,6 @@ pub(crate) const SECTIONS: &[(&str, &[Directive])] = &[
     ("Persistence", persistence::ROWS),
     ("Memory, expiry and encodings", memory::ROWS),
     ("Sessions", sessions::ROWS),
-    ("TLS", absent::TLS),
     ("TLS", tls::ROWS),
     ("Access control", access::ROWS),
     ("Replication", absent::REPLICATION),
