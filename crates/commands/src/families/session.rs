@@ -339,4 +339,6 @@ fn renew(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 pub(super) mod tests;
