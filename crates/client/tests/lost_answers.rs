@@ -56,7 +56,11 @@ fn forgetful(server: u16) -> u16 {
     thread::spawn(move || {
         let mut forgot = false;
         for client in listener.incoming() {
-            pass_on(client.unwrap(), TcpStream::connect(("127.0.0.1", server)).unwrap(), &mut forgot);
+            pass_on(
+                client.unwrap(),
+                TcpStream::connect(("127.0.0.1", server)).unwrap(),
+                &mut forgot,
+            );
         }
     });
     port

@@ -237,9 +237,7 @@ impl Actor {
                 let answer = connection.destroy(&keys, token, &nonce, TOMBSTONE, &budget);
                 answer.expect("an answer").to_string()
             }
-            "kills" => {
-                connection.kill(&[keys], TOMBSTONE, &budget).expect("an answer").to_string()
-            }
+            "kills" => connection.kill(&[keys], TOMBSTONE, &budget).expect("an answer").to_string(),
             "kills_tag" => {
                 let tag = options[0].as_bytes();
                 let killed = connection.kill_tagged(tag, None, TOMBSTONE, &budget);
