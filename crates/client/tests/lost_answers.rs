@@ -68,7 +68,7 @@ fn forgetful(server: u16) -> u16 {
 
 /// One request, one answer, as the client under test does it.
 fn pass_on(mut client: TcpStream, mut server: TcpStream, forgot: &mut bool) {
-    let mut buffer = [0; 65_536];
+    let mut buffer = vec![0; 65_536];
     while let Ok(count @ 1..) = client.read(&mut buffer) {
         let asked = &buffer[..count];
         let marked = asked.windows(MARK.len()).any(|part| part == MARK.as_bytes());
@@ -113,7 +113,7 @@ fn stubborn(answer: &'static str) -> (u16, Arc<AtomicUsize>) {
     thread::spawn(move || {
         for client in listener.incoming() {
             let mut client = client.unwrap();
-            let mut buffer = [0; 65_536];
+            let mut buffer = vec![0; 65_536];
             while let Ok(1..) = client.read(&mut buffer) {
                 count.fetch_add(1, Ordering::SeqCst);
                 client.write_all(answer.as_bytes()).unwrap();

@@ -227,7 +227,7 @@ impl Run {
         let is_repeat = repeats.is_some();
         let (line, data, tag) = repeats.unwrap_or_else(|| {
             let data = format!("{}.{unique}", number(read.data.as_ref()) + 1);
-            let tag = (unique % 3 == 0).then(|| format!("user{}", unique % 4));
+            let tag = unique.is_multiple_of(3).then(|| format!("user{}", unique % 4));
             let words = [
                 read.nonce.as_ref().map(|nonce| format!("NONCE {nonce}")),
                 (!locked).then(|| "NOLOCK".to_owned()),
