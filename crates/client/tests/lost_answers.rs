@@ -22,7 +22,7 @@ const TOKEN: &str = "guarda:00000000000000000000000000000001";
 const MARK: &str = "this answer is lost";
 
 fn connect(port: u16) -> Connection {
-    let path = SavePath::parse(&format!("tcp://127.0.0.1:{port}")).unwrap();
+    let path = SavePath::parse(format!("tcp://127.0.0.1:{port}")).unwrap();
     let endpoint = Endpoint::of(path.host(b"abcd"), Some(LONG), Some(LONG));
     Connection::connect(&endpoint, &Budget::start(LONG)).unwrap()
 }
