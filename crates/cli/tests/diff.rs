@@ -26,6 +26,8 @@ mod protocol;
 mod scripting;
 #[path = "diff/scripting_api.rs"]
 mod scripting_api;
+#[path = "diff/scripting_applications.rs"]
+mod scripting_applications;
 #[path = "diff/scripting_bit.rs"]
 mod scripting_bit;
 #[path = "diff/scripting_cjson.rs"]
@@ -42,6 +44,8 @@ mod scripting_struct;
 mod server;
 #[path = "diff/sets.rs"]
 mod sets;
+#[path = "diff/sorted_sets.rs"]
+mod sorted_sets;
 #[path = "diff/strings.rs"]
 mod strings;
 #[path = "diff/transactions.rs"]
@@ -70,6 +74,7 @@ families! {
     lists: lists_in_resp2, lists_in_resp3;
     protocol: protocol_in_resp2, protocol_in_resp3;
     scripting: scripting_in_resp2, scripting_in_resp3;
+    scripting_applications: scripting_applications_in_resp2, scripting_applications_in_resp3;
     scripting_api: scripting_api_in_resp2, scripting_api_in_resp3;
     scripting_conversions: scripting_conversions_in_resp2, scripting_conversions_in_resp3;
     scripting_errors: scripting_errors_in_resp2, scripting_errors_in_resp3;
@@ -79,6 +84,7 @@ families! {
     scripting_struct: scripting_struct_in_resp2, scripting_struct_in_resp3;
     sets: sets_in_resp2, sets_in_resp3;
     server: server_in_resp2, server_in_resp3;
+    sorted_sets: sorted_sets_in_resp2, sorted_sets_in_resp3;
     strings: strings_in_resp2, strings_in_resp3;
     transactions: transactions_in_resp2, transactions_in_resp3;
 }
