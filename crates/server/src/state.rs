@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use guarda_commands::{
-    AuthState, Client, ClientCard, CommandStatistics, Effects, Renames, Scripting, Settings, Users, Worker,
+    AuthState, Client, ClientCard, CommandStatistics, Effects, Renames, Scripting, Settings, Users,
+    Worker,
 };
 use guarda_resp::Limits;
 use guarda_store::Keyspace;
