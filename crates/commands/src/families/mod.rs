@@ -30,6 +30,10 @@ mod session_open;
 mod set_algebra;
 mod set_draws;
 mod sets;
+mod sorted_set_algebra;
+mod sorted_set_pops;
+mod sorted_set_ranges;
+mod sorted_sets;
 mod string_counters;
 mod string_edit;
 mod string_expiry;
@@ -59,6 +63,10 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     sets::FAMILY,
     set_algebra::FAMILY,
     set_draws::FAMILY,
+    sorted_sets::FAMILY,
+    sorted_set_ranges::FAMILY,
+    sorted_set_pops::FAMILY,
+    sorted_set_algebra::FAMILY,
     transactions::FAMILY,
     scripting::FAMILY,
     server::FAMILY,
