@@ -28,6 +28,8 @@ mod scripting;
 mod server;
 #[path = "diff/sets.rs"]
 mod sets;
+#[path = "diff/sort.rs"]
+mod sort;
 #[path = "diff/strings.rs"]
 mod strings;
 #[path = "diff/transactions.rs"]
@@ -58,6 +60,7 @@ families! {
     scripting: scripting_in_resp2, scripting_in_resp3;
     sets: sets_in_resp2, sets_in_resp3;
     server: server_in_resp2, server_in_resp3;
+    sort: sort_in_resp2, sort_in_resp3;
     strings: strings_in_resp2, strings_in_resp3;
     transactions: transactions_in_resp2, transactions_in_resp3;
 }

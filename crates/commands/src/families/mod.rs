@@ -30,6 +30,7 @@ mod session_open;
 mod set_algebra;
 mod set_draws;
 mod sets;
+pub(crate) mod sort;
 mod string_counters;
 mod string_edit;
 mod string_expiry;
@@ -47,6 +48,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     key_expiry::FAMILY,
     scan::FAMILY,
     object::FAMILY,
+    sort::FAMILY,
     strings::FAMILY,
     string_edit::FAMILY,
     string_counters::FAMILY,
