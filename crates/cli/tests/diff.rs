@@ -24,6 +24,20 @@ mod lists;
 mod protocol;
 #[path = "diff/scripting.rs"]
 mod scripting;
+#[path = "diff/scripting_api.rs"]
+mod scripting_api;
+#[path = "diff/scripting_bit.rs"]
+mod scripting_bit;
+#[path = "diff/scripting_cjson.rs"]
+mod scripting_cjson;
+#[path = "diff/scripting_cmsgpack.rs"]
+mod scripting_cmsgpack;
+#[path = "diff/scripting_conversions.rs"]
+mod scripting_conversions;
+#[path = "diff/scripting_errors.rs"]
+mod scripting_errors;
+#[path = "diff/scripting_struct.rs"]
+mod scripting_struct;
 #[path = "diff/server.rs"]
 mod server;
 #[path = "diff/sets.rs"]
@@ -58,6 +72,13 @@ families! {
     lists: lists_in_resp2, lists_in_resp3;
     protocol: protocol_in_resp2, protocol_in_resp3;
     scripting: scripting_in_resp2, scripting_in_resp3;
+    scripting_api: scripting_api_in_resp2, scripting_api_in_resp3;
+    scripting_conversions: scripting_conversions_in_resp2, scripting_conversions_in_resp3;
+    scripting_errors: scripting_errors_in_resp2, scripting_errors_in_resp3;
+    scripting_bit: scripting_bit_in_resp2, scripting_bit_in_resp3;
+    scripting_cjson: scripting_cjson_in_resp2, scripting_cjson_in_resp3;
+    scripting_cmsgpack: scripting_cmsgpack_in_resp2, scripting_cmsgpack_in_resp3;
+    scripting_struct: scripting_struct_in_resp2, scripting_struct_in_resp3;
     sets: sets_in_resp2, sets_in_resp3;
     server: server_in_resp2, server_in_resp3;
     sort: sort_in_resp2, sort_in_resp3;

@@ -113,9 +113,11 @@ fn log(lua: &Lua, args: MultiValue) -> mlua::Result<()> {
     }
     let mut args = args.into_iter();
     let level = match args.next() {
-        Some(Value::Integer(level)) => level,
-        Some(Value::Number(level)) => level as i64,
-        _ => return raise("ERR First argument must be a number (log level)."),
+        Some(level) => lua.coerce_number(level).ok().flatten(),
+        None => None,
+    };
+    let Some(level) = level.map(|level| level as i64) else {
+        return raise("ERR First argument must be a number (log level).");
     };
     if !(0..LOG_LEVELS.len() as i64).contains(&level) {
         return raise("ERR Invalid debug level.");

@@ -45,6 +45,35 @@ impl From<Raised> for mlua::Error {
     }
 }
 
+/// An error of a library function, which scripts meet as a string.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}", String::from_utf8_lossy(.0))]
+pub(crate) struct Complaint(pub(crate) Vec<u8>);
+
+impl From<Complaint> for mlua::Error {
+    fn from(complaint: Complaint) -> Self {
+        mlua::Error::external(complaint)
+    }
+}
+
+/// An error value as scripts may see it.
+pub(crate) fn shown(lua: &Lua, value: Value) -> mlua::Result<Value> {
+    if let Value::String(text) = &value
+        && let Some(bare) = without_prelude(&text.as_bytes())
+    {
+        return Ok(Value::String(lua.create_string(bare)?));
+    }
+    let Value::Error(error) = value else { return Ok(value) };
+    if let Some(raised) = error.downcast_ref::<Raised>() {
+        return Ok(Value::Table(raised.to_table(lua)?));
+    }
+    let text = match error.downcast_ref::<Complaint>() {
+        Some(Complaint(text)) => lua.create_string(text)?,
+        None => lua.create_string(first_line(&error))?,
+    };
+    Ok(Value::String(text))
+}
+
 /// Why a script ended without a value.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
@@ -59,9 +88,17 @@ pub(crate) struct Failure {
 impl Failure {
     /// What the error handler returns in place of the error, at the point of failure.
     pub(crate) fn note(lua: &Lua, value: &Value) -> mlua::Result<Table> {
-        let (text, counted) = describe(lua, value);
+        let (mut text, counted) = describe(lua, value);
+        let place = locate(lua);
+        // What failed behind a function of the sandbox failed where that was called.
+        if let Some(bare) = text.strip_prefix(b"ERR ").and_then(without_prelude) {
+            let called = place.as_ref().map(|(source, line)| {
+                format!("{}:{line}: ", source.trim_start_matches(['@', '=']))
+            });
+            text = [b"ERR ", called.unwrap_or_default().as_bytes(), bare].concat();
+        }
         let table = Raised { text, by_command: counted }.to_table(lua)?;
-        if let Some((source, line)) = locate(lua) {
+        if let Some((source, line)) = place {
             table.raw_set("source", source)?;
             table.raw_set("line", line)?;
         }
@@ -105,6 +142,13 @@ pub(crate) fn until_nul(text: &[u8]) -> &[u8] {
     text.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
+/// An error's text without the place in the sandbox's own chunk that it begins with, if it does.
+fn without_prelude(text: &[u8]) -> Option<&[u8]> {
+    let place = text.strip_prefix(&PRELUDE_NAME.as_bytes()[1..])?.strip_prefix(b":")?;
+    let digits = place.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    place[digits..].strip_prefix(b": ").filter(|_| digits > 0)
+}
+
 /// The text of an error value and whether it was counted.
 fn describe(lua: &Lua, value: &Value) -> (Vec<u8>, bool) {
     const UNKNOWN: &[u8] = b"ERR unknown error";
@@ -124,8 +168,11 @@ fn describe(lua: &Lua, value: &Value) -> (Vec<u8>, bool) {
 }
 
 fn of_error(error: &mlua::Error) -> (Vec<u8>, bool) {
-    match error.downcast_ref::<Raised>() {
-        Some(raised) => (raised.text.clone(), raised.by_command),
+    if let Some(raised) = error.downcast_ref::<Raised>() {
+        return (raised.text.clone(), raised.by_command);
+    }
+    match error.downcast_ref::<Complaint>() {
+        Some(Complaint(text)) => ([b"ERR ", &text[..]].concat(), false),
         None => (format!("ERR {}", first_line(error)).into_bytes(), false),
     }
 }

@@ -9,7 +9,8 @@ use mlua::{Function, HookTriggers, Lua, LuaOptions, LuaString, StdLib, Table, Va
 
 use crate::bridge::Session;
 use crate::control::Control;
-use crate::failure::{Failure, PRELUDE_NAME, SCRIPT_NAME, first_line};
+use crate::failure::{Failure, PRELUDE_NAME, SCRIPT_NAME, first_line, shown};
+use crate::libraries::{self, JsonSettings};
 use crate::library::ScriptDigest;
 use crate::reply::{ReplyFields, write_reply};
 use crate::shebang::{self, Declared};
@@ -39,6 +40,8 @@ pub(crate) struct Interpreter {
     /// Calls a function under the error handler.
     run: Function,
     fields: ReplyFields,
+    /// Of the `cjson` that scripts share.
+    json_settings: JsonSettings,
     /// Compiled functions by slot. A table, because the binding's own references are few.
     functions: Table,
     /// Invariant: as many as `functions` has, at most [`COMPILED_MAX`].
@@ -64,6 +67,7 @@ impl Interpreter {
         let host = lua.create_table()?;
         host.raw_set("redis", &redis)?;
         add_error_functions(&lua, &host, limits, control)?;
+        let json_settings = libraries::install(&lua, &host, limits, control)?;
         let (globals, seen, run) = lua
             .load(include_str!("prelude.lua"))
             .set_name(PRELUDE_NAME)
@@ -82,6 +86,7 @@ impl Interpreter {
             redis,
             run,
             fields: ReplyFields::new(&lua)?,
+            json_settings,
             functions: lua.create_table()?,
             compiled: HashMap::new(),
             asked: 0,
@@ -166,6 +171,7 @@ impl Interpreter {
         script: Compiled,
         call: &ScriptCall<'_>,
     ) -> mlua::Result<(bool, Value)> {
+        self.json_settings.reset();
         self.globals.raw_set("KEYS", self.list(call.keys)?)?;
         self.globals.raw_set("ARGV", self.list(call.args)?)?;
         let function: Function = self.functions.raw_get(script.slot)?;
@@ -203,15 +209,6 @@ fn add_error_functions(
     host.raw_set("caught", caught)?;
     host.raw_set("shown", lua.create_function(|lua, value: Value| shown(lua, value))?)?;
     host.raw_set("handler", handler)
-}
-
-/// An error value as scripts may see it.
-fn shown(lua: &Lua, value: Value) -> mlua::Result<Value> {
-    let Value::Error(error) = value else { return Ok(value) };
-    match error.downcast_ref::<crate::failure::Raised>() {
-        Some(raised) => Ok(Value::Table(raised.to_table(lua)?)),
-        None => Ok(Value::String(lua.create_string(first_line(&error))?)),
-    }
 }
 
 /// Compiles a script's body, which begins behind its first line if that declares something.

@@ -9,6 +9,7 @@
 //! - `interpreter`: the Lua state, its sandbox (`prelude.lua`) and the compiled scripts.
 //! - `bridge`: `redis.call`: arguments, nested execution, replies as Lua values.
 //! - `api`: the other functions of the table `redis`.
+//! - `libraries`: `cjson`, `cmsgpack`, `struct` and `bit`.
 //! - `reply`: what a script returns, as a reply.
 //! - `failure`: errors on their way from where they were raised to the wire.
 //! - `control`: what other threads may do to a running script.
@@ -19,7 +20,8 @@
 //!
 //! # Where it differs from Redis 7
 //!
-//! - The libraries `cjson`, `cmsgpack`, `struct` and `bit` are not there yet.
+//! - What a script sets by `cjson.encode_max_depth` and its like holds until it ends; no nesting is
+//!   deeper than 1000.
 //! - Memory is bounded ([`ScriptLimits::memory_max`]), replies are in length ([`REPLY_LEN_MAX`]) and
 //!   depth ([`REPLY_DEPTH_MAX`]), and string patterns of more than 4,096 bytes may not repeat or
 //!   capture. Scripts known only from EVAL are forgotten as in Redis 7.4 ([`EVALUATED_MAX`]).
@@ -38,6 +40,7 @@ mod control;
 mod engine;
 mod failure;
 mod interpreter;
+mod libraries;
 mod library;
 mod reply;
 mod shebang;
@@ -72,6 +75,10 @@ pub fn engine() -> Box<dyn Scripting + Send> {
 
 /// Instructions between two looks at whether a script was killed: some 100 µs.
 pub const INSTRUCTIONS_PER_CHECK: u32 = 10_000;
+
+/// Stack that a thread needs to run scripts, in bytes: a debug build's `cjson.encode` takes some 4 KiB
+/// for each level of nesting.
+pub const STACK_LEN_MIN: usize = 16 << 20;
 
 /// Deepest nesting of what a script returns. Redis 7 goes to 7,993; clients do not.
 pub const REPLY_DEPTH_MAX: usize = 200;

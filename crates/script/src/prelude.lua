@@ -221,9 +221,13 @@ function globals.unpack(t, i, j)
 end
 
 -- A script must not leave the collector stopped for the next one.
+local SETTINGS_OF_COLLECTOR = { stop = true, restart = true, setpause = true, setstepmul = true }
 function globals.collectgarbage(what, ...)
   if what == nil or what == "collect" or what == "count" or what == "step" then
     return collectgarbage(what, ...)
+  end
+  if not SETTINGS_OF_COLLECTOR[what] then
+    error("bad argument #1 to 'collectgarbage' (invalid option '" .. tostring(what) .. "')", 2)
   end
   return 0
 end
@@ -237,6 +241,9 @@ local KEPT = {
 for _, name in next, KEPT do globals[name] = raw[name] end
 
 local redis = host.redis
+for _, name in next, { "bit", "cjson", "cmsgpack", "struct" } do
+  globals[name] = readonly(host[name])
+end
 globals.coroutine = readonly(coroutine)
 globals.math = readonly(raw.math)
 globals.redis = readonly(redis)

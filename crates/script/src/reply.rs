@@ -165,7 +165,7 @@ fn number(value: &Value) -> Option<f64> {
 }
 
 /// The integer part; what has none is what the processor Redis runs on makes of it.
-fn truncated(number: f64) -> i64 {
+pub(crate) fn truncated(number: f64) -> i64 {
     const BOUND: f64 = 9_223_372_036_854_775_808.0;
     if (-BOUND..BOUND).contains(&number) { number as i64 } else { i64::MIN }
 }

@@ -387,7 +387,11 @@ fn thread_count(config: &Config) -> usize {
 }
 
 fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
-    thread::Builder::new().name(name).spawn(work).map(drop).map_err(system("starting a thread"))
+    start(thread::Builder::new().name(name), work)
+}
+
+fn start(thread: thread::Builder, work: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
+    thread.spawn(work).map(drop).map_err(system("starting a thread"))
 }
 
 /// Starts all threads; the calling one waits for signals.
@@ -423,7 +427,9 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
         })?;
     }
     let for_scripts = Arc::clone(server);
-    spawn("script".to_owned(), move || ScriptQueue::serve(&for_scripts))?;
+    let for_lua = thread::Builder::new().name("script".to_owned());
+    let for_lua = for_lua.stack_size(guarda_script::STACK_LEN_MIN);
+    start(for_lua, move || ScriptQueue::serve(&for_scripts))?;
     let for_cron = Arc::clone(server);
     spawn("cron".to_owned(), move || cron::run(&for_cron))?;
     let for_sync = Arc::clone(server);

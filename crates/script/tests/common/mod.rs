@@ -1,5 +1,7 @@
 //! A server without sockets around a real engine, keyspace, gates and journal.
 
+#![allow(dead_code, reason = "each of the tests uses a part of it")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
