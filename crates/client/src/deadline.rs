@@ -40,3 +40,11 @@ pub(crate) fn now() -> Instant {
     #[expect(clippy::disallowed_methods, reason = "a client waits in real time; nothing else does")]
     Instant::now()
 }
+
+/// Seconds since 1970, for the age of files.
+pub(crate) fn wall_seconds() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "the files of `adopt` have wall-clock times")]
+    let now = std::time::SystemTime::now();
+    let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

@@ -101,11 +101,11 @@ pub enum Error {
         /// Why, and what to do.
         reason: String,
     },
-    /// The old store of `adopt` is made of files, and they cannot be used.
-    #[error("cannot take over a session from the files in {dir}: {reason}")]
+    /// The old store of `adopt` does not give a session away.
+    #[error("cannot take over a session from {place} (`adopt` in session.save_path): {reason}")]
     Adopt {
-        /// The directory.
-        dir: String,
+        /// A directory or a server.
+        place: String,
         /// Why, and what to do. Holds no session id.
         reason: String,
     },

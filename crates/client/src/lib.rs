@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod adopt;
 mod connection;
 mod deadline;
 mod endpoint;

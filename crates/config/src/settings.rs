@@ -20,6 +20,8 @@ pub struct Settings {
     pub port: u16,
     /// `protected-mode`: see [`exposure`] and [`crate::serves_peer`].
     pub protected_mode: bool,
+    /// The `tls-*` directives.
+    pub tls: TlsSettings,
     /// `requirepass`.
     pub requirepass: Option<Secret>,
     /// The words of each `user` line.
@@ -171,6 +173,40 @@ words! {
 }
 
 words! {
+    /// `tls-auth-clients`: whether clients need a certificate.
+    TlsClients {
+        /// None is asked for.
+        NotAsked = "no",
+        /// Everybody needs one.
+        Required = "yes",
+        /// Who gives one must give a good one.
+        Optional = "optional",
+    }
+}
+
+/// The `tls-*` directives. Paths are seen from `dir`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "named after the directives")]
+pub struct TlsSettings {
+    /// 0 means no TLS.
+    pub port: u16,
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+    /// `tls-key-file-pass` is given.
+    pub has_key_passphrase: bool,
+    pub ca_cert_file: Option<PathBuf>,
+    pub ca_cert_dir: Option<PathBuf>,
+    pub clients: TlsClients,
+    /// `None` means the default ones.
+    pub protocols: Option<String>,
+    /// Of TLS 1.3; `None` means the default ones.
+    pub ciphersuites: Option<String>,
+    pub prefer_server_ciphers: bool,
+    pub session_caching: bool,
+}
+
+words! {
     /// `loglevel`: the least important messages that are logged.
     LogLevel {
         /// Everything.
@@ -230,6 +266,19 @@ impl Settings {
             bind: v.words("bind").iter().map(|word| BindAddress::parse(word)).collect(),
             port: v.int("port") as u16,
             protected_mode: v.bool("protected-mode"),
+            tls: TlsSettings {
+                port: v.int("tls-port") as u16,
+                cert_file: v.path("tls-cert-file"),
+                key_file: v.path("tls-key-file"),
+                has_key_passphrase: !v.secret("tls-key-file-pass").is_empty(),
+                ca_cert_file: v.path("tls-ca-cert-file"),
+                ca_cert_dir: v.path("tls-ca-cert-dir"),
+                clients: TlsClients::from_word(v.choice("tls-auth-clients")),
+                protocols: Some(v.text("tls-protocols").to_owned()).filter(|t| !t.is_empty()),
+                ciphersuites: Some(v.text("tls-ciphersuites").to_owned()).filter(|t| !t.is_empty()),
+                prefer_server_ciphers: v.bool("tls-prefer-server-ciphers"),
+                session_caching: v.bool("tls-session-caching"),
+            },
             requirepass: Some(v.secret("requirepass")).filter(|secret| !secret.is_empty()),
             users: v.lines("user").to_vec(),
             aclfile: v.path("aclfile"),
@@ -289,7 +338,9 @@ impl Settings {
     /// Whether the server may listen as configured; `has_password`: whether the default user, which
     /// every connection is at first, has to give one.
     pub fn exposure(&self, has_password: bool) -> Exposure {
-        exposure(self.port, &self.bind, self.protected_mode, has_password)
+        // A port for TLS is as reachable as one without.
+        let port = if self.port == 0 { self.tls.port } else { self.port };
+        exposure(port, &self.bind, self.protected_mode, has_password)
     }
 }
 

@@ -52,8 +52,8 @@ fn errors_name_the_place_what_was_expected_and_the_nearest_name() {
         ),
         ("hz \"5", "redis.conf:1: the quotes do not pair up; a closing quote ends its word"),
         (
-            "tls-port 6380",
-            "redis.conf:1: `tls-port` is not supported yet: there is no TLS yet; remove the line",
+            "tls-cluster yes",
+            "redis.conf:1: `tls-cluster` is not supported yet: there is no cluster mode; remove the line",
         ),
         (
             "rename-command A",
@@ -81,11 +81,8 @@ fn what_would_break_a_promise_is_refused() {
         "replicaof 127.0.0.1 6379",
         "slaveof 127.0.0.1 6379",
         "cluster-enabled yes",
-        "tls-port 6380",
+        "tls-cluster yes",
         "tls-replication yes",
-        "aclfile /etc/redis/users.acl",
-        "user default on nopass ~* +@all",
-        "rename-command CONFIG \"\"",
         "masterauth secret",
         "masteruser somebody",
         "min-replicas-to-write 1",
@@ -102,11 +99,11 @@ fn what_would_break_a_promise_is_refused() {
 
 #[test]
 fn the_default_of_what_is_refused_is_fine() {
-    let text = "slaveof no one\ncluster-enabled no\ntls-port 0\naclfile \"\"\nmasterauth \"\"\n\
+    let text = "slaveof no one\ncluster-enabled no\ntls-cluster no\naclfile \"\"\nmasterauth \"\"\n\
                 min-slaves-to-write 0\nnotify-keyspace-events \"\"\nenable-protected-configs no\n";
     assert_eq!(load_text(text).unwrap().warnings, []);
     // What counts is the last word.
-    assert_eq!(load_text("tls-port 6380\ntls-port 0\n").unwrap().warnings, []);
+    assert_eq!(load_text("tls-cluster yes\ntls-cluster no\n").unwrap().warnings, []);
 }
 
 #[test]
@@ -116,7 +113,6 @@ fn secrets_appear_nowhere() {
         format!("requirepass {secret} extra"),
         format!("masterauth {secret}"),
         format!("tls-key-file-pass a {secret}"),
-        format!("user default >{secret}"),
         format!("requirepass \"{secret}"),
         format!("requirepas {secret}"),
         format!("requirepass={secret}"),
@@ -129,7 +125,9 @@ fn secrets_appear_nowhere() {
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains(secret), "{shown}");
     }
-    let args = ["--requirepass", secret, "--tls-key-file-pass", secret];
+    let loaded = load_text(format!("user default >{secret}")).unwrap();
+    assert!(!format!("{loaded:?}").contains(secret));
+    let args = ["--requirepass", secret, "--masterauth", "", "--tls-client-key-file-pass", secret];
     let shown = format!("{:?}", Arguments::parse(args));
     assert!(!shown.contains(secret), "{shown}");
     let loaded = load_args(&args).unwrap();

@@ -35,17 +35,34 @@ pub fn decompress(stream: &[u8], plain_len: usize) -> Result<Vec<u8>, &'static s
     }
 }
 
-/// The bytes that `stream` stands for where nothing says how many there are: at most `plain_max`.
+/// The bytes that `stream` stands for where nothing says how many there are, or even that it is a
+/// stream: at most `plain_max`, and only if a compressor could have written it so. (None begins a
+/// second row of literals before the first has its full length.)
 ///
 /// ```
-/// assert_eq!(guarda_lzf::decompress_within(&[0, b'a', 0x20, 0], 16).unwrap(), b"aaaa");
-/// assert!(guarda_lzf::decompress_within(&[0, b'a', 0x20, 0], 3).is_err());
+/// use guarda_lzf::decompress_strictly;
+///
+/// assert_eq!(decompress_strictly(&[0, b'a', 0x20, 0], 16).unwrap(), b"aaaa");
+/// assert!(decompress_strictly(&[0, b'a', 0x20, 0], 3).is_err());
+/// assert!(decompress_strictly(&[0, b'a', 0, b'b'], 16).is_err());
 /// ```
 ///
 /// # Errors
 ///
 /// What is wrong with the stream, or that it stands for more.
-pub fn decompress_within(stream: &[u8], plain_max: usize) -> Result<Vec<u8>, &'static str> {
+pub fn decompress_strictly(stream: &[u8], plain_max: usize) -> Result<Vec<u8>, &'static str> {
+    let mut rest = stream;
+    let mut short_before = false;
+    while let Some((&control, after)) = rest.split_first() {
+        let control = usize::from(control);
+        let literals = control < LITERALS_MAX;
+        if literals && short_before {
+            return Err("a row of literals is split for no reason");
+        }
+        short_before = literals && control + 1 < LITERALS_MAX;
+        let operands = if literals { control + 1 } else { 1 + usize::from(control >> 5 == 7) };
+        rest = after.get(operands..).ok_or("a compressed string ends too early")?;
+    }
     let mut out = Vec::with_capacity(stream.len().saturating_mul(2).min(plain_max));
     expand(stream, plain_max, &mut out)?;
     Ok(out)

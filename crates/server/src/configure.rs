@@ -97,6 +97,13 @@ pub(crate) fn config_set(
             "not supported yet: stop the server, move its files, start it with the new `dir`",
         )));
     }
+    let uses_tls = proposal.config.tls.port != 0;
+    let tls = if uses_tls && proposal.applied.changed.iter().any(|name| name.starts_with("tls-")) {
+        let made = crate::tls::server_config(&proposal.config.tls);
+        Some(made.map_err(|error| rejected(&ConfigSetError::failed("tls-cert-file", error)))?)
+    } else {
+        None
+    };
     if changed("appendonly") {
         let done = if proposal.config.appendonly {
             // The log begins with a base of all data: written now, before the answer.
@@ -115,6 +122,9 @@ pub(crate) fn config_set(
     }
     if changed("loglevel") {
         crate::logging::set_level(proposal.config.loglevel);
+    }
+    if let Some(tls) = tls {
+        *server.tls.write() = Some(tls);
     }
     if changed("requirepass") {
         let password = proposal.config.requirepass.as_ref().map(guarda_config::Secret::reveal);

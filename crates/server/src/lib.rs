@@ -24,10 +24,12 @@ mod start;
 mod state;
 mod stats;
 mod supervision;
+mod tls;
 
 pub use access::UsersError;
 pub use memory::AllocatedBytes;
 pub use start::{Program, StartError, run};
+pub use tls::TlsError;
 
 /// The allocator that the binary uses, for INFO.
 pub(crate) const ALLOCATOR: &str = "jemalloc";

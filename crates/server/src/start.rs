@@ -16,6 +16,7 @@ use guarda_journal::aof::{AofLayout, LoadError, LoadOptions, load, load_dump, op
 use guarda_journal::log::Journal;
 use guarda_journal::snapshot::remove_stale_dumps;
 use guarda_journal::storage::{DiskStorage, Storage};
+use mio::net::TcpListener;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -27,6 +28,7 @@ use crate::persistence::Persistence;
 use crate::scripts::ScriptQueue;
 use crate::state::{Parts, Server};
 use crate::supervision::Background;
+use crate::tls::{self, TlsError};
 use crate::{access, configure, cron, logging, shutdown, snapshots, supervision};
 
 /// Most I/O threads that are started without being asked for.
@@ -50,6 +52,9 @@ pub enum StartError {
     /// Strangers could reach the server without a password.
     #[error("{0}")]
     Exposed(String),
+    /// TLS cannot be served as configured.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The users cannot be taken over.
     #[error(transparent)]
     Users(#[from] access::UsersError),
@@ -162,9 +167,11 @@ pub fn run(program: Program) -> Result<(), StartError> {
     configure::warn_exposed(&exposed);
     config = fit_descriptors(config);
     let storage = open_directory(&config)?;
+    let tls = (config.tls.port != 0).then(|| tls::server_config(&config.tls)).transpose()?;
     // Listen before loading, so that a taken port is known at once.
     let listeners = listen(&config)?;
     let server = build(config, Access { users, renames }, storage, config_file)?;
+    *server.tls.write() = tls;
     server.memory.set_source(program.allocated);
     serve(&server, listeners)
 }
@@ -332,9 +339,12 @@ fn random_hex() -> io::Result<String> {
 
 fn listen(config: &Config) -> Result<Vec<Listener>, StartError> {
     let mut listeners = Vec::new();
-    if config.port != 0 {
-        for bind in &config.bind {
-            listen_on(bind, config, &mut listeners)?;
+    for (port, kind) in
+        [(config.port, Listener::Tcp as fn(_) -> _), (config.tls.port, Listener::Tls)]
+    {
+        for bind in config.bind.iter().filter(|_| port != 0) {
+            let bound = listen_on(bind, port, config.tcp_backlog)?;
+            listeners.extend(bound.into_iter().map(kind));
         }
     }
     if let Some(path) = &config.unixsocket {
@@ -348,23 +358,20 @@ fn listen(config: &Config) -> Result<Vec<Listener>, StartError> {
     Ok(listeners)
 }
 
-fn listen_on(
-    bind: &BindAddress,
-    config: &Config,
-    listeners: &mut Vec<Listener>,
-) -> Result<(), StartError> {
-    let failed = |source| StartError::Listen { address: format!("{bind}:{}", config.port), source };
+fn listen_on(bind: &BindAddress, port: u16, backlog: u32) -> Result<Vec<TcpListener>, StartError> {
+    let failed = |source| StartError::Listen { address: format!("{bind}:{port}"), source };
     let addresses: Vec<SocketAddr> = match &bind.host {
-        BindHost::Ip(ip) => vec![SocketAddr::new(*ip, config.port)],
-        BindHost::Name(name) => match (name.as_str(), config.port).to_socket_addrs() {
+        BindHost::Ip(ip) => vec![SocketAddr::new(*ip, port)],
+        BindHost::Name(name) => match (name.as_str(), port).to_socket_addrs() {
             Ok(found) => found.collect(),
-            Err(_) if bind.optional => return Ok(()),
+            Err(_) if bind.optional => return Ok(Vec::new()),
             Err(source) => return Err(failed(source)),
         },
         _ => Vec::new(),
     };
+    let mut listeners = Vec::new();
     for address in addresses {
-        match bind_tcp(address, config.tcp_backlog) {
+        match bind_tcp(address, backlog) {
             Ok(listener) => listeners.push(listener),
             Err(source) if bind.optional && source.kind() != io::ErrorKind::AddrInUse => {
                 tracing::debug!(%address, %source, "an optional address is not there");
@@ -372,7 +379,7 @@ fn listen_on(
             Err(source) => return Err(failed(source)),
         }
     }
-    Ok(())
+    Ok(listeners)
 }
 
 // Serving --------------------------------------------------------------------------------------

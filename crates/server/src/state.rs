@@ -37,6 +37,8 @@ pub(crate) struct Server {
     pub(crate) users: Arc<Users>,
     pub(crate) renames: Renames,
     pub(crate) logins: Logins,
+    /// What new connections on `tls-port` use; none if there is no such port.
+    pub(crate) tls: RwLock<Option<Arc<rustls::ServerConfig>>>,
     mailboxes: OnceLock<Vec<Arc<Mailbox>>>,
     this: OnceLock<Weak<Server>>,
     /// Changes since the last successful save.
@@ -113,6 +115,7 @@ impl Server {
             users,
             renames,
             logins: Logins::default(),
+            tls: RwLock::default(),
             mailboxes: OnceLock::new(),
             this: OnceLock::new(),
             dirty: AtomicU64::new(0),

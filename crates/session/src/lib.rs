@@ -4,6 +4,7 @@
 //!   [`tag_key`], [`aside_key`]: what else may lie beside it.
 //! - [`SessionId`], [`lock_token`]: ids that may become keys, tokens that make locks distinct.
 //! - [`Holder`]: who holds a lock, for people.
+//! - [`payload`]: how phpredis compresses what is stored.
 //! - [`SavePath`]: `session.save_path`, phpredis's grammar and what Guarda adds to it.
 //! - [`scripts`]: the session protocol for servers that have no `SESSION` commands.
 
@@ -12,6 +13,7 @@
 mod holder;
 mod id;
 mod keys;
+pub mod payload;
 pub mod save_path;
 pub mod scripts;
 mod token;

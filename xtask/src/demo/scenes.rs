@@ -17,6 +17,8 @@ const AT_ONCE: usize = 40;
 const HELD_MS: u32 = 20;
 /// Waiting requests that are shown by name.
 const SHOWN_MAX: usize = 3;
+/// A waiter's names and values: client, host, pid, url, waited_ms.
+const WAITER_LINES: usize = 10;
 /// How long the requests at once may take to queue up.
 const QUEUE_LIMIT: Duration = Duration::from_secs(30);
 /// How often the demo looks whether it is to end, and whether its programs still run.
@@ -122,10 +124,8 @@ pub(super) fn restart(farm: &mut Farm, label: &str) -> Result<()> {
     let down = browser.get("/")?;
     farm.store().start()?;
     let counter = counter(&mut browser)?;
-    println!(
-        "   while it was down: HTTP {}; afterwards the counter goes on: {counter}",
-        down.status
-    );
+    println!("   counter before: 1; while the store is down: HTTP {};", down.status);
+    println!("   the same browser afterwards: {counter}");
     ensure!(counter == 2, "the session did not survive the restart\n{}", farm.logs());
     println!("\n   => Nobody was logged out.");
     Ok(())
@@ -216,28 +216,34 @@ fn at_once(browser: &Browser) -> Result<usize> {
     })
 }
 
-/// One lock with at least [`SHOWN_MAX`] waiters, in words; from redis-cli's raw output, one element a
-/// line: names and values of the lock, then three lines for each waiter.
+/// One lock with at least [`SHOWN_MAX`] waiters, in words; from redis-cli's raw output: the lock's names
+/// and values, a line each, the last name being `waiters`, then those of each waiter.
 fn describe(locks: &str) -> Option<String> {
     let lines: Vec<&str> = locks.lines().collect();
-    let value = |name: &str| {
-        let at = lines.iter().position(|line| *line == name)?;
-        lines.get(at + 1).copied()
-    };
-    let waiters: Vec<&[&str]> =
-        lines[lines.iter().position(|line| *line == "waiters")? + 1..].chunks_exact(3).collect();
-    let person = |client: &str, text: &str| match text {
-        "" => format!("client {client}"),
-        text => format!("client {client} ({text})"),
-    };
-    let holder = person(value("client")?, value("holder")?);
-    let held = format!("   {holder} has the session, for {} ms\n", value("held_ms")?);
+    let end = lines.iter().position(|line| *line == "waiters")?;
+    let waiters: Vec<&[&str]> = lines[end + 1..].chunks_exact(WAITER_LINES).collect();
     let (shown, more) = waiters.split_at_checked(SHOWN_MAX)?;
-    let line = |(place, waiter): (usize, &&[&str])| {
-        format!("   {place}. {} has waited for {} ms\n", person(waiter[0], waiter[1]), waiter[2])
-    };
-    let queue: String = (1..).zip(shown).map(line).collect();
-    Some(format!("{held}{queue}   and {} more", more.len()))
+    let lock = &lines[..end];
+    let held = value(lock, "held_ms")?;
+    let mut text = format!("   {} has the session, for {held} ms\n", person(lock)?);
+    for (place, waiter) in (1..).zip(shown) {
+        let (waiter, waited) = (person(waiter)?, value(waiter, "waited_ms")?);
+        text.extend([format!("   {place}. {waiter} has waited for {waited} ms\n")]);
+    }
+    Some(format!("{text}   and {} more", more.len()))
+}
+
+/// A holder or waiter; who asked does not say more than the client's number.
+fn person(lines: &[&str]) -> Option<String> {
+    let client = value(lines, "client")?;
+    Some(match (value(lines, "pid")?, value(lines, "url")?) {
+        ("", _) => format!("client {client}"),
+        (pid, url) => format!("client {client} (PHP process {pid}, {url})"),
+    })
+}
+
+fn value<'t>(lines: &[&'t str], name: &str) -> Option<&'t str> {
+    lines.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1])
 }
 
 /// One browser's visits.
@@ -293,13 +299,16 @@ mod tests {
     #[test]
     fn a_queue_is_described_once_it_is_long_enough() {
         let lock =
-            "key\nphpSession_x\nclient\n7\nholder\nweb1 12\nsince_ms\n99\nheld_ms\n5\nwaiters\n";
-        let waiters = "8\n\n40\n9\nweb2 13\n30\n10\n\n20\n11\n\n10\n";
-        let text = describe(&format!("{lock}{waiters}")).unwrap();
-        assert!(text.starts_with("   client 7 (web1 12) has the session, for 5 ms\n"), "{text}");
-        assert!(text.contains("   2. client 9 (web2 13) has waited for 30 ms\n"), "{text}");
+            "key\nphpSession_x\nclient\n7\nhost\nh\npid\n12\nurl\n/a\nsince_ms\n99\nheld_ms\n5\n";
+        let known = "client\n8\nhost\nh\npid\n13\nurl\n/b\nwaited_ms\n30\n";
+        let unknown = "client\n9\nhost\n\npid\n\nurl\n\nwaited_ms\n20\n";
+        let all = format!("{lock}waiters\n{known}{unknown}{unknown}{unknown}");
+        let text = describe(&all).unwrap();
+        assert!(text.starts_with("   client 7 (PHP process 12, /a) has the session, for 5 ms\n"));
+        assert!(text.contains("   1. client 8 (PHP process 13, /b) has waited for 30 ms\n"));
+        assert!(text.contains("   2. client 9 has waited for 20 ms\n"), "{text}");
         assert!(text.ends_with("   and 1 more"), "{text}");
-        assert_eq!(describe(&format!("{lock}8\n\n40\n")), None);
+        assert_eq!(describe(&format!("{lock}waiters\n{known}")), None);
         assert_eq!(describe(""), None);
     }
 }

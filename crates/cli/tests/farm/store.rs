@@ -43,17 +43,20 @@ impl Queue {
         let Some(card) = locks.elements().and_then(<[Frame]>::first) else {
             return Self::default();
         };
-        let card = card.pairs().expect("names and values");
-        let field = |name: &str| {
-            let found = card.iter().find(|(field, _)| field.text() == Some(name.as_bytes()));
-            &found.unwrap_or_else(|| panic!("no {name} in SESSION LOCKS")).1
-        };
-        let waiters = field("waiters").elements().expect("waiters");
-        let client = |waiter: &Frame| waiter.elements().expect("a waiter")[0].integer();
+        let waiters = field(card, "waiters");
+        let waiters = waiters.elements().expect("waiters").iter();
         Self {
-            holder: field("client").integer(),
-            since_ms: field("since_ms").integer(),
-            waiters: waiters.iter().map(|waiter| client(waiter).expect("a client")).collect(),
+            holder: field(card, "client").integer(),
+            since_ms: field(card, "since_ms").integer(),
+            waiters: waiters
+                .map(|waiter| field(waiter, "client").integer().expect("a client"))
+                .collect(),
         }
     }
+}
+
+fn field(of: &Frame, name: &str) -> Frame {
+    let pairs = of.pairs().expect("names and values").into_iter();
+    let found = pairs.into_iter().find(|(field, _)| field.text() == Some(name.as_bytes()));
+    found.unwrap_or_else(|| panic!("no {name} in SESSION LOCKS")).1
 }

@@ -23,6 +23,14 @@ fn session_settings(farm: &Farm, web: &str) -> Vec<String> {
     all.lines().filter(|line| line.contains("session.save")).map(str::to_owned).collect()
 }
 
+/// The line of README.pt-BR.md that people copy, with this farm's port and password.
+fn documented_save_path(port: &str, password: &str) -> String {
+    let readme = include_str!("../../../../README.pt-BR.md");
+    let line = readme.lines().find_map(|line| line.strip_prefix("session.save_path = \""));
+    let path = line.expect("README.pt-BR.md shows a save_path").trim_end_matches('"');
+    path.replace("6379", port).replace("uma-senha-longa-e-aleatoria", password)
+}
+
 /// The tutorial from "Teste o acesso via command line" on.
 fn follow(options: FarmOptions, handler: Handler) {
     let farm = start(options);
@@ -33,14 +41,15 @@ fn follow(options: FarmOptions, handler: Handler) {
         let module = if handler == Handler::Phpredis { "redis" } else { "guarda" };
         assert!(has_module(&farm, web, module), "{web} has no module {module}");
         assert_eq!(has_module(&farm, web, "redis"), handler != Handler::GuardaAsRedis);
-        let path = format!(
-            "tcp://127.0.0.1:{port}?auth={password}&timeout=5&persistent=1&weight=1&database=0\
-             &prefix=phpSession_&read_timeout=5&name=PHP_REDIS_SESSION"
-        );
+        let path = documented_save_path(&port, password);
+        let told = farm.php(web, &["-r", "echo ini_get('session.save_path');"]);
+        assert_eq!(text(&told.expect("php runs")), path);
         let settings = session_settings(&farm, web);
+        // guarda.so shows what is no secret, which is what the tutorial says one will see.
+        let shown = if module == "guarda" { format!("tcp://127.0.0.1:{port}") } else { path };
         for line in [
             format!("session.save_handler => {name} => {name}"),
-            format!("session.save_path => {path} => {path}"),
+            format!("session.save_path => {shown} => {shown}"),
         ] {
             assert!(settings.contains(&line), "{web}: no `{line}`");
         }

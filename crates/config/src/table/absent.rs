@@ -1,13 +1,12 @@
-//! What Guarda does not have yet: TLS, replication, Cluster, modules.
+//! What Guarda does not have yet: replication, Cluster, modules.
 //!
 //! The rows still know each name and value, so that a stock redis.conf starts. Those whose loss
-//! would break a promise (encryption, passwords, copies, notifications) are refused instead of
+//! would break a promise (copies, notifications) are refused instead of
 //! ignored.
 
 use super::{Directive, INT_MAX, Status, int, size_from};
 use crate::kind::Kind;
 
-const NO_TLS: &str = "there is no TLS yet";
 const NO_REPLICATION: &str = "there is no replication yet";
 const NO_CLUSTER: &str =
     "there is no cluster mode; many machines are served by Valkey or Redis Cluster";
@@ -33,53 +32,6 @@ const fn refused(
 }
 
 const PORT: Kind = int(0, 65_535);
-
-pub(super) const TLS: &[Directive] = &[
-    refused("tls-port", PORT, "0", NO_TLS, "TCP port for TLS; 0 means none."),
-    refused("tls-replication", Kind::Bool, "no", NO_TLS, "Use TLS between primary and replica."),
-    refused("tls-cluster", Kind::Bool, "no", NO_TLS, "Use TLS between cluster nodes."),
-    ignored("tls-cert-file", Kind::Text, "", NO_TLS, "Certificate."),
-    ignored("tls-key-file", Kind::Text, "", NO_TLS, "Private key."),
-    ignored("tls-key-file-pass", Kind::Secret, "", NO_TLS, "Passphrase of the private key."),
-    ignored(
-        "tls-client-cert-file",
-        Kind::Text,
-        "",
-        NO_TLS,
-        "Certificate for outgoing connections.",
-    ),
-    ignored("tls-client-key-file", Kind::Text, "", NO_TLS, "Private key for outgoing connections."),
-    ignored("tls-client-key-file-pass", Kind::Secret, "", NO_TLS, "Passphrase of that key."),
-    ignored("tls-dh-params-file", Kind::Text, "", NO_TLS, "Diffie-Hellman parameters."),
-    ignored("tls-ca-cert-file", Kind::Text, "", NO_TLS, "Certificates of authorities."),
-    ignored("tls-ca-cert-dir", Kind::Text, "", NO_TLS, "Directory of such certificates."),
-    ignored(
-        "tls-auth-clients",
-        Kind::Enum(&["no", "yes", "optional"]),
-        "yes",
-        NO_TLS,
-        "Ask clients for a certificate.",
-    ),
-    ignored("tls-protocols", Kind::Text, "", NO_TLS, "TLS versions."),
-    ignored("tls-ciphers", Kind::Text, "", NO_TLS, "Ciphers up to TLS 1.2."),
-    ignored("tls-ciphersuites", Kind::Text, "", NO_TLS, "Ciphers of TLS 1.3."),
-    ignored(
-        "tls-prefer-server-ciphers",
-        Kind::Bool,
-        "no",
-        NO_TLS,
-        "Prefer the server's order of ciphers.",
-    ),
-    ignored("tls-session-caching", Kind::Bool, "yes", NO_TLS, "Remember TLS sessions."),
-    ignored("tls-session-cache-size", int(0, INT_MAX), "20480", NO_TLS, "TLS sessions remembered."),
-    ignored(
-        "tls-session-cache-timeout",
-        int(0, INT_MAX),
-        "300",
-        NO_TLS,
-        "Seconds a TLS session is remembered.",
-    ),
-];
 
 pub(super) const REPLICATION: &[Directive] = &[
     refused("replicaof", Kind::Master, "", NO_REPLICATION, "Primary to follow.")

@@ -10,6 +10,7 @@ mod memory;
 mod network;
 mod persistence;
 mod process;
+mod tls;
 
 use crate::kind::Kind;
 use crate::value::Value;
@@ -71,7 +72,7 @@ pub(crate) const SECTIONS: &[(&str, &[Directive])] = &[
     ("Process and logs", process::ROWS),
     ("Persistence", persistence::ROWS),
     ("Memory, expiry and encodings", memory::ROWS),
-    ("TLS", absent::TLS),
+    ("TLS", tls::ROWS),
     ("Access control", access::ROWS),
     ("Replication", absent::REPLICATION),
     ("Cluster", absent::CLUSTER),

@@ -16,6 +16,7 @@ use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 
 use super::stream::Stream;
+use super::tls_stream::TlsStream;
 use crate::state::Server;
 
 /// What a refused client of an unprotected server is told.
@@ -29,10 +30,11 @@ const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
 pub(crate) enum Listener {
     Tcp(TcpListener),
     Unix(UnixListener, PathBuf),
+    Tls(TcpListener),
 }
 
 /// Binds one TCP address.
-pub(crate) fn bind_tcp(address: SocketAddr, backlog: u32) -> io::Result<Listener> {
+pub(crate) fn bind_tcp(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -41,7 +43,7 @@ pub(crate) fn bind_tcp(address: SocketAddr, backlog: u32) -> io::Result<Listener
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(Listener::Tcp(TcpListener::from_std(socket.into())))
+    Ok(TcpListener::from_std(socket.into()))
 }
 
 /// Binds a Unix socket; a socket left over there by a server that is gone is replaced.
@@ -69,7 +71,9 @@ pub(crate) fn bind_unix(path: &Path, mode: Option<u32>, backlog: u32) -> io::Res
 impl Listener {
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match self {
-            Listener::Tcp(listener) => listener.register(registry, token, Interest::READABLE),
+            Listener::Tcp(listener) | Listener::Tls(listener) => {
+                listener.register(registry, token, Interest::READABLE)
+            }
             Listener::Unix(listener, _) => listener.register(registry, token, Interest::READABLE),
         }
     }
@@ -80,13 +84,16 @@ impl Listener {
         server: &Arc<Server>,
         now: UnixMillis,
     ) -> io::Result<Option<(Stream, Client)>> {
+        let is_tls = matches!(self, Listener::Tls(_));
         loop {
             let accepted = match self {
-                Listener::Tcp(listener) => listener.accept().map(|(stream, peer)| {
-                    let local =
-                        stream.local_addr().map_or_else(|_| String::new(), |a| a.to_string());
-                    (Stream::Tcp(stream), Some(peer), peer.to_string(), local)
-                }),
+                Listener::Tcp(listener) | Listener::Tls(listener) => {
+                    listener.accept().map(|(stream, peer)| {
+                        let local =
+                            stream.local_addr().map_or_else(|_| String::new(), |a| a.to_string());
+                        (Stream::Tcp(stream), Some(peer), peer.to_string(), local)
+                    })
+                }
                 Listener::Unix(listener, path) => listener.accept().map(|(stream, _)| {
                     let name = format!("{}:0", path.display());
                     (Stream::Unix(stream), None, name.clone(), name)
@@ -109,13 +116,24 @@ impl Listener {
             };
             if let Some(text) = refusal {
                 server.stats.connections_rejected.fetch_add(1, Ordering::Relaxed);
-                // Best effort: a client that cannot take a line at once gets the close alone.
-                let _ = stream.write(text);
+                // Best effort: a client that cannot take a line at once gets the close alone. One
+                // that expects TLS could not read it.
+                if !is_tls {
+                    let _ = stream.write(text);
+                }
                 continue;
             }
             if let Stream::Tcp(tcp) = &stream {
                 tune(tcp, server.limits.keepalive_s.load(Ordering::Relaxed));
             }
+            let stream = match stream {
+                // The configuration of now: a certificate that was replaced serves new clients.
+                Stream::Tcp(tcp) if is_tls => {
+                    let Some(config) = server.tls.read().clone() else { continue };
+                    Stream::Tls(Box::new(TlsStream::new(tcp, config)?))
+                }
+                other => other,
+            };
             let id = server.clients.next_id();
             let card = Arc::new(ClientCard::new(id, addr, laddr, stream.fd(), now));
             let client = server.register_client(card);

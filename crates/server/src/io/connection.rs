@@ -148,6 +148,8 @@ impl Connection {
                 other => break other,
             }
         };
+        // The handshake's own answers may have found the socket full.
+        self.blocked_on_write |= self.stream.has_unsent();
         match result {
             Ok(0) => {
                 self.read_closed = true;
@@ -161,7 +163,8 @@ impl Connection {
                 // A short read of a stream means that it is drained: what comes later is a new
                 // edge. Not so once the peer has hung up: that edge has come, and the end is still
                 // to be read.
-                self.readable = n == scratch.len() || self.hung_up;
+                self.readable =
+                    n == scratch.len() || self.hung_up || !self.stream.is_drained_by_short_read();
                 Ok(Some(n))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -208,9 +211,17 @@ impl Connection {
                 Err(error) => return Err(error),
             }
         }
-        self.blocked_on_write = false;
         self.sent = 0;
         self.out.clear();
+        match self.stream.flush() {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.blocked_on_write = true;
+                return Ok(Flushed::Blocked);
+            }
+            Err(error) => return Err(error),
+        }
+        self.blocked_on_write = false;
         Ok(Flushed::All)
     }
 

@@ -10,6 +10,7 @@ mod mailbox;
 mod parked;
 mod stream;
 mod thread;
+mod tls_stream;
 mod waits;
 
 pub(crate) use accept::{Listener, bind_tcp, bind_unix};

@@ -245,6 +245,7 @@ impl IoThread {
 
     fn close(&mut self, slot: usize) {
         let Some(mut connection) = self.connections.try_remove(slot) else { return };
+        connection.stream.say_goodbye();
         let _ = connection.stream.deregister(self.poll.registry());
         self.server.clients.remove(connection.id);
         self.mailbox.note_ended();

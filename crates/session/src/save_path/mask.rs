@@ -55,14 +55,11 @@ fn mask_piece(piece: &[u8], out: &mut String) -> bool {
     let spilled = query.contains(&b'@') && !is_known(first_name.unwrap_or_default());
     let (front, query) = if spilled { (piece, &b""[..]) } else { (front, query) };
     let mut hidden = mask_userinfo(front, out);
-    for (at, parameter) in query.split_inclusive(|b| matches!(b, b'?' | b'&')).enumerate() {
-        // The separators stay: each ends a part, and the first part is the question mark alone.
-        let (parameter, end) = match parameter.split_last() {
-            Some((end @ (b'?' | b'&'), rest)) if at == 0 || *end == b'&' => (rest, Some(*end)),
-            _ => (parameter, None),
-        };
+    let Some(query) = query.strip_prefix(b"?") else { return hidden };
+    out.push('?');
+    for (at, parameter) in query.split(|byte| *byte == b'&').enumerate() {
+        out.push_str(if at > 0 { "&" } else { "" });
         hidden |= mask_parameter(parameter, out);
-        out.extend(end.map(char::from));
     }
     hidden
 }

@@ -1,0 +1,18 @@
+//! Stored sessions: any bytes are unpacked within the limits or refused, and what is packed comes back.
+
+#![no_main]
+
+use guarda_session::payload::{Compression, PLAIN_LEN_MAX, pack, unpack};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| {
+    if let Ok((compression, plain)) = unpack(input.to_vec()) {
+        assert!(plain.len() <= PLAIN_LEN_MAX.max(input.len()));
+        assert!(compression != Compression::None || plain == input, "left as it is");
+    }
+    for compression in [Compression::Lzf, Compression::Zstd, Compression::Lz4] {
+        let stored = pack(input, compression, 1);
+        let expected = if input.is_empty() { Compression::None } else { compression };
+        assert!(unpack(stored) == Ok((expected, input.to_vec())), "{compression:?}");
+    }
+});
