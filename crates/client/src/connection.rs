@@ -1,39 +1,48 @@
 //! One connection: connect, say who we are, ask, understand the answer.
 
-use std::fs;
-use std::io::{self, Read as _, Write as _};
-use std::time::Duration;
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use guarda_resp::{Frame, FrameDecoder, encode_command};
-use guarda_session::save_path::Credentials;
 
 use crate::deadline::{Budget, now};
+use crate::endpoint::Endpoint;
 use crate::error::{Error, code_and_advice};
-use crate::pool::Endpoint;
+use crate::prologue::Prologue;
+use crate::tls;
 use crate::transport::Transport;
 
 /// What is read at once.
 const CHUNK: usize = 16 * 1024;
 /// Buffers above this size are given back after use.
 const KEPT_MAX: usize = 64 * 1024;
+/// How often a connection that was closed is made again, with `retry_interval`; as in phpredis.
+const RETRIES: u32 = 10;
 
-/// An authenticated connection to one server.
+/// A connection to one server.
 ///
 /// After an error of input or output it [is broken](Self::is_broken) and of no further use.
 #[derive(Debug)]
 pub struct Connection {
     pub(crate) endpoint: Endpoint,
     transport: Transport,
+    /// What must be said before the first command.
+    prologue: Prologue,
     decoder: FrameDecoder,
     received: Vec<u8>,
     outgoing: Vec<u8>,
     /// The timeout that the socket has now.
     timeout: Option<Duration>,
     broken: bool,
+    /// Whether anything was ever sent.
+    asked: bool,
     /// Whether a request before this one used it: the server may have closed it since.
     pub(crate) reused: bool,
     /// None: not yet known.
     pub(crate) has_session_commands: Option<bool>,
+    /// When it was made.
+    pub(crate) made: Instant,
     /// Questions asked so far.
     round_trips: u64,
     /// The process that made it: after a fork it belongs to the parent.
@@ -41,33 +50,82 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects, authenticates and selects the database.
+    /// Connects, with the TLS handshake if there is one, within the connect timeout.
+    ///
+    /// AUTH and SELECT are not sent yet: [`ask_at_once`](Self::ask_at_once) sends them along with
+    /// its command, [`ask`](Self::ask) before it. What the server has against them is therefore an
+    /// error of the first question.
     ///
     /// # Errors
     ///
-    /// [`Error`] that says which of these failed.
+    /// [`Error::Connect`], [`Error::Tls`] or [`Error::CredentialsFile`].
     pub fn connect(endpoint: &Endpoint, budget: &Budget) -> Result<Self, Error> {
-        if endpoint.tls {
-            return Err(Error::Tls { endpoint: endpoint.to_string() });
-        }
+        let prologue = Prologue::of(endpoint)?;
+        let limit = budget.within(endpoint.connect_timeout);
         let failed = |source| Error::Connect { endpoint: endpoint.to_string(), source };
-        let transport = Transport::connect(&endpoint.address, endpoint.connect_timeout, budget)
-            .map_err(failed)?;
-        let mut connection = Self {
+        let mut transport = Transport::connect(&endpoint.address, &limit).map_err(failed)?;
+        if let Some(options) = &endpoint.tls {
+            let refused = |reason| Error::Tls { endpoint: endpoint.to_string(), reason };
+            let client = tls::client(options, &endpoint.address).map_err(refused)?;
+            transport.secure(client, &limit).map_err(|source| match tls::explain(&source) {
+                Some(reason) => refused(reason),
+                None if source.kind() == io::ErrorKind::UnexpectedEof => refused(
+                    "it closed the connection during the handshake; is this its port for TLS?"
+                        .to_owned(),
+                ),
+                None => failed(source),
+            })?;
+        }
+        Ok(Self {
             endpoint: endpoint.clone(),
             transport,
+            prologue,
             decoder: FrameDecoder::default(),
             received: Vec::new(),
             outgoing: Vec::new(),
             timeout: None,
             broken: false,
+            asked: false,
             reused: false,
             has_session_commands: None,
+            made: now(),
             round_trips: 0,
             pid: std::process::id(),
-        };
-        connection.introduce(budget)?;
-        Ok(connection)
+        })
+    }
+
+    /// A connection in the place of one that the server has closed, it may be while it restarts:
+    /// with `retry_interval` there are ten more tries, that far apart, until the budget ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect), of the last try.
+    pub(crate) fn connect_again(endpoint: &Endpoint, budget: &Budget) -> Result<Self, Error> {
+        let pause = endpoint.retry_interval;
+        let mut retries = if pause.is_zero() { 0 } else { RETRIES };
+        loop {
+            match Self::connect(endpoint, budget) {
+                Err(Error::Connect { .. })
+                    if retries > 0 && budget.left().is_some_and(|left| left > pause) =>
+                {
+                    retries -= 1;
+                    thread::sleep(pause);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Replaces this connection by a new one to the same place.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub(crate) fn replace(&mut self, budget: &Budget) -> Result<(), Error> {
+        let (known, trips) = (self.has_session_commands, self.round_trips);
+        *self = Self::connect_again(&self.endpoint, budget)?;
+        (self.has_session_commands, self.round_trips) = (known, trips);
+        Ok(())
     }
 
     /// Where it leads.
@@ -91,75 +149,68 @@ impl Connection {
     }
 
     /// Whether the next request may use it: nothing is pending, and it is this process's own.
-    pub(crate) fn is_clean(&self) -> bool {
+    pub(crate) fn is_clean(&mut self) -> bool {
         !self.broken
             && self.pid == std::process::id()
             && self.received.is_empty()
-            && self.transport.is_quiet()
-    }
-
-    fn introduce(&mut self, budget: &Budget) -> Result<(), Error> {
-        let (user, password) = match self.endpoint.credentials.clone() {
-            Credentials::None => (None, None),
-            Credentials::Password { user, password } => (user, Some(password)),
-            Credentials::File { user, path } => (user, Some(self.password_from(path)?)),
-        };
-        if let Some(password) = password {
-            let mut args: Vec<&[u8]> = vec![b"AUTH"];
-            args.extend(user.as_deref());
-            args.push(&password);
-            if let Some(text) = self.ask(&args, Duration::ZERO, budget)?.as_error() {
-                let (code, _) = code_and_advice(text);
-                return Err(Error::Credentials { endpoint: self.endpoint.to_string(), code });
-            }
-        }
-        // Database 0 is where every connection starts, and connections are not shared between
-        // databases: nothing needs to be said.
-        if let Some(database) = self.endpoint.database.filter(|database| *database != 0) {
-            let number = database.to_string();
-            let args: [&[u8]; 2] = [b"SELECT", number.as_bytes()];
-            if let Some(text) = self.ask(&args, Duration::ZERO, budget)?.as_error() {
-                let endpoint = self.endpoint.to_string();
-                let (code, advice) = code_and_advice(text);
-                return Err(match code.as_str() {
-                    "NOAUTH" | "LOADING" => Error::Server { endpoint, code, advice },
-                    _ => Error::Database { endpoint, database, code },
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn password_from(&self, path: String) -> Result<Vec<u8>, Error> {
-        match fs::read(&path) {
-            Ok(text) => {
-                let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-                Ok(line.strip_suffix(b"\r").unwrap_or(line).to_vec())
-            }
-            Err(source) => {
-                Err(Error::CredentialsFile { endpoint: self.endpoint.to_string(), path, source })
-            }
-        }
+            // Of a new one nothing is known but that it could be made.
+            && (!self.asked || self.transport.is_quiet())
     }
 
     /// Sends one command and waits for its answer, which may be an error of the server's.
     ///
+    /// On a new connection AUTH and SELECT go first and are waited for: for commands that write.
     /// `patience` is added to the time for the answer: what the command itself may wait.
     ///
     /// # Errors
     ///
-    /// [`Error::Lost`], [`Error::Timeout`] or [`Error::Protocol`]; the connection is then broken.
+    /// [`Error::Lost`], [`Error::Timeout`], [`Error::Protocol`], or what the server has against AUTH
+    /// or SELECT; the connection is then broken.
     pub fn ask(
         &mut self,
         args: &[impl AsRef<[u8]>],
         patience: Duration,
         budget: &Budget,
     ) -> Result<Frame, Error> {
+        if !self.prologue.steps.is_empty() {
+            self.exchange(None::<&[&[u8]]>, Duration::ZERO, budget)?;
+        }
+        self.ask_at_once(args, patience, budget)
+    }
+
+    /// As [`ask`](Self::ask), but on a new connection AUTH and SELECT travel with the command: no
+    /// round trip more. If they are refused, the command has still been run, as another user or in
+    /// another database; its answer is thrown away. So: for commands that read or lock only.
+    ///
+    /// # Errors
+    ///
+    /// As [`ask`](Self::ask).
+    pub fn ask_at_once(
+        &mut self,
+        args: &[impl AsRef<[u8]>],
+        patience: Duration,
+        budget: &Budget,
+    ) -> Result<Frame, Error> {
+        let answer = self.exchange(Some(args), patience, budget)?;
+        answer.ok_or_else(|| Error::Protocol { endpoint: self.endpoint.to_string() })
+    }
+
+    /// Sends what is left of the prologue, and a command if there is one; the command's answer.
+    fn exchange(
+        &mut self,
+        args: Option<&[impl AsRef<[u8]>]>,
+        patience: Duration,
+        budget: &Budget,
+    ) -> Result<Option<Frame>, Error> {
         self.round_trips += 1;
         let mut outgoing = std::mem::take(&mut self.outgoing);
         outgoing.clear();
-        encode_command(&mut outgoing, args);
-        let answer = self.exchange(&outgoing, patience, budget);
+        self.prologue.encode(&mut outgoing);
+        if let Some(args) = args {
+            encode_command(&mut outgoing, args);
+        }
+        self.asked = true;
+        let answer = self.converse(&outgoing, args.is_some(), patience, budget);
         if outgoing.capacity() <= KEPT_MAX {
             self.outgoing = outgoing;
         }
@@ -169,55 +220,73 @@ impl Connection {
         answer
     }
 
-    fn exchange(
+    fn converse(
         &mut self,
         bytes: &[u8],
+        has_command: bool,
         patience: Duration,
         budget: &Budget,
-    ) -> Result<Frame, Error> {
+    ) -> Result<Option<Frame>, Error> {
         let mut budget = *budget;
         budget.extend(patience);
         let limit = self.endpoint.read_timeout.map(|limit| limit.saturating_add(patience));
-        let own = Budget::start(limit.unwrap_or(Duration::MAX));
+        let own = budget.within(limit);
         let started = now();
-        let late = |connection: &Self| Error::Timeout {
-            endpoint: connection.endpoint.to_string(),
-            waited: now().saturating_duration_since(started),
-        };
         let mut sent = 0;
         loop {
-            // Both ends in one: whichever comes first.
-            let (Some(left), Some(own)) = (budget.left(), own.left()) else {
-                return Err(late(self));
+            let Some(left) = own.left() else {
+                let waited = now().saturating_duration_since(started);
+                return Err(Error::Timeout { endpoint: self.endpoint.to_string(), waited });
             };
-            self.set_timeout(left.min(own))?;
+            self.set_timeout(left)?;
             let done = if let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
                 self.transport.write(rest).map(|count| sent += count)
             } else if let Some(frame) = self.decoded()? {
-                return Ok(frame);
+                match self.prologue.steps.pop_front() {
+                    None => return Ok(Some(frame)),
+                    Some(step) => step.check(&frame, &self.endpoint)?,
+                }
+                if self.prologue.steps.is_empty() && !has_command {
+                    return Ok(None);
+                }
+                continue;
             } else {
                 self.receive()
             };
             match done {
                 Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Too early by up to a fifth: the deadline decides.
-                Err(error) if is_timeout(&error) => {
-                    if left.min(own) <= self.timeout.unwrap_or_default() {
-                        return Err(late(self));
-                    }
-                }
+                // Whether it is too late is decided above.
+                Err(error) if is_temporary(&error) => {}
+                // A server that refuses the connection says why and hangs up without listening.
+                Err(source) if sent < bytes.len() => return Err(self.last_words(source)),
                 Err(source) => return Err(self.lost(source)),
             }
         }
     }
 
+    /// Why the server hung up, if it said so.
+    fn last_words(&mut self, source: io::Error) -> Error {
+        while self.receive().is_ok() {}
+        match self.decoder.decode(&self.received) {
+            Ok(Some((frame, _))) if frame.as_error().is_some() => {
+                let endpoint = self.endpoint.to_string();
+                let (code, advice) = code_and_advice(frame.as_error().unwrap_or_default());
+                Error::Server { endpoint, code, advice }
+            }
+            _ => self.lost(source),
+        }
+    }
+
     fn lost(&self, source: io::Error) -> Error {
-        Error::Lost { endpoint: self.endpoint.to_string(), source }
+        let endpoint = self.endpoint.to_string();
+        match tls::explain(&source) {
+            Some(reason) => Error::Tls { endpoint, reason },
+            None => Error::Lost { endpoint, source },
+        }
     }
 
     /// Sets the socket's timeout. One that is up to a fifth too short or too long stays, to save the
-    /// system calls; `exchange` looks at the deadline itself whenever anything arrives.
+    /// system calls; `converse` looks at the deadline itself whenever anything arrives.
     fn set_timeout(&mut self, wanted: Duration) -> Result<(), Error> {
         let wanted = wanted.max(Duration::from_millis(1));
         if self.timeout.is_some_and(|now| now.abs_diff(wanted) <= wanted / 5) {
@@ -232,17 +301,30 @@ impl Connection {
         if self.received.is_empty() {
             return Ok(None);
         }
-        let protocol = |endpoint: &Endpoint| Error::Protocol { endpoint: endpoint.to_string() };
-        match self.decoder.decode(&self.received) {
-            Ok(None) => Ok(None),
-            Ok(Some((frame, taken))) if taken == self.received.len() => {
-                self.received.clear();
-                self.received.shrink_to(KEPT_MAX);
-                Ok(Some(frame))
-            }
-            // Bytes after the only answer that was asked for: whose answer this is, nobody knows.
-            Ok(Some(_)) | Err(_) => Err(protocol(&self.endpoint)),
+        let (frame, taken) = match self.decoder.decode(&self.received) {
+            Ok(None) => return Ok(None),
+            Ok(Some(found)) => found,
+            Err(_) => return Err(self.not_an_answer()),
+        };
+        // Bytes after the last answer that was asked for: whose answer this is, nobody knows.
+        let wanted = !self.prologue.steps.is_empty();
+        if taken != self.received.len() && (!wanted || frame.as_error().is_some()) {
+            let refusal = frame.as_error().is_some() && wanted;
+            return if refusal { Ok(Some(frame)) } else { Err(self.not_an_answer()) };
         }
+        self.received.drain(..taken);
+        self.received.shrink_to(KEPT_MAX);
+        Ok(Some(frame))
+    }
+
+    /// What is no answer. A server that speaks TLS answers an unencrypted command with an alert.
+    fn not_an_answer(&self) -> Error {
+        let endpoint = self.endpoint.to_string();
+        if self.received.starts_with(&[0x15, 0x03]) {
+            let reason = "its port is for TLS; write tls:// in place of tcp://".to_owned();
+            return Error::Tls { endpoint, reason };
+        }
+        Error::Protocol { endpoint }
     }
 
     fn receive(&mut self) -> io::Result<()> {
@@ -257,6 +339,7 @@ impl Connection {
     }
 }
 
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+fn is_temporary(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
 }

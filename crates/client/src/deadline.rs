@@ -24,6 +24,11 @@ impl Budget {
         self.end.checked_duration_since(now()).filter(|left| !left.is_zero())
     }
 
+    /// The same, or an earlier end: what is left of it, but no more than `limit` from now on.
+    pub(crate) fn within(&self, limit: Option<Duration>) -> Self {
+        limit.map_or(*self, |limit| Self { end: self.end.min(Self::start(limit).end) })
+    }
+
     /// A later end, for time that does not count.
     pub(crate) fn extend(&mut self, by: Duration) {
         self.end = self.end.checked_add(by).unwrap_or(self.end);

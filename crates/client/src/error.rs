@@ -8,7 +8,7 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum Error {
     /// No connection.
-    #[error("cannot connect to {endpoint}: {source}")]
+    #[error("cannot connect to {endpoint}: {source}; {}", next_step(source))]
     Connect {
         /// Where to.
         endpoint: String,
@@ -16,7 +16,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The connection broke or fell silent.
-    #[error("lost the connection to {endpoint}: {source}")]
+    #[error("lost the connection to {endpoint}: {source}; its log may say why")]
     Lost {
         /// Where to.
         endpoint: String,
@@ -24,7 +24,9 @@ pub enum Error {
         source: io::Error,
     },
     /// No answer in time.
-    #[error("{endpoint} did not answer within {waited:?}")]
+    #[error(
+        "{endpoint} did not answer within {waited:.1?}; is it overloaded, or `read_timeout` too short?"
+    )]
     Timeout {
         /// Who.
         endpoint: String,
@@ -40,12 +42,14 @@ pub enum Error {
         reason: String,
     },
     /// AUTH was refused.
-    #[error("{endpoint} refuses the user or password: {code}")]
+    #[error("{endpoint} refuses the user or password ({code}): {advice}")]
     Credentials {
         /// Who.
         endpoint: String,
         /// First word of the server's answer.
         code: String,
+        /// What to do.
+        advice: &'static str,
     },
     /// The file with the password cannot be read.
     #[error("cannot read the password for {endpoint} from {path}: {source}")]
@@ -58,7 +62,10 @@ pub enum Error {
         source: io::Error,
     },
     /// SELECT was refused.
-    #[error("{endpoint} has no database {database}, or it may not be used: {code}")]
+    #[error(
+        "{endpoint} has no database {database} ({code}); lower `database` in session.save_path, or \
+         raise `databases` in redis.conf"
+    )]
     Database {
         /// Who.
         endpoint: String,
@@ -78,20 +85,49 @@ pub enum Error {
         advice: &'static str,
     },
     /// An answer that makes no sense.
-    #[error("{endpoint} sent something that is not an answer to what was asked")]
+    #[error(
+        "{endpoint} sent something that is not an answer to what was asked; is this the port of a \
+         Redis server?"
+    )]
     Protocol {
         /// Who.
         endpoint: String,
     },
-    /// TLS is not there yet.
-    #[error("{endpoint}: TLS is not supported yet; use tcp:// or unix://, or a TLS tunnel")]
+    /// TLS failed.
+    #[error("no TLS with {endpoint}: {reason}")]
     Tls {
         /// Who.
         endpoint: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The old store of `adopt` is made of files, and they cannot be used.
+    #[error("cannot take over a session from the files in {dir}: {reason}")]
+    Adopt {
+        /// The directory.
+        dir: String,
+        /// Why, and what to do. Holds no session id.
+        reason: String,
     },
     /// No random numbers.
     #[error("the operating system gives no random numbers")]
     Random,
+}
+
+/// What to look at when connecting fails.
+fn next_step(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "is the server running, and on this port?",
+        io::ErrorKind::NotFound => "does the name in session.save_path exist?",
+        io::ErrorKind::PermissionDenied => "may PHP's user open the socket (unixsocketperm)?",
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+            "is the address right, and no firewall between? See also `timeout`"
+        }
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            "is the address right, and the network up?"
+        }
+        _ => "look at the address in session.save_path and at the server's log",
+    }
 }
 
 /// The code word of a server's error, and what it means. The rest of its text is not shown: it may
@@ -105,14 +141,27 @@ pub(crate) fn code_and_advice(text: &[u8]) -> (String, &'static str) {
     let advice = match code.as_str() {
         "NOAUTH" => "a password is needed; set `auth` or `auth_file` in session.save_path",
         "WRONGPASS" => "the user or password is wrong",
-        "NOPERM" => "the user lacks the permission for a session command or key (ACL)",
+        "NOPERM" => "the user lacks the permission for a session command or key (ACL SETUSER)",
         "READONLY" => "this is a replica; session.save_path must name the master",
-        "OOM" => "the server is out of memory (maxmemory)",
-        "LOADING" => "the server is still loading its data",
-        "MISCONF" => "the server refuses writes, since it cannot save to disk",
-        "WRONGTYPE" => "the key is there and is no session",
-        "CLUSTERDOWN" | "MOVED" | "ASK" | "CROSSSLOT" => "a cluster is not supported",
-        "BUSY" => "a script is running on the server",
+        "MASTERDOWN" => {
+            "this is a replica that has lost its master; session.save_path must name the master"
+        }
+        "OOM" => "the server is out of memory; raise maxmemory or let sessions expire earlier",
+        "LOADING" => "the server is still loading its data; try again shortly",
+        "MISCONF" => "the server refuses writes, since it cannot save to disk; see its log",
+        "NOREPLICAS" => "the server refuses writes without enough replicas (min-replicas-to-write)",
+        "DENIED" => {
+            "protected mode: the server has no password and takes connections from its own machine \
+             only; set one (requirepass)"
+        }
+        "WRONGTYPE" => "the key is there and is no session; set another `prefix`",
+        "CLUSTERDOWN" | "MOVED" | "ASK" | "CROSSSLOT" => {
+            "this is a node of a Redis Cluster, which is not supported yet; name a single server"
+        }
+        "BUSY" => "a script is running on the server; SCRIPT KILL ends it",
+        _ if text.starts_with(b"ERR max number of clients") => {
+            "it has as many clients as it takes; raise maxclients or lower PHP's pm.max_children"
+        }
         _ => "the command was refused; the server may be older than Redis 6.2",
     };
     (if code.is_empty() { "an error".to_owned() } else { code }, advice)

@@ -11,15 +11,19 @@
 
 mod connection;
 mod deadline;
+mod endpoint;
 mod error;
 mod pool;
+mod prologue;
 mod session;
+mod tls;
 mod transport;
 
 pub use connection::Connection;
 pub use deadline::Budget;
+pub use endpoint::Endpoint;
 pub use error::Error;
-pub use pool::{Endpoint, Pool};
+pub use pool::{IDLE_MAX, Pool};
 pub use session::{
     Commit, Committed, Keys, List, Listed, Lock, Open, Opened, Page, Renewed, Status, Touched,
 };

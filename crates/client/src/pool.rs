@@ -1,69 +1,58 @@
 //! Idle connections, kept between requests.
 
-use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use guarda_session::save_path::{Address, Credentials, Host};
+use guarda_session::save_path::Address;
 
 use crate::connection::Connection;
-use crate::deadline::Budget;
+use crate::deadline::{Budget, now};
+use crate::endpoint::Endpoint;
 use crate::error::Error;
 
 /// Most idle connections of one process; the oldest goes first.
-const IDLE_MAX: usize = 32;
-
-/// Everything in which connections differ: two sites share one only if all of this is equal.
-///
-/// `Display` shows the address alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Where the server listens.
-    pub address: Address,
-    /// Whether TLS is asked for.
-    pub tls: bool,
-    /// What AUTH is given.
-    pub credentials: Credentials,
-    /// What SELECT is given.
-    pub database: Option<u32>,
-    /// `persistent_id` of the save_path.
-    pub persistent_id: Vec<u8>,
-    /// For connecting; None: what the budget leaves.
-    pub connect_timeout: Option<Duration>,
-    /// For each answer; None: what the budget leaves.
-    pub read_timeout: Option<Duration>,
-}
-
-impl Endpoint {
-    /// The endpoint of a host, with timeouts for where it sets none.
-    pub fn of(host: &Host, connect: Option<Duration>, read: Option<Duration>) -> Self {
-        Self {
-            address: host.address.clone(),
-            tls: host.tls,
-            credentials: host.credentials.clone(),
-            database: host.database,
-            persistent_id: host.persistent_id.clone(),
-            connect_timeout: host.connect_timeout.or(connect),
-            read_timeout: host.read_timeout.filter(|limit| !limit.is_zero()).or(read),
-        }
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.address.fmt(out)
-    }
-}
+pub const IDLE_MAX: usize = 32;
+/// Longest time without a request, after which whatever is on the way may have forgotten it.
+const IDLE_TIME_MAX: Duration = Duration::from_mins(5);
+/// Longest life of a connection, so that a changed address, password or certificate is seen.
+const AGE_MAX: Duration = Duration::from_hours(1);
+/// How long it is remembered that a server has `SESSION` commands or not.
+const MEMORY: Duration = Duration::from_mins(10);
+/// Servers that are remembered.
+const MEMORY_MAX: usize = 64;
 
 /// The idle connections of one process, or of one of its threads.
+///
+/// [`take`](Self::take) one for a request and [`put`](Self::put) it back. Connections are shared
+/// only where everything in the [`Endpoint`] is equal, so never between sites that differ in
+/// anything that the server could see.
 #[derive(Debug, Default)]
 pub struct Pool {
-    idle: Vec<Connection>,
+    idle: Vec<Idle>,
+    known: Vec<Known>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    connection: Connection,
+    since: Instant,
+}
+
+/// Saves a new connection the round trip that finds out.
+#[derive(Debug)]
+struct Known {
+    address: Address,
+    has_session_commands: bool,
+    since: Instant,
+}
+
+fn is_over(since: Instant, limit: Duration) -> bool {
+    now().saturating_duration_since(since) > limit
 }
 
 impl Pool {
     /// An empty pool.
     pub const fn new() -> Self {
-        Self { idle: Vec::new() }
+        Self { idle: Vec::new(), known: Vec::new() }
     }
 
     /// An idle connection that is as good as new, or a new one.
@@ -72,14 +61,25 @@ impl Pool {
     ///
     /// [`Error`] if a new one was needed and failed.
     pub fn take(&mut self, endpoint: &Endpoint, budget: &Budget) -> Result<Connection, Error> {
-        while let Some(at) = self.idle.iter().rposition(|idle| idle.endpoint == *endpoint) {
-            let mut connection = self.idle.remove(at);
-            if connection.is_clean() {
+        let mut closed = false;
+        while let Some(at) = self.idle.iter().rposition(|i| i.connection.endpoint == *endpoint) {
+            let Idle { mut connection, since } = self.idle.remove(at);
+            let old = is_over(since, IDLE_TIME_MAX) || is_over(connection.made, AGE_MAX);
+            if !old && connection.is_clean() {
                 connection.reused = true;
                 return Ok(connection);
             }
+            closed |= !old;
         }
-        Connection::connect(endpoint, budget)
+        let mut connection = if closed {
+            Connection::connect_again(endpoint, budget)?
+        } else {
+            Connection::connect(endpoint, budget)?
+        };
+        self.known.retain(|known| !is_over(known.since, MEMORY));
+        let known = self.known.iter().find(|known| known.address == endpoint.address);
+        connection.has_session_commands = known.map(|known| known.has_session_commands);
+        Ok(connection)
     }
 
     /// Keeps a connection for the next request, unless it is broken or of another process, which is
@@ -88,10 +88,20 @@ impl Pool {
         if connection.is_broken() || connection.pid != std::process::id() {
             return;
         }
+        if let Some(has_session_commands) = connection.has_session_commands {
+            let address = &connection.endpoint.address;
+            if !self.known.iter().any(|known| known.address == *address) {
+                if self.known.len() == MEMORY_MAX {
+                    self.known.remove(0);
+                }
+                let address = address.clone();
+                self.known.push(Known { address, has_session_commands, since: now() });
+            }
+        }
         if self.idle.len() == IDLE_MAX {
             self.idle.remove(0);
         }
-        self.idle.push(connection);
+        self.idle.push(Idle { connection, since: now() });
     }
 
     /// Number of idle connections.

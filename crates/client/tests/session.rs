@@ -6,10 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use guarda_client::{
-    Budget, Commit, Committed, Connection, Endpoint, Error, Keys, List, Lock, Open, Opened, Pool,
-    Renewed, Status, Touched, random,
+    Budget, Commit, Committed, Connection, Endpoint, Keys, List, Lock, Open, Opened, Pool, Renewed,
+    Status, Touched, random,
 };
-use guarda_session::save_path::{Address, Credentials};
 use guarda_session::{SavePath, lock_token};
 use guarda_testkit::server::{Program, Server, ServerSpec};
 
@@ -383,92 +382,4 @@ fn sessions_are_listed_and_ended_by_tag() {
         assert_eq!(connection.kill(&keys, 900 * SECOND, &budget).expect("an answer"), 1);
         assert!(at.raw("EXISTS p:b_LOCK p:b_GONE").contains('2'), "the lock stays its holder's");
     });
-}
-
-#[test]
-fn a_connection_closed_between_requests_is_replaced() {
-    on_every_server(|at| {
-        let mut pool = Pool::new();
-        let to = endpoint(&at.server, "");
-        let budget = Budget::start(10 * SECOND);
-        let mut connection = pool.take(&to, &budget).expect("connects");
-        let keys = Keys::new(b"s".to_vec());
-        assert!(!connection.exists(&keys, &budget).expect("answers"));
-        pool.put(connection);
-        at.raw("CLIENT KILL TYPE normal");
-        let mut connection = pool.take(&to, &budget).expect("connects");
-        at.raw("CLIENT KILL TYPE normal");
-        assert!(!connection.exists(&keys, &budget).expect("answers"));
-        pool.put(connection);
-        assert_eq!(pool.len(), 1);
-    });
-}
-
-#[test]
-fn connections_of_different_databases_are_not_shared() {
-    on_every_server(|at| {
-        let mut pool = Pool::new();
-        let budget = Budget::start(10 * SECOND);
-        at.raw("SET s there");
-        let keys = Keys::new(b"s".to_vec());
-        let mut seen = |query: &str| {
-            let mut connection = pool.take(&endpoint(&at.server, query), &budget).expect("a one");
-            let seen = connection.exists(&keys, &budget).expect("an answer");
-            pool.put(connection);
-            seen
-        };
-        assert!(!seen("database=5"));
-        assert!(seen("database=0"));
-        assert!(!seen("database=5"));
-        assert!(seen(""));
-    });
-}
-
-#[test]
-fn refusals_say_what_is_wrong_and_no_secret() {
-    let spec = ServerSpec::new(Program::reference()).with_password("right");
-    let server = Server::start(spec).expect("starts");
-    let budget = Budget::start(10 * SECOND);
-    for (query, part) in [
-        ("auth=hunter2", "WRONGPASS"),
-        ("auth=right&database=99", "no database 99"),
-        ("auth_file=/nonexistent/secret", "/nonexistent/secret"),
-    ] {
-        let error = Connection::connect(&endpoint(&server, query), &budget).expect_err("refused");
-        let text = error.to_string();
-        assert!(text.contains(part), "{text}");
-        assert!(!text.contains("hunter2") && !text.contains("right"), "{text}");
-    }
-    let mut unauthenticated =
-        Connection::connect(&endpoint(&server, ""), &budget).expect("TCP is open");
-    let keys = Keys::new(b"s".to_vec());
-    let error = unauthenticated.exists(&keys, &budget).expect_err("refused");
-    assert!(error.to_string().contains("NOAUTH"), "{error}");
-}
-
-#[test]
-fn nobody_listening_and_nobody_answering_end_in_time() {
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
-    let port = silent.local_addr().expect("bound").port();
-    let mut to = Endpoint {
-        address: Address::Tcp { host: "127.0.0.1".to_owned(), port },
-        tls: false,
-        credentials: Credentials::None,
-        database: None,
-        persistent_id: Vec::new(),
-        connect_timeout: None,
-        read_timeout: Some(Duration::from_millis(50)),
-    };
-    let budget = Budget::start(10 * SECOND);
-    let mut connection = Connection::connect(&to, &budget).expect("the kernel accepts");
-    let keys = Keys::new(b"s".to_vec());
-    let error = connection.exists(&keys, &budget).expect_err("silence");
-    assert!(matches!(error, Error::Timeout { waited, .. } if waited < 5 * SECOND), "{error}");
-    assert!(connection.is_broken());
-    drop(silent);
-    let error = Connection::connect(&to, &budget).expect_err("nobody there");
-    assert!(matches!(error, Error::Connect { .. }), "{error}");
-    to.tls = true;
-    let error = Connection::connect(&to, &budget).expect_err("no TLS");
-    assert!(matches!(error, Error::Tls { .. }), "{error}");
 }

@@ -7,11 +7,12 @@ use super::Finding;
 const ARROWS: &[(&str, &[&str])] = &[
     ("guarda-resp", &[]),
     ("guarda-store", &[]),
-    ("guarda-session", &[]),
+    ("guarda-lzf", &[]),
+    ("guarda-session", &["guarda-lzf"]),
     ("guarda-config", &[]),
     ("guarda-commands", &["guarda-store", "guarda-resp", "guarda-session"]),
     ("guarda-script", &["guarda-commands", "guarda-store", "guarda-resp"]),
-    ("guarda-journal", &["guarda-store", "guarda-resp"]),
+    ("guarda-journal", &["guarda-store", "guarda-resp", "guarda-lzf"]),
     ("guarda-replication", &["guarda-journal", "guarda-store", "guarda-resp"]),
     (
         "guarda-server",
@@ -40,6 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "guarda-commands",
             "guarda-journal",
             "guarda-config",
+            "guarda-session",
             "guarda-store",
             "guarda-resp",
         ],

@@ -34,6 +34,17 @@ pub(super) static KILL: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(scripts:
 pub(super) static SET_ASIDE: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(scripts::SET_ASIDE));
 pub(super) static LIST: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(scripts::LIST));
 
+/// What harm it does to send a command twice, or before AUTH and SELECT are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// None: it reads, or takes a lock that ends by itself.
+    Harmless,
+    /// It writes, the same however often.
+    Repeatable,
+    /// It writes, and a second time may not be the same.
+    Once,
+}
+
 /// One operation, in both languages.
 pub(super) struct Operation<'a> {
     /// After `SESSION`.
@@ -44,8 +55,8 @@ pub(super) struct Operation<'a> {
     pub(super) args: Vec<&'a [u8]>,
     /// How long the native command itself may wait.
     pub(super) patience: Duration,
-    /// Whether it may be sent again by script if its answer was lost.
-    pub(super) repeatable: bool,
+    /// What it does by script. By `SESSION` any may be repeated.
+    pub(super) effect: Effect,
 }
 
 impl<'a> Operation<'a> {
@@ -56,7 +67,7 @@ impl<'a> Operation<'a> {
         keys: Vec<&'a [u8]>,
         args: Vec<&'a [u8]>,
     ) -> Self {
-        Self { native, script, keys, args, patience: Duration::ZERO, repeatable: true }
+        Self { native, script, keys, args, patience: Duration::ZERO, effect: Effect::Repeatable }
     }
 }
 
@@ -69,11 +80,12 @@ impl Connection {
         budget: &Budget,
     ) -> Result<Frame, Error> {
         self.reconnect_if_closed(budget)?;
-        if let Some(answer) = self.try_native(&operation.native, operation.patience, budget)? {
+        let Operation { native, script, keys, args, patience, effect } = operation;
+        let by_command = if *effect == Effect::Once { Effect::Repeatable } else { *effect };
+        if let Some(answer) = self.try_native(native, *patience, by_command, budget)? {
             return self.accepted(answer);
         }
-        let Operation { script, keys, args, repeatable, .. } = operation;
-        self.run_script(script, keys, args, *repeatable, budget)
+        self.run_script(script, keys, args, *effect, budget)
     }
 
     /// The answer to a `SESSION` command; None where there are none.
@@ -81,6 +93,7 @@ impl Connection {
         &mut self,
         command: &[&[u8]],
         patience: Duration,
+        effect: Effect,
         budget: &Budget,
     ) -> Result<Option<Frame>, Error> {
         if self.has_session_commands == Some(false) {
@@ -88,7 +101,7 @@ impl Connection {
         }
         let mut args: Vec<&[u8]> = vec![b"SESSION"];
         args.extend(command);
-        let answer = self.ask_once_more(&args, patience, budget, true)?;
+        let answer = self.ask_once_more(&args, patience, budget, effect)?;
         let known = !answer.as_error().is_some_and(is_unknown_command);
         self.has_session_commands = Some(known);
         Ok(known.then_some(answer))
@@ -99,7 +112,7 @@ impl Connection {
         loaded: &Loaded,
         keys: &[&[u8]],
         arguments: &[&[u8]],
-        repeatable: bool,
+        effect: Effect,
         budget: &Budget,
     ) -> Result<Frame, Error> {
         let Loaded { script, sha1 } = loaded;
@@ -109,11 +122,11 @@ impl Connection {
         let mut args: Vec<&[u8]> = vec![b"EVALSHA", sha1.as_bytes(), count.as_bytes()];
         args.extend(keys);
         args.extend(arguments);
-        let mut answer = self.ask_once_more(&args, Duration::ZERO, budget, repeatable)?;
+        let mut answer = self.ask_once_more(&args, Duration::ZERO, budget, effect)?;
         if answer.as_error().is_some_and(|text| text.starts_with(b"NOSCRIPT")) {
             args[0] = b"EVAL";
             args[1] = script.text.as_bytes();
-            answer = self.ask_once_more(&args, Duration::ZERO, budget, repeatable)?;
+            answer = self.ask_once_more(&args, Duration::ZERO, budget, effect)?;
         }
         self.accepted(answer)
     }
@@ -121,14 +134,14 @@ impl Connection {
     /// Sends a plain command that changes nothing.
     pub(super) fn look(&mut self, args: &[&[u8]], budget: &Budget) -> Result<Frame, Error> {
         self.reconnect_if_closed(budget)?;
-        let answer = self.ask_once_more(args, Duration::ZERO, budget, true)?;
+        let answer = self.ask_once_more(args, Duration::ZERO, budget, Effect::Harmless)?;
         self.accepted(answer)
     }
 
     /// Connects again if the server has closed the connection since it was last used.
     pub(super) fn reconnect_if_closed(&mut self, budget: &Budget) -> Result<(), Error> {
         if !self.is_clean() {
-            *self = Self::connect(&self.endpoint, budget)?;
+            self.replace(budget)?;
         }
         Ok(())
     }
@@ -139,15 +152,16 @@ impl Connection {
         args: &[&[u8]],
         patience: Duration,
         budget: &Budget,
-        repeatable: bool,
+        effect: Effect,
     ) -> Result<Frame, Error> {
         let reused = std::mem::take(&mut self.reused);
-        match self.ask(args, patience, budget) {
-            Err(Error::Lost { .. }) if repeatable && reused => {
-                *self = Self::connect(&self.endpoint, budget)?;
-                self.ask(args, patience, budget)
+        let once = effect == Effect::Once;
+        match self.send(args, patience, budget, effect) {
+            Err(Error::Lost { .. }) if !once && reused => {
+                self.replace(budget)?;
+                self.send(args, patience, budget, effect)
             }
-            Err(error @ (Error::Lost { .. } | Error::Timeout { .. })) if !repeatable => {
+            Err(error @ (Error::Lost { .. } | Error::Timeout { .. })) if once => {
                 let reason = match &error {
                     Error::Lost { source, .. } => source.to_string(),
                     _ => "no answer in time".to_owned(),
@@ -155,6 +169,19 @@ impl Connection {
                 Err(Error::OutcomeUnknown { endpoint: self.endpoint.to_string(), reason })
             }
             other => other,
+        }
+    }
+
+    fn send(
+        &mut self,
+        args: &[&[u8]],
+        patience: Duration,
+        budget: &Budget,
+        effect: Effect,
+    ) -> Result<Frame, Error> {
+        match effect {
+            Effect::Harmless => self.ask_at_once(args, patience, budget),
+            Effect::Repeatable | Effect::Once => self.ask(args, patience, budget),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use guarda_resp::Frame;
 use guarda_session::{TAG_SUFFIX, is_companion, lock_token};
 
-use super::operation::{KILL, LIST, Operation};
+use super::operation::{Effect, KILL, LIST, Operation};
 use super::requests::millis;
 use super::{Keys, lock_key, tag_key};
 use crate::connection::Connection;
@@ -73,7 +73,9 @@ impl Connection {
             native.extend([&b"TAG"[..], tag]);
         }
         self.reconnect_if_closed(budget)?;
-        if let Some(answer) = self.try_native(&native, Duration::ZERO, budget)? {
+        if let Some(answer) =
+            self.try_native(&native, Duration::ZERO, Effect::Repeatable, budget)?
+        {
             let (next, rows) = page(self.accepted(answer)?).ok_or_else(|| self.nonsense())?;
             // Names and values in turn.
             let rows = rows
@@ -97,7 +99,7 @@ impl Connection {
             return Ok(Page { next, sessions: Vec::new() });
         }
         let args = [list.tag.unwrap_or_default()];
-        let rows = elements(self.run_script(&LIST, &keys, &args, true, budget)?);
+        let rows = elements(self.run_script(&LIST, &keys, &args, Effect::Repeatable, budget)?);
         let rows = rows.ok_or_else(|| self.nonsense())?;
         self.listed(next, rows.into_iter().map(elements))
     }
@@ -171,7 +173,9 @@ impl Connection {
             native.extend([&b"MATCH"[..], pattern]);
         }
         self.reconnect_if_closed(budget)?;
-        if let Some(answer) = self.try_native(&native, Duration::ZERO, budget)? {
+        if let Some(answer) =
+            self.try_native(&native, Duration::ZERO, Effect::Repeatable, budget)?
+        {
             return self.accepted(answer).and_then(|answer| self.count(&answer));
         }
         let pattern = [pattern.unwrap_or(b"*"), TAG_SUFFIX.as_bytes()].concat();

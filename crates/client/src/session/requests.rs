@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use guarda_resp::Frame;
 
-use super::operation::{COMMIT, DESTROY, OPEN, Operation, RELEASE, RENEW, SET_ASIDE, TOUCH};
+use super::operation::{
+    COMMIT, DESTROY, Effect, OPEN, Operation, RELEASE, RENEW, SET_ASIDE, TOUCH,
+};
 use super::{Commit, Committed, Keys, Open, Opened, Renewed, Status, Touched};
 use crate::connection::Connection;
 use crate::deadline::Budget;
@@ -99,7 +101,8 @@ impl Connection {
             flag(open.must_exist),
         ];
         let keys = vec![&keys.session[..], &keys.lock, &keys.tombstone, &keys.tag];
-        let operation = Operation { patience: wait, ..Operation::new(native, &OPEN, keys, args) };
+        let (patience, effect) = (wait, Effect::Harmless);
+        let operation = Operation { patience, effect, ..Operation::new(native, &OPEN, keys, args) };
         let answer = self.perform(&operation, budget)?;
         opened(answer).ok_or_else(|| self.nonsense())
     }
@@ -145,7 +148,7 @@ impl Connection {
         ];
         let keys = vec![&keys.session[..], &keys.lock, &keys.tombstone, &keys.tag];
         let operation =
-            Operation { repeatable: false, ..Operation::new(native, &COMMIT, keys, args) };
+            Operation { effect: Effect::Once, ..Operation::new(native, &COMMIT, keys, args) };
         match self.perform(&operation, budget)?.as_bytes() {
             Some(b"OK") => Ok(Committed::Stored),
             Some(b"DESTROYED") => Ok(Committed::Destroyed),

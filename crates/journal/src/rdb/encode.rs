@@ -1,6 +1,8 @@
 //! One key and its value as RDB bytes.
 
-use super::{kind, lzf::Compressor, opcode};
+use guarda_lzf::Compressor;
+
+use super::{kind, opcode};
 
 /// Strings up to this length are not worth compressing (a copy token needs three equal bytes).
 const COMPRESS_LEN_MIN: usize = 21;

@@ -6,7 +6,6 @@
 //! was learned from published descriptions and from files that a real server wrote.
 
 mod encode;
-mod lzf;
 mod packed;
 mod read;
 mod write;

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::{
-    RdbError, RdbErrorKind, RdbValue, STRING_LEN_MAX, VERSION_READ_MAX, kind, lzf, opcode, packed,
+    RdbError, RdbErrorKind, RdbValue, STRING_LEN_MAX, VERSION_READ_MAX, kind, opcode, packed,
 };
 use crate::input::Input;
 
@@ -363,13 +363,13 @@ impl<R: Read> RdbReader<R> {
 
     fn compressed_string(&mut self) -> Result<Vec<u8>> {
         let (packed_len, plain_len) = (self.length()?, self.length()?);
-        if !lzf::plausible(packed_len, plain_len) {
+        if !guarda_lzf::plausible(packed_len, plain_len) {
             return Err(RdbErrorKind::Malformed("a compressed string claims an impossible length"));
         }
         let (packed_len, plain_len) = (self.checked_len(packed_len)?, self.checked_len(plain_len)?);
         let mut packed = Vec::new();
         self.input.append_to(&mut packed, packed_len)?;
-        lzf::decompress(&packed, plain_len).map_err(RdbErrorKind::Malformed)
+        guarda_lzf::decompress(&packed, plain_len).map_err(RdbErrorKind::Malformed)
     }
 }
 

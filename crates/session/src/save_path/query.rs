@@ -1,50 +1,164 @@
 //! The part of a save_path after `?`, read as PHP reads a query string.
 
-/// One parameter: name, first subscript if it had one, value; all URL-decoded.
+/// Most parameters that are read; PHP's `max_input_vars`.
+const PARAMETERS_MAX: usize = 1000;
+
+/// A value: text, or what `name[...]=` builds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Parameter {
-    pub(super) name: String,
-    /// None: a scalar; Some(""): `name[]=`.
-    pub(super) subscript: Option<String>,
-    pub(super) value: Vec<u8>,
-    /// Whether there was a `=` at all.
-    pub(super) assigned: bool,
+pub enum Value {
+    /// `name=text`.
+    Text(Vec<u8>),
+    /// `name[key]=text`, in the order of first mention. A deeper array is None: nothing of ours has
+    /// one.
+    Array(Vec<(Vec<u8>, Option<Vec<u8>>)>),
 }
 
-/// Splits a query string as `parse_str` does with the default separator `&`.
-///
-/// Of subscripts only the first counts: no parameter of ours has two.
-pub(super) fn parse(query: &str) -> Vec<Parameter> {
-    query.split('&').filter(|piece| !piece.is_empty()).filter_map(parameter).collect()
+impl Value {
+    /// As PHP turns it into a string: an array becomes `Array`.
+    pub(super) fn text(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text,
+            Self::Array(_) => b"Array",
+        }
+    }
+
+    /// As PHP turns it into a float: an array that is not empty is 1.
+    pub(super) fn float(&self) -> f64 {
+        match self {
+            Self::Text(text) => float(text),
+            Self::Array(_) => 1.0,
+        }
+    }
+
+    /// As PHP turns it into an integer.
+    pub(super) fn integer(&self) -> i64 {
+        match self {
+            Self::Text(text) => integer(text),
+            Self::Array(_) => 1,
+        }
+    }
+
+    /// The element of an array.
+    pub(super) fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        let Self::Array(elements) = self else { return None };
+        let (_, value) = elements.iter().find(|(known, _)| known == key)?;
+        Some(value.as_deref().unwrap_or(b"Array"))
+    }
 }
 
-fn parameter(piece: &str) -> Option<Parameter> {
-    let (raw_name, value, assigned) = match piece.split_once('=') {
-        Some((name, value)) => (name, value, true),
-        None => (piece, "", false),
+/// A parameter: name, value, and whether a `=` was ever there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// URL-decoded, with PHP's `_` for a dot or a blank.
+    pub name: Vec<u8>,
+    /// URL-decoded.
+    pub value: Value,
+    /// False: php.ini may have cut the value off.
+    pub assigned: bool,
+}
+
+/// Reads a query string as `parse_str` does with the default separator `&`: the last of several
+/// values counts, and an array takes all of its elements.
+pub fn parse(query: &[u8]) -> Vec<Parameter> {
+    let mut found: Vec<Parameter> = Vec::new();
+    let pieces = query.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty());
+    for piece in pieces.take(PARAMETERS_MAX) {
+        let mut parts = piece.splitn(2, |byte| *byte == b'=');
+        let name = Name::parse(&decode(parts.next().unwrap_or_default()));
+        let value = parts.next();
+        let Some(name) = name else { continue };
+        let assigned = value.is_some();
+        let value = decode(value.unwrap_or_default());
+        let at = found.iter().position(|known| known.name == name.plain).unwrap_or_else(|| {
+            let value = Value::Text(Vec::new());
+            found.push(Parameter { name: name.plain.clone(), value, assigned });
+            found.len() - 1
+        });
+        found[at].assigned |= assigned;
+        set(&mut found[at].value, name, value);
+    }
+    found
+}
+
+fn set(slot: &mut Value, name: Name, text: Vec<u8>) {
+    if let Subscript::None = name.subscript {
+        *slot = Value::Text(text);
+        return;
+    }
+    if let Value::Text(_) = slot {
+        *slot = Value::Array(Vec::new());
+    }
+    let Value::Array(elements) = slot else { return };
+    let key = match name.subscript {
+        Subscript::Key(key) => key,
+        _ => next_index(elements),
     };
-    let full = String::from_utf8_lossy(&decode(raw_name)).into_owned();
-    let full = full.trim_start_matches(' ');
-    let (name, subscript) = match full.find('[') {
-        // Without the closing bracket PHP takes the bracket for a character and makes it `_`.
-        Some(at) if at > 0 => match full[at..].find(']') {
-            Some(end) => (&full[..at], Some(full[at + 1..at + end].to_owned())),
-            None => (full, None),
-        },
-        Some(_) => return None,
-        None => (full, None),
-    };
-    let name = name.replace(['.', ' ', '['], "_");
-    (!name.is_empty()).then(|| Parameter { name, subscript, value: decode(value), assigned })
+    let text = (!name.deeper).then_some(text);
+    match elements.iter_mut().find(|(known, _)| *known == key) {
+        Some((_, old)) => *old = text,
+        None => elements.push((key, text)),
+    }
 }
 
-/// Undoes URL encoding: `+` is a space, `%41` is `A`, a `%` without two digits stands for itself.
-pub(super) fn decode(text: &str) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
+/// What `[]` appends at: one more than the greatest integer key.
+fn next_index(elements: &[(Vec<u8>, Option<Vec<u8>>)]) -> Vec<u8> {
+    let index = |key: &[u8]| std::str::from_utf8(key).ok()?.parse::<u64>().ok();
+    let canonical = |key: &[u8]| index(key).filter(|number| number.to_string().as_bytes() == key);
+    let next = elements.iter().filter_map(|(key, _)| canonical(key)).max().map_or(0, |max| max + 1);
+    next.to_string().into_bytes()
+}
+
+/// A parameter's name, taken apart.
+struct Name {
+    plain: Vec<u8>,
+    subscript: Subscript,
+    /// Whether there is a second pair of brackets.
+    deeper: bool,
+}
+
+enum Subscript {
+    None,
+    /// `name[]`.
+    Next,
+    Key(Vec<u8>),
+}
+
+impl Name {
+    fn parse(text: &[u8]) -> Option<Self> {
+        // The name ends at a NUL, the blanks before it do not count.
+        let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+        let blanks = text.iter().take_while(|byte| **byte == b' ').count();
+        let text = &text[blanks..];
+        let open = text.iter().position(|byte| *byte == b'[').unwrap_or(text.len());
+        let close = text.iter().skip(open).position(|byte| *byte == b']');
+        if open == 0 {
+            return None;
+        }
+        // A bracket without its partner is a character like a blank.
+        let plain = if close.is_some() { &text[..open] } else { text };
+        let plain = plain.iter().map(|byte| underscore(*byte)).collect();
+        let Some(close) = close.map(|close| open + close) else {
+            return Some(Self { plain, subscript: Subscript::None, deeper: false });
+        };
+        let subscript = match &text[open + 1..close] {
+            [] | [b' ' | b'\t'..=b'\r'] => Subscript::Next,
+            key => Subscript::Key(key.to_vec()),
+        };
+        let rest = &text[close + 1..];
+        Some(Self { plain, subscript, deeper: rest.starts_with(b"[") && rest.contains(&b']') })
+    }
+}
+
+fn underscore(byte: u8) -> u8 {
+    if matches!(byte, b' ' | b'.' | b'[') { b'_' } else { byte }
+}
+
+/// Undoes URL encoding: `+` is a blank, `%41` is `A`, a `%` without two digits stands for itself.
+pub(super) fn decode(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
     let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let pair = || Some((hex(*bytes.get(at + 1)?)?, hex(*bytes.get(at + 2)?)?));
+    while let Some(&byte) = text.get(at) {
+        let pair = || Some((hex(*text.get(at + 1)?)?, hex(*text.get(at + 2)?)?));
         match (byte, if byte == b'%' { pair() } else { None }) {
             (b'+', _) => out.push(b' '),
             (_, Some((high, low))) => {
@@ -62,76 +176,40 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
-/// A number as PHP reads one at the start of a text: `1.5s` is 1.5, `x` is 0.
-pub(super) fn number(value: &[u8]) -> f64 {
-    let text = String::from_utf8_lossy(value);
-    let text = text.trim_start();
-    let mut end = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let part = &text[..at];
-        let sign = matches!(byte, b'+' | b'-') && (at == 0 || part.ends_with(['e', 'E']));
-        let dot = byte == b'.' && !part.contains(['.', 'e', 'E']);
-        let exponent = matches!(byte, b'e' | b'E')
-            && !part.contains(['e', 'E'])
-            && part.bytes().any(|byte| byte.is_ascii_digit());
-        if !(byte.is_ascii_digit() || sign || dot || exponent) {
-            break;
-        }
-        end = at + 1;
+/// The number at the start of a text: digits, or digits with a fraction or an exponent.
+fn numeral(text: &[u8]) -> &str {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c);
+    let start = text.iter().take_while(|byte| blank(byte)).count();
+    let text = &text[start..];
+    let digits = |at: usize| text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let sign = usize::from(matches!(text.first(), Some(b'+' | b'-')));
+    let whole = digits(sign);
+    let mut end = sign + whole;
+    let mut fraction = 0;
+    if text.get(end) == Some(&b'.') {
+        fraction = digits(end + 1);
+        end += usize::from(whole + fraction > 0) * (1 + fraction);
     }
-    // `1e` and `1e+` are 1 followed by text.
-    (0..=end).rev().find_map(|end| text[..end].parse().ok()).unwrap_or(0.0)
+    if whole + fraction == 0 {
+        return "";
+    }
+    if matches!(text.get(end), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(text.get(end + 1), Some(b'+' | b'-')));
+        let exponent = if text.len() > end + sign { digits(end + 1 + sign) } else { 0 };
+        end += if exponent > 0 { 1 + sign + exponent } else { 0 };
+    }
+    std::str::from_utf8(&text[..end]).unwrap_or_default()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{decode, number, parse};
+/// A number as PHP's `(float)` reads it: `1.5s` is 1.5, `x` is 0.
+pub fn float(text: &[u8]) -> f64 {
+    numeral(text).parse().unwrap_or(0.0)
+}
 
-    #[test]
-    fn values_are_url_decoded() {
-        for (text, bytes) in [
-            ("a+b", &b"a b"[..]),
-            ("a%2Bb", b"a+b"),
-            ("100%", b"100%"),
-            ("%zz%4", b"%zz%4"),
-            ("%c3%A9", "\u{e9}".as_bytes()),
-        ] {
-            assert_eq!(decode(text), bytes, "{text}");
-        }
-    }
-
-    #[test]
-    fn numbers_end_where_they_stop_being_numbers() {
-        for (text, expected) in [
-            ("2", 2.0),
-            (" 2.5s", 2.5),
-            ("1e2", 100.0),
-            ("1e", 1.0),
-            ("-3", -3.0),
-            ("yes", 0.0),
-            ("", 0.0),
-            ("--1", 0.0),
-        ] {
-            assert!((number(text.as_bytes()) - expected).abs() < 1e-9, "{text}");
-        }
-    }
-
-    #[test]
-    fn subscripts_are_taken_apart() {
-        let found: Vec<_> = parse("a=1&auth[]=u&auth%5Bpass%5D=p&x&[b]=1&&c[=2")
-            .into_iter()
-            .map(|p| (p.name, p.subscript, p.value, p.assigned))
-            .collect();
-        let some = |text: &str| Some(text.to_owned());
-        assert_eq!(
-            found,
-            [
-                ("a".to_owned(), None, b"1".to_vec(), true),
-                ("auth".to_owned(), some(""), b"u".to_vec(), true),
-                ("auth".to_owned(), some("pass"), b"p".to_vec(), true),
-                ("x".to_owned(), None, Vec::new(), false),
-                ("c_".to_owned(), None, b"2".to_vec(), true),
-            ]
-        );
-    }
+/// A number as PHP's `(int)` reads it: `1e2` is 100, `2.9` is 2, too much is as much as there is,
+/// and what no float can hold is 0.
+pub fn integer(text: &[u8]) -> i64 {
+    let numeral = numeral(text);
+    let rounded = || numeral.parse().ok().filter(|number: &f64| number.is_finite());
+    numeral.parse().unwrap_or_else(|_| rounded().unwrap_or(0.0) as i64)
 }

@@ -89,7 +89,7 @@ fn parameters() {
     assert_eq!(only("tcp://h/4").database, None);
     assert_eq!(only("tcp://h?prefix=").prefix.as_deref(), Some(&b""[..]));
     assert_eq!(only("tcp://h").prefix, None);
-    assert!(only("rediss://h").tls);
+    assert!(only("rediss://h").tls.is_some());
     assert_eq!(only("tcp://h?read_timeout=-1").read_timeout, Some(Duration::MAX));
 }
 

@@ -1,9 +1,11 @@
-//! LZF, the light compression that RDB uses for strings.
+//! LZF, the light compression of RDB's strings and of phpredis's `Redis::COMPRESSION_LZF`. No I/O.
 //!
 //! A stream is a row of tokens. A control byte below 32 is followed by that many plus one literal
 //! bytes. Any other control byte is a copy from what was already produced: its upper three bits plus
 //! two are the length (seven means that one more byte is added to it), its lower five bits and the
 //! next byte, plus one, are how far back. Our own, small and safe: the crate of that name is retired.
+
+#![forbid(unsafe_code)]
 
 /// The longest copy: 7 + 255 + 2.
 const COPY_LEN_MAX: usize = 264;
@@ -14,14 +16,44 @@ const LITERALS_MAX: usize = 32;
 const TABLE_BITS: u32 = 13;
 
 /// Three bytes can stand for at most [`COPY_LEN_MAX`]; a stream that claims more is damaged.
-pub(super) fn plausible(compressed: u64, plain: u64) -> bool {
+pub fn plausible(compressed: u64, plain: u64) -> bool {
     plain <= compressed.saturating_mul(COPY_LEN_MAX as u64 / 3)
 }
 
-/// Appends the `plain_len` bytes that `stream` stands for; says what is wrong otherwise.
-pub(super) fn decompress(stream: &[u8], plain_len: usize) -> Result<Vec<u8>, &'static str> {
-    const SHORT: &str = "a compressed string ends too early";
+/// The `plain_len` bytes that `stream` stands for.
+///
+/// # Errors
+///
+/// What is wrong with the stream.
+pub fn decompress(stream: &[u8], plain_len: usize) -> Result<Vec<u8>, &'static str> {
     let mut out = Vec::with_capacity(plain_len);
+    expand(stream, plain_len, &mut out)?;
+    if out.len() == plain_len {
+        Ok(out)
+    } else {
+        Err("a compressed string is shorter than it says")
+    }
+}
+
+/// The bytes that `stream` stands for where nothing says how many there are: at most `plain_max`.
+///
+/// ```
+/// assert_eq!(guarda_lzf::decompress_within(&[0, b'a', 0x20, 0], 16).unwrap(), b"aaaa");
+/// assert!(guarda_lzf::decompress_within(&[0, b'a', 0x20, 0], 3).is_err());
+/// ```
+///
+/// # Errors
+///
+/// What is wrong with the stream, or that it stands for more.
+pub fn decompress_within(stream: &[u8], plain_max: usize) -> Result<Vec<u8>, &'static str> {
+    let mut out = Vec::with_capacity(stream.len().saturating_mul(2).min(plain_max));
+    expand(stream, plain_max, &mut out)?;
+    Ok(out)
+}
+
+fn expand(stream: &[u8], plain_max: usize, out: &mut Vec<u8>) -> Result<(), &'static str> {
+    const SHORT: &str = "a compressed string ends too early";
+    const LONG: &str = "a compressed string is longer than it says";
     let mut rest = stream;
     while let Some((&control, after)) = rest.split_first() {
         rest = after;
@@ -45,8 +77,8 @@ pub(super) fn decompress(stream: &[u8], plain_len: usize) -> Result<Vec<u8>, &'s
                 .len()
                 .checked_sub(distance)
                 .ok_or("a compressed string copies from before its start")?;
-            if out.len() + len > plain_len {
-                return Err("a compressed string is longer than it says");
+            if out.len() + len > plain_max {
+                return Err(LONG);
             }
             if distance >= len {
                 out.extend_from_within(from..from + len);
@@ -57,32 +89,36 @@ pub(super) fn decompress(stream: &[u8], plain_len: usize) -> Result<Vec<u8>, &'s
                 }
             }
         }
-        if out.len() > plain_len {
-            return Err("a compressed string is longer than it says");
+        if out.len() > plain_max {
+            return Err(LONG);
         }
     }
-    if out.len() == plain_len {
-        Ok(out)
-    } else {
-        Err("a compressed string is shorter than it says")
-    }
+    Ok(())
 }
 
 /// The compressor's memory, reused between strings.
-pub(super) struct Compressor {
+#[derive(Debug)]
+pub struct Compressor {
     /// Last position seen for a hash of three bytes. Entries left over from another string are
     /// harmless: a candidate counts only after its bytes were compared.
     table: Box<[u32]>,
     out: Vec<u8>,
 }
 
+impl Default for Compressor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Compressor {
-    pub(super) fn new() -> Self {
+    /// A compressor with 32 KiB of memory.
+    pub fn new() -> Self {
         Self { table: vec![0; 1 << TABLE_BITS].into_boxed_slice(), out: Vec::new() }
     }
 
     /// The compressed form, or `None` when it would not be shorter than `len_max`.
-    pub(super) fn compress(&mut self, plain: &[u8], len_max: usize) -> Option<&[u8]> {
+    pub fn compress(&mut self, plain: &[u8], len_max: usize) -> Option<&[u8]> {
         // Positions are 32 bits wide; longer strings stay as they are.
         if u32::try_from(plain.len()).is_err() {
             return None;

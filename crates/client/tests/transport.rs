@@ -1,0 +1,247 @@
+//! Connections to a real redis-server: what is said when, what is kept, what is replaced.
+
+#![allow(missing_docs, reason = "tests")]
+
+mod support;
+
+use std::time::Duration;
+
+use guarda_client::{
+    Budget, Commit, Committed, Connection, Endpoint, Error, IDLE_MAX, Keys, Lock, Open, Pool,
+    Status, random,
+};
+use guarda_session::lock_token;
+use guarda_testkit::deadline::await_true;
+use guarda_testkit::server::{Program, Server, ServerSpec};
+use support::{Proxy, SECOND, answering, endpoint};
+
+fn server() -> Server {
+    Server::start(ServerSpec::new(Program::reference())).expect("starts")
+}
+
+fn at(server: &Server, query: &str) -> Endpoint {
+    endpoint(&format!("tcp://127.0.0.1:{}?{query}", server.port()))
+}
+
+fn raw(server: &Server, command: &str) -> String {
+    let args: Vec<&str> = command.split(' ').collect();
+    let mut connection = server.connect().expect("connects");
+    connection.call(&args).expect("an answer").to_string()
+}
+
+/// One locked request, as PHP makes it.
+fn request(pool: &mut Pool, to: &Endpoint, key: &str) -> Result<Committed, Error> {
+    let mut budget = Budget::start(10 * SECOND);
+    let mut connection = pool.take(to, &budget)?;
+    let token = lock_token(&random()?);
+    let keys = Keys::new(key.as_bytes().to_vec());
+    let lock = Lock { lease: 60 * SECOND, wait: SECOND, waiters_max: None };
+    let open = Open { token: &token, lock: Some(lock), ttl: None, must_exist: false, holder: None };
+    let opened = connection.open(&keys, &open, &mut budget)?;
+    assert_eq!(opened.status, Status::Open);
+    let commit = Commit {
+        token: &token,
+        generation: &opened.generation,
+        nonce: opened.nonce.as_deref(),
+        ttl: 1000 * SECOND,
+        locked: true,
+        recreate: false,
+        tag: None,
+        data: b"n|i:1;",
+    };
+    let committed = connection.commit(&keys, &commit, &budget)?;
+    pool.put(connection);
+    Ok(committed)
+}
+
+#[test]
+fn a_locked_request_is_two_round_trips() {
+    let spec = ServerSpec::new(Program::reference()).with_password("secret");
+    let server = Server::start(spec).expect("starts");
+    let proxy = Proxy::to(server.port());
+    let to = endpoint(&format!("tcp://127.0.0.1:{}?auth=secret&database=3", proxy.port));
+    let mut pool = Pool::new();
+    // The first of all finds out that there are no SESSION commands, and loads two scripts.
+    assert_eq!(request(&mut pool, &to, "s").expect("works"), Committed::Stored);
+    assert_eq!(proxy.take(), (1, 5));
+    assert_eq!(request(&mut pool, &to, "s").expect("works"), Committed::Stored);
+    assert_eq!(proxy.take(), (0, 2), "kept");
+    // What was found out holds for new connections of the same process.
+    let other = endpoint(&format!("tcp://127.0.0.1:{}?auth=secret&database=4", proxy.port));
+    assert_eq!(request(&mut pool, &other, "s").expect("works"), Committed::Stored);
+    assert_eq!(proxy.take(), (1, 2), "AUTH and SELECT travel with the first command");
+    let mut connection = server.connect().expect("connects");
+    connection.call(&["SELECT", "4"]).expect("an answer");
+    assert!(connection.call(&["EXISTS", "s"]).expect("an answer").to_string().contains('1'));
+}
+
+#[test]
+fn a_first_command_that_writes_waits_for_auth_and_select() {
+    let server = server();
+    let proxy = Proxy::to(server.port());
+    let to = endpoint(&format!("tcp://127.0.0.1:{}?database=99", proxy.port));
+    let budget = Budget::start(10 * SECOND);
+    let mut connection = Connection::connect(&to, &budget).expect("connects");
+    let error = connection.ask(&["SET", "s", "x"], Duration::ZERO, &budget).expect_err("no 99");
+    assert!(matches!(error, Error::Database { database: 99, .. }), "{error}");
+    assert!(raw(&server, "EXISTS s").contains('0'), "nothing was written to database 0");
+    assert!(connection.is_broken());
+}
+
+#[test]
+fn refusals_say_what_is_wrong_and_no_secret() {
+    let spec = ServerSpec::new(Program::reference()).with_password("right");
+    let server = Server::start(spec).expect("starts");
+    for (query, part) in [
+        ("auth=hunter2", "WRONGPASS"),
+        ("auth[]=user&auth[]=hunter2", "WRONGPASS"),
+        ("auth=right&database=99", "no database 99"),
+        ("auth_file=/nonexistent/secret", "/nonexistent/secret"),
+        ("", "NOAUTH"),
+        ("database=1", "NOAUTH"),
+    ] {
+        let to = at(&server, query);
+        let error = request(&mut Pool::new(), &to, "s").expect_err("refused");
+        let text = error.to_string();
+        assert!(text.contains(part) && text.contains("127.0.0.1"), "{text}");
+        assert!(!text.contains("hunter2") && !text.contains("right"), "{text}");
+        assert!(!format!("{to:?}").contains("hunter2"), "{to:?}");
+    }
+    let open = self::server();
+    let error = request(&mut Pool::new(), &at(&open, "auth=hunter2"), "s").expect_err("refused");
+    assert!(error.to_string().contains("take `auth` out"), "{error}");
+}
+
+#[test]
+fn a_password_is_read_from_the_first_line_of_a_file() {
+    let spec = ServerSpec::new(Program::reference()).with_password("right");
+    let server = Server::start(spec.with_file("secret", "right\r\nmore\n")).expect("starts");
+    let file = server.dir().join("secret");
+    let to = at(&server, &format!("auth_file={}", file.display()));
+    assert_eq!(request(&mut Pool::new(), &to, "s").expect("works"), Committed::Stored);
+}
+
+#[test]
+fn a_connection_closed_between_requests_is_replaced() {
+    let server = server();
+    let (mut pool, to) = (Pool::new(), at(&server, ""));
+    let budget = Budget::start(10 * SECOND);
+    let keys = Keys::new(b"s".to_vec());
+    let mut connection = pool.take(&to, &budget).expect("connects");
+    assert!(!connection.exists(&keys, &budget).expect("answers"));
+    pool.put(connection);
+    raw(&server, "CLIENT KILL TYPE normal");
+    let mut connection = pool.take(&to, &budget).expect("connects");
+    assert!(!connection.exists(&keys, &budget).expect("answers"));
+    // While the request has it, too.
+    raw(&server, "CLIENT KILL TYPE normal");
+    assert!(!connection.exists(&keys, &budget).expect("answers"));
+    pool.put(connection);
+    assert_eq!(pool.len(), 1);
+}
+
+#[test]
+fn a_connection_with_bytes_that_nobody_asked_for_is_replaced() {
+    let chatty = support::peer(|mut stream| {
+        use std::io::{Read as _, Write as _};
+        let mut chunk = [0; 100];
+        while matches!(stream.read(&mut chunk), Ok(1..)) {
+            assert!(stream.write_all(b":0\r\n").is_ok());
+            std::thread::sleep(Duration::from_millis(30));
+            assert!(stream.write_all(b":1\r\n").is_ok());
+        }
+    });
+    let quiet = answering(b":0\r\n");
+    let (mut pool, budget) = (Pool::new(), Budget::start(30 * SECOND));
+    let keys = Keys::new(b"s".to_vec());
+    for (port, is_kept) in [(quiet, true), (chatty, false)] {
+        let proxy = Proxy::to(port);
+        let to = endpoint(&format!("tcp://127.0.0.1:{}", proxy.port));
+        let mut connection = pool.take(&to, &budget).expect("connects");
+        assert!(!connection.exists(&keys, &budget).expect("answers"));
+        pool.put(connection);
+        assert_eq!(proxy.take().0, 1);
+        // What nobody asked for may come at any time.
+        let replaced = await_true(if is_kept { SECOND / 10 } else { 20 * SECOND }, || {
+            let connection = pool.take(&to, &budget).expect("connects");
+            pool.put(connection);
+            proxy.take().0 > 0
+        });
+        assert_eq!(replaced, !is_kept);
+    }
+}
+
+#[test]
+fn connections_are_shared_only_where_nothing_differs() {
+    let server = server();
+    raw(&server, "SET s there");
+    raw(&server, "ACL SETUSER u on >p ~* +@all");
+    let keys = Keys::new(b"s".to_vec());
+    let (mut pool, budget) = (Pool::new(), Budget::start(10 * SECOND));
+    let mut count = 0;
+    for (query, there) in [
+        ("database=5", false),
+        ("database=0", true),
+        ("database=5", false),
+        ("", true),
+        ("auth[]=u&auth[]=p", true),
+        ("persistent_id=a", true),
+        ("persistent_id=b", true),
+        ("timeout=3", true),
+        ("read_timeout=3", true),
+        ("retry_interval=3", true),
+        ("prefix=other", true),
+    ] {
+        let mut connection = pool.take(&at(&server, query), &budget).expect("connects");
+        assert_eq!(connection.exists(&keys, &budget).expect("answers"), there, "{query}");
+        pool.put(connection);
+        // The second `database=5` is the first again; a prefix changes nothing for the server.
+        count += usize::from(count == 0 || !matches!(query, "prefix=other"));
+    }
+    assert_eq!(pool.len(), count - 1);
+}
+
+#[test]
+fn a_pool_has_a_limit_and_the_oldest_goes() {
+    let server = server();
+    let (mut pool, budget) = (Pool::new(), Budget::start(60 * SECOND));
+    let to = |number: usize| at(&server, &format!("persistent_id={number}"));
+    let mut id_of = |number: usize| {
+        let mut connection = pool.take(&to(number), &budget).expect("connects");
+        let id = connection.ask(&["CLIENT", "ID"], Duration::ZERO, &budget).expect("an answer");
+        pool.put(connection);
+        (id, pool.len())
+    };
+    let (first, _) = id_of(0);
+    assert_eq!(id_of(0), (first.clone(), 1), "kept");
+    for number in 1..=IDLE_MAX {
+        assert_eq!(id_of(number).1, (number + 1).min(IDLE_MAX));
+    }
+    assert_eq!(id_of(IDLE_MAX).1, IDLE_MAX);
+    assert_ne!(id_of(0).0, first);
+}
+
+#[test]
+fn retry_interval_bridges_a_restart_within_the_budget() {
+    let mut server = server();
+    let mut pool = Pool::new();
+    let (once, again) = (at(&server, "persistent_id=x"), at(&server, "retry_interval=100"));
+    assert_eq!(request(&mut pool, &once, "s").expect("works"), Committed::Stored);
+    assert_eq!(request(&mut pool, &again, "s").expect("works"), Committed::Stored);
+    server.kill9();
+    let error = request(&mut pool, &once, "s").expect_err("down");
+    assert!(matches!(error, Error::Connect { .. }), "{error}");
+    // Eleven tries, 100 ms apart, end before the budget does.
+    let started = Budget::start(30 * SECOND);
+    let error = request(&mut pool, &again, "s").expect_err("down");
+    assert!(matches!(error, Error::Connect { .. }), "{error}");
+    assert!(started.left().expect("in time") > 20 * SECOND);
+    server.restart().expect("starts");
+    let patient = at(&server, "retry_interval=1000");
+    assert_eq!(request(&mut pool, &patient, "s").expect("works"), Committed::Stored);
+    server.kill9();
+    std::thread::scope(|scope| {
+        scope.spawn(|| server.restart().expect("starts"));
+        assert_eq!(request(&mut pool, &patient, "s").expect("works"), Committed::Stored);
+    });
+}
