@@ -469,8 +469,9 @@ impl Keys {
             }
             KeyPositions::Counted { at } => counted(args, at).iter().copied().collect(),
             KeyPositions::StoreCounted => {
-                let first = args.get(1..2).unwrap_or(&[]);
-                first.iter().chain(counted(args, 2)).copied().collect()
+                let counted = counted(args, 2);
+                let first = if counted.is_empty() { &[] } else { &args[1..2] };
+                first.iter().chain(counted).copied().collect()
             }
             KeyPositions::Sorted { stores } => {
                 let options = args.get(2..).unwrap_or(&[]);

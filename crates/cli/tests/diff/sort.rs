@@ -56,6 +56,21 @@ pub(crate) const CASES: &[Case<'static>] = &[
         "#,
     ),
     Case::new(
+        "sorted_sets",
+        r"
+        ZADD z 3 a 1 b 2 c 10 7
+        SORT z ALPHA
+        SORT z
+        SORT z BY nosort
+        SORT z BY nosort DESC
+        SORT z BY nosort LIMIT 1 2
+        SORT z BY nosort DESC LIMIT 0 2
+        SORT z BY nosort DESC LIMIT 5 2
+        SORT z BY nosort STORE d
+        LRANGE d 0 -1
+        ",
+    ),
+    Case::new(
         "by_and_get_patterns",
         r"
         RPUSH l 3 1 2

@@ -5,6 +5,7 @@
 mod restart;
 mod shrink;
 pub mod vocabulary;
+mod words;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -207,7 +208,7 @@ fn batch_len(ops: &[Op]) -> usize {
 fn scan_layout(args: &[Vec<u8>]) -> Option<(usize, usize)> {
     match args[0].to_ascii_uppercase().as_slice() {
         b"SCAN" => Some((1, 1)),
-        b"HSCAN" => Some((2, 2)),
+        b"HSCAN" | b"ZSCAN" => Some((2, 2)),
         b"SSCAN" => Some((2, 1)),
         _ => None,
     }
@@ -349,7 +350,9 @@ fn mask_for(args: &[Vec<u8>], queued: bool) -> Mask {
             Mask::Unordered(order())
         }
         b"HGETALL" => Mask::UnorderedPairs(order()),
-        b"RANDOMKEY" | b"HRANDFIELD" | b"SRANDMEMBER" | b"SPOP" => Mask::Shape(chance()),
+        b"RANDOMKEY" | b"HRANDFIELD" | b"SRANDMEMBER" | b"SPOP" | b"ZRANDMEMBER" => {
+            Mask::Shape(chance())
+        }
         b"OBJECT" => match args.get(1).map(|word| word.to_ascii_uppercase()).as_deref() {
             Some(b"ENCODING") => {
                 let made =
@@ -367,9 +370,10 @@ fn mask_for(args: &[Vec<u8>], queued: bool) -> Mask {
         b"TIME" => Mask::Shape(time()),
         // Keys that were set with a time in the past count until somebody looks at them.
         b"DBSIZE" => Mask::Within(12, "expired keys count until they are looked at".to_owned()),
-        b"SCAN" | b"HSCAN" | b"SSCAN" if queued => {
+        b"SCAN" | b"HSCAN" | b"SSCAN" | b"ZSCAN" if queued => {
             Mask::Any("one step of a scan finds any part".to_owned())
         }
+        [b'Z', ..] => Mask::Doubles("an older reference sends 17 digits".to_owned()),
         _ => Mask::Exact,
     }
 }
