@@ -76,7 +76,7 @@ static PHP_MINFO_FUNCTION(guarda)
 }
 
 /* After the session module's own end of the request: what is still open then was forgotten. */
-static zend_result guarda_post_deactivate(void)
+static ZEND_MODULE_POST_ZEND_DEACTIVATE_D(guarda)
 {
 	if (GUARDA_G(current)) {
 		guarda_drop_handle(GUARDA_G(current));
@@ -97,7 +97,7 @@ zend_module_entry guarda_module_entry = {
 	PHP_MINIT(guarda), PHP_MSHUTDOWN(guarda), NULL, NULL, PHP_MINFO(guarda),
 	GUARDA_VERSION,
 	PHP_MODULE_GLOBALS(guarda), PHP_GINIT(guarda), PHP_GSHUTDOWN(guarda),
-	guarda_post_deactivate,
+	ZEND_MODULE_POST_ZEND_DEACTIVATE_N(guarda),
 	STANDARD_MODULE_PROPERTIES_EX
 };
 

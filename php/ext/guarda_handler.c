@@ -10,6 +10,14 @@ static void warn(const guarda_handle *handle)
 	}
 }
 
+/* Advice for whoever runs the server: not for the page. */
+static void log_notices(guarda_handle *handle)
+{
+	for (const char *notice = guarda_notice(handle); notice; notice = guarda_notice(handle)) {
+		php_log_err(notice);
+	}
+}
+
 void guarda_drop_handle(guarda_handle *handle)
 {
 	if (GUARDA_G(current) == handle) {
@@ -44,9 +52,7 @@ static zend_result open_handle(void **mod_data, const char *save_path, bool redi
 	GUARDA_G(current) = handle;
 	GUARDA_G(current_is_redis) = redis;
 	*mod_data = handle;
-	for (const char *notice = guarda_notice(handle); notice; notice = guarda_notice(handle)) {
-		php_log_err(notice);
-	}
+	log_notices(handle);
 	return SUCCESS;
 }
 
@@ -91,6 +97,7 @@ static PS_READ_FUNC(guarda)
 	/* May run into memory_limit and never return: then read is never done, and no write follows. */
 	*val = data_len ? zend_string_init((const char *) data, data_len, 0) : ZSTR_EMPTY_ALLOC();
 	guarda_read_done(handle);
+	log_notices(handle);
 	return SUCCESS;
 }
 

@@ -1,6 +1,7 @@
 /* php.ini: the entries, what they may say, and what they say now. */
 
 #include "guarda_php.h"
+#include "ext/standard/html.h"
 #include "ext/standard/info.h"
 
 /* The core knows what each entry takes. */
@@ -33,7 +34,7 @@ static const zend_ini_entry_def guarda_entries[] = {
 };
 
 /* phpredis's. One table each: a table with one name that is taken would be dropped whole. */
-#define REDIS_ENTRY(name, value) { PHP_INI_ENTRY(name, value, PHP_INI_ALL, NULL) {0} }
+#define REDIS_ENTRY(name, value) { PHP_INI_ENTRY(name, value, PHP_INI_ALL, on_change) {0} }
 static const zend_ini_entry_def redis_entries[][2] = {
 	REDIS_ENTRY("redis.session.locking_enabled", "0"),
 	REDIS_ENTRY("redis.session.lock_expire", "0"),
@@ -96,7 +97,8 @@ static void print_masked(const char *save_path)
 	if (sapi_module.phpinfo_as_text) {
 		PHPWRITE(masked, strlen(masked));
 	} else {
-		zend_string *escaped = php_info_html_esc(masked);
+		zend_string *escaped = php_escape_html_entities(
+			(const unsigned char *) masked, strlen(masked), 0, ENT_QUOTES, "utf-8");
 		PHPWRITE(ZSTR_VAL(escaped), ZSTR_LEN(escaped));
 		zend_string_release(escaped);
 	}

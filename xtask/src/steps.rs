@@ -30,6 +30,10 @@ pub(crate) struct Options {
     /// Run the longer variants of the tests too
     #[arg(long)]
     long: bool,
+    /// Run also on a Debian 13 beside this system: PHP 8.4, phpredis 6.2, valkey 8.1, redis 8.0.
+    /// debootstrap prepares it below target/, as root, once
+    #[arg(long)]
+    matrix: bool,
     /// Run only these steps, separated by commas
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Step>,
@@ -57,6 +61,12 @@ enum Step {
     PhpSrc,
     /// guarda.so by phpize and make, and as the files of packages
     Packaging,
+    /// What --matrix adds
+    Matrix,
+    /// What --long adds: php-src's tests with a thread-safe debug build of PHP, which reports leaks
+    Zts,
+    /// What --long adds: php-src's tests under valgrind
+    Valgrind,
     /// cargo xtask demo --once
     Demo,
     /// Each fuzz target for a moment
@@ -95,7 +105,7 @@ struct Timing {
 /// Runs the command.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let steps: Vec<Step> = match options.only.as_slice() {
-        [] => ALL.to_vec(),
+        [] => all(options),
         only => only.to_vec(),
     };
     let mut run = Run { long: options.long, ..Run::default() };
@@ -113,6 +123,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         println!("\n{whole}");
     }
     outcome
+}
+
+/// CI's order, with what the options add before the slowest.
+fn all(options: &Options) -> Vec<Step> {
+    let with_more = |step: &Step| {
+        let matrix = options.matrix.then_some(Step::Matrix);
+        let long = if options.long { [Step::Zts, Step::Valgrind].as_slice() } else { &[] };
+        let more = matrix.into_iter().chain(long.iter().copied());
+        let more: Vec<Step> = if *step == Step::Demo { more.collect() } else { Vec::new() };
+        more.into_iter().chain([*step])
+    };
+    ALL.iter().flat_map(with_more).collect()
 }
 
 /// Runs one step between a headline and an entry in the list of timings.
@@ -154,10 +176,13 @@ impl Step {
             Self::Deny => succeed(cargo().args(["deny", "check", "bans", "licenses", "sources"])),
             Self::Tidy => tidy::run(),
             Self::Codegen => codegen::run(&codegen::Options { check: true }),
-            Self::Unit => tests(run, &["--workspace"]),
-            Self::Farm => tests(run, &["--package", "guarda", "--test", "farm"]),
+            Self::Unit => tests(run, &["--workspace"], |_| Ok(())),
+            Self::Farm => tests(run, &["--package", "guarda", "--test", "farm"], |_| Ok(())),
             Self::PhpSrc => php::php_src(),
             Self::Packaging => php::packaging(),
+            Self::Matrix => matrix(run),
+            Self::Zts => php::zts(),
+            Self::Valgrind => php::valgrind(),
             Self::Demo => succeed(itself()?.args(["demo", "--once"])),
             Self::Fuzz => succeed(itself()?.args(["fuzz", "--seconds", FUZZ_SECONDS])),
         }
@@ -171,12 +196,31 @@ impl Step {
             Self::Unit | Self::Farm | Self::PhpSrc | Self::Packaging | Self::Demo | Self::Fuzz => {
                 Some(Need::Tests)
             }
+            Self::Zts => Some(Need::Tests),
+            Self::Matrix => Some(Need::Matrix),
+            Self::Valgrind => Some(Need::Valgrind),
         }
     }
 }
 
+/// php-src's tests there, then the extension's own and the client's with each server.
+fn matrix(run: &mut Run) -> Result<()> {
+    let other = php::matrix()?;
+    for server in other.servers() {
+        println!("matrix: the tests of the extension and of its client with {server}");
+        let packages = ["--package", "guarda-php", "--package", "guarda-client", "--tests"];
+        tests(run, &packages, |command| other.use_in_tests(&server, command))
+            .with_context(|| format!("on Debian 13 with {server}"))?;
+    }
+    Ok(())
+}
+
 /// `cargo test` with these arguments; all tests run, also after one has failed.
-fn tests(run: &mut Run, arguments: &[&str]) -> Result<()> {
+fn tests(
+    run: &mut Run,
+    arguments: &[&str],
+    change: impl FnOnce(&mut Command) -> Result<()>,
+) -> Result<()> {
     let mut command = cargo();
     command.args(["test", "--no-fail-fast"]).args(arguments);
     command.env(BINARY, guarda(false)?);
@@ -185,6 +229,7 @@ fn tests(run: &mut Run, arguments: &[&str]) -> Result<()> {
     } else {
         command.env_remove(LONG);
     }
+    change(&mut command)?;
     let (passed, closings) = cargo_test::run(command)?;
     let failed: Vec<&str> =
         closings.iter().flat_map(|closing| &closing.failed_tests).map(String::as_str).collect();
@@ -268,9 +313,18 @@ mod tests {
 
     #[test]
     fn a_full_run_has_every_step_but_the_one_that_unit_includes() {
+        let steps = |long, matrix| all(&Options { long, matrix, only: Vec::new() });
+        let times = |steps: &[Step], step| steps.iter().filter(|other| **other == step).count();
         for step in Step::value_variants() {
-            let times = ALL.iter().filter(|other| *other == step).count();
-            assert_eq!(times, usize::from(*step != Step::Farm), "{step:?}");
+            let own = usize::from(*step != Step::Farm);
+            assert_eq!(times(&steps(true, true), *step), own, "{step:?}");
+            let added = match step {
+                Step::Matrix => steps(false, true),
+                Step::Zts | Step::Valgrind => steps(true, false),
+                _ => continue,
+            };
+            assert_eq!(times(&added, *step), 1, "{step:?}");
+            assert_eq!(times(&steps(false, false), *step), 0, "{step:?}");
         }
     }
 

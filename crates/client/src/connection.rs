@@ -143,6 +143,11 @@ impl Connection {
         self.has_session_commands
     }
 
+    /// Whether the server has answered on it: whatever is wrong with an answer breaks it.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.asked && !self.broken
+    }
+
     /// Whether it can carry no further request.
     pub fn is_broken(&self) -> bool {
         self.broken

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::config::nginx_conf;
+use crate::fastcgi::FastCgi;
 use crate::http::Browser;
 use crate::port::{free_port, is_free};
 use crate::prerequisites::{Need, Tool, require};
@@ -29,11 +30,12 @@ pub(crate) const READY_LIMIT: Duration = Duration::from_secs(30);
 const START_ATTEMPTS: u32 = 3;
 
 /// The applications of the demo and of the tests.
-const PAGES: [(&str, &str); 4] = [
+const PAGES: [(&str, &str); 5] = [
     ("index.php", include_str!("../php/index.php")),
     ("probe.php", include_str!("../php/probe.php")),
     ("symfony.php", include_str!("../php/symfony.php")),
     ("classes.php", include_str!("../php/classes.php")),
+    ("soak.php", include_str!("../php/soak.php")),
 ];
 
 /// What a farm is to be.
@@ -187,6 +189,21 @@ impl Farm {
     /// The directory that holds all files of the farm.
     pub fn directory(&self) -> &Path {
         self.scratch.path()
+    }
+
+    /// A connection to one worker of web server `web`, past nginx.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such web server, or it does not listen.
+    pub fn fastcgi(&self, web: &str) -> Result<FastCgi> {
+        let web = self.webs.iter().find(|known| known.name() == web).context("no such web")?;
+        FastCgi::connect(&web.socket())
+    }
+
+    /// Where the file of a page is.
+    pub fn page(&self, name: &str) -> PathBuf {
+        self.scratch.path().join("pages").join(name)
     }
 
     /// The process ids of the PHP workers of both web servers.

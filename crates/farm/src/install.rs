@@ -42,7 +42,7 @@ pub fn install(needs: &[Need], say: &mut dyn FnMut(&str)) -> Result<()> {
         return Ok(());
     }
     let Some(system) = System::detect() else { return require(needs) };
-    if !rustix::process::geteuid().is_root() {
+    if !is_root() {
         let command = install_command(system, &absent);
         bail!(
             "missing on this machine: {absent:?}. Only root may install them; run this, then try \
@@ -59,6 +59,11 @@ pub fn install(needs: &[Need], say: &mut dyn FnMut(&str)) -> Result<()> {
     }
     disable_services(&absent);
     require(needs).context("the packages are installed, but")
+}
+
+/// Whether this process may do what only root may.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// The command that installs the packages of `tools`.

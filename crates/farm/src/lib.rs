@@ -28,6 +28,7 @@
 
 mod config;
 mod farm;
+mod fastcgi;
 mod http;
 mod install;
 mod port;
@@ -41,10 +42,11 @@ mod wait;
 mod web;
 
 pub use farm::{Farm, FarmOptions, WEBS};
+pub use fastcgi::{Answer, FastCgi};
 pub use http::{Browser, Response};
-pub use install::install;
+pub use install::{install, is_root};
 pub use prerequisites::{Need, Tool, missing, require};
-pub use process::{descendants, find_program, is_running};
+pub use process::{descendants, find_program, is_running, resident_kib};
 pub use relay::Relay;
 pub use scratch::Secret;
 pub use site::{Handler, Locking, Site};

@@ -24,6 +24,10 @@ pub enum Need {
     Extension,
     /// What `cargo xtask test` takes: the farm, the build, and the peers that tests compare with.
     Tests,
+    /// What `--matrix` takes besides.
+    Matrix,
+    /// What the run under valgrind takes.
+    Valgrind,
 }
 
 impl Need {
@@ -35,6 +39,8 @@ impl Need {
             }
             Self::Peer => &[Tool::RedisServer],
             Self::Build => &[Tool::CCompiler, Tool::Make],
+            Self::Matrix => &[Tool::Debootstrap],
+            Self::Valgrind => &[Tool::Valgrind],
             Self::Extension => &[Tool::CCompiler, Tool::PhpHeaders],
             Self::Tests => &[
                 Tool::CCompiler,
@@ -65,6 +71,10 @@ pub enum Tool {
     PhpHeaders,
     /// PHP's CGI program.
     PhpCgi,
+    /// Lays out another Debian.
+    Debootstrap,
+    /// Looks for errors and leaks of memory.
+    Valgrind,
     /// phpredis, loaded by both.
     Phpredis,
     /// Symfony's HttpFoundation, whose sessions tests run.
@@ -112,6 +122,20 @@ impl Tool {
             Self::PhpHeaders => {
                 ("builds the PHP extension", &["php-config"], "php-dev", "php-devel", None)
             }
+            Self::Valgrind => (
+                "looks for errors and leaks of memory",
+                &["valgrind"],
+                "valgrind",
+                "valgrind",
+                None,
+            ),
+            Self::Debootstrap => (
+                "lays out another Debian, with its PHP and servers",
+                &["debootstrap"],
+                "debootstrap",
+                "debootstrap",
+                None,
+            ),
             Self::PhpCgi => {
                 ("runs php-src's tests of requests", &["php-cgi"], "php-cgi", "php-cli", None)
             }

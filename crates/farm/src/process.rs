@@ -219,6 +219,19 @@ pub fn is_running(id: u32) -> bool {
         .is_ok_and(|stat| running_in_stat(id, &stat).is_some())
 }
 
+/// The resident memory of a running process, in KiB.
+///
+/// # Errors
+///
+/// When the process does not run.
+pub fn resident_kib(id: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status"))
+        .with_context(|| format!("process {id} does not run"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok())
+        .with_context(|| format!("process {id} has no memory"))
+}
+
 /// Kills one process at once. A process that has ended already is not an error.
 pub(crate) fn kill_one(id: u32) -> Result<()> {
     let pid = i32::try_from(id).ok().and_then(Pid::from_raw);

@@ -64,6 +64,8 @@ pub fn build_for(options: &Options<'_>, config: &Path) -> Result<PathBuf, BuildE
     fs::create_dir_all(options.out)
         .map_err(|error| BuildError(format!("{}: {error}", options.out.display())))?;
     let target = options.out.join("guarda.so");
+    // A PHP that starts meanwhile, or has it loaded, keeps a whole file.
+    let unfinished = options.out.join(format!(".guarda.so.{}", std::process::id()));
     let mut compile = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()));
     compile.args(["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"]);
     compile.args(["-fvisibility=hidden", "-Wno-unused-parameter"]);
@@ -76,8 +78,10 @@ pub fn build_for(options: &Options<'_>, config: &Path) -> Result<PathBuf, BuildE
     compile.args(["-Wl,--gc-sections", "-Wl,-z,relro,-z,now"]);
     let mut script = OsString::from("-Wl,--version-script=");
     script.push(shim.join("guarda.map"));
-    compile.arg(script).args(SYSTEM_LIBRARIES).arg("-o").arg(&target);
+    compile.arg(script).args(SYSTEM_LIBRARIES).arg("-o").arg(&unfinished);
     output(&mut compile, "install a C compiler (gcc)")?;
+    fs::rename(&unfinished, &target)
+        .map_err(|error| BuildError(format!("{}: {error}", target.display())))?;
     Ok(target)
 }
 

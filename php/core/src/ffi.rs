@@ -11,8 +11,10 @@ use std::ptr;
 use std::slice;
 use std::time::Duration;
 
+use guarda_session::payload::Compression;
+use guarda_session::save_path::mask;
+
 use crate::carried::Carried;
-use crate::paths;
 use crate::payload::Serializer;
 use crate::request::{Request, Told, end_thread, set_host};
 use crate::settings::{self, Mode, Settings};
@@ -71,7 +73,6 @@ pub struct GuardaInfo {
 pub struct Handle {
     /// None: the save_path is not usable.
     request: Option<Request>,
-    notices: Vec<String>,
     /// The data of the last read; C copies it.
     data: Vec<u8>,
     /// The last text that C was given.
@@ -146,7 +147,8 @@ fn settings(from: &GuardaSettings) -> Settings {
         gc_maxlifetime: from.gc_maxlifetime_s,
         now: from.now_s,
         serializer: Serializer::named(&String::from_utf8_lossy(serializer)),
-        compression: String::from_utf8_lossy(compression).into_owned(),
+        // Another extension may have registered the entry, and take more.
+        compression: Compression::named(compression).unwrap_or_default(),
         compression_level: i32::try_from(from.compression_level).unwrap_or_default(),
         url: url.to_vec(),
     }
@@ -217,7 +219,7 @@ pub unsafe extern "C" fn guarda_mask(
 ) -> usize {
     // SAFETY: the caller lends the bytes for this call.
     let save_path = unsafe { borrowed(save_path, save_path_len) };
-    let text = catch_unwind(|| paths::masked(save_path)).unwrap_or_default();
+    let text = catch_unwind(|| mask(save_path)).unwrap_or_default();
     // SAFETY: the caller's buffer, see above.
     unsafe { give_text(&text, masked, masked_size) }
 }
@@ -248,17 +250,13 @@ pub unsafe extern "C" fn guarda_open(
     let made = catch_unwind(AssertUnwindSafe(move || {
         let mut handle = Handle {
             request: None,
-            notices: Vec::new(),
             data: Vec::new(),
             text: CString::default(),
             told: <[CString; 4]>::default(),
             failed: false,
         };
         match Request::open(previous, save_path, settings(from)) {
-            Ok((request, notices)) => {
-                handle.request = Some(request);
-                handle.notices = notices;
-            }
+            Ok(request) => handle.request = Some(request),
             Err(message) => {
                 handle.fail(&message);
             }
@@ -280,7 +278,7 @@ pub unsafe extern "C" fn guarda_message(handle: *const Handle) -> *const c_char 
     if handle.failed { handle.text.as_ptr() } else { ptr::null() }
 }
 
-/// The next notice about save_path, or null. Valid until the next call with this handle.
+/// The next advice for PHP's log, or null. Valid until the next call with this handle.
 ///
 /// # Safety
 ///
@@ -289,7 +287,8 @@ pub unsafe extern "C" fn guarda_message(handle: *const Handle) -> *const c_char 
 pub unsafe extern "C" fn guarda_notice(handle: *mut Handle) -> *const c_char {
     // SAFETY: the handle is alive, and one thread uses it.
     let handle = unsafe { &mut *handle };
-    let Some(notice) = handle.notices.pop() else { return ptr::null() };
+    let notice = handle.request.as_mut().and_then(Request::notice);
+    let Some(notice) = notice else { return ptr::null() };
     handle.text = c_string(&notice);
     handle.text.as_ptr()
 }

@@ -24,8 +24,7 @@ pub(crate) fn parsed(save_path: &[u8]) -> Result<(Rc<SavePath>, Vec<String>), St
     if let Some(path) = known {
         return Ok((path, Vec::new()));
     }
-    let text = std::str::from_utf8(save_path).map_err(|_| "session.save_path is not UTF-8")?;
-    let mut path = SavePath::parse(text).map_err(|error| error.to_string())?;
+    let mut path = SavePath::parse(save_path).map_err(|error| error.to_string())?;
     let notices = std::mem::take(&mut path.notices);
     let path = Rc::new(path);
     PATHS.with_borrow_mut(|paths| {
@@ -35,11 +34,6 @@ pub(crate) fn parsed(save_path: &[u8]) -> Result<(Rc<SavePath>, Vec<String>), St
         paths.push((save_path.to_vec(), Rc::clone(&path)));
     });
     Ok((path, notices))
-}
-
-/// A save_path that may be shown.
-pub(crate) fn masked(save_path: &[u8]) -> String {
-    String::from_utf8_lossy(save_path.split(|b| *b == b'?').next().unwrap_or_default()).into_owned()
 }
 
 /// Forgets all.

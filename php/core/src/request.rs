@@ -3,13 +3,16 @@
 mod opening;
 mod tell;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use guarda_client::{Budget, Commit, Committed, Connection, Endpoint, Error, Keys, Pool, Touched};
+use guarda_session::payload::{Compression, pack, unpack};
 use guarda_session::{DEFAULT_PREFIX, SavePath, SessionId, lock_token};
 
+use opening::Wanted;
 pub use opening::set_host;
 pub use tell::Told;
 
@@ -94,6 +97,8 @@ pub struct Request {
     /// An upload's tick that came to nothing: what it writes is dropped without a word.
     missed: bool,
     round_trips: u64,
+    /// For PHP's log.
+    notices: Vec<String>,
 }
 
 type Answer<T> = Result<T, String>;
@@ -107,11 +112,7 @@ impl Request {
     /// # Errors
     ///
     /// What is wrong with the save_path.
-    pub fn open(
-        previous: Option<Self>,
-        save_path: &[u8],
-        settings: Settings,
-    ) -> Answer<(Self, Vec<String>)> {
+    pub fn open(previous: Option<Self>, save_path: &[u8], settings: Settings) -> Answer<Self> {
         let parsed = paths::parsed(save_path);
         let settings = settings.for_tick();
         let pid = std::process::id();
@@ -143,8 +144,14 @@ impl Request {
             carried,
             missed: false,
             round_trips: 0,
+            notices,
         };
-        Ok((request, notices))
+        Ok(request)
+    }
+
+    /// The next advice for PHP's log.
+    pub fn notice(&mut self) -> Option<String> {
+        self.notices.pop()
     }
 
     /// validate_sid: whether this session exists. Before read it opens the session, so that read
@@ -167,8 +174,9 @@ impl Request {
         }
         // A session of this request that is opened once more need not be stored yet.
         let ours = |session: &Session| session.id == id && session.locked && !session.existed;
-        let must_exist = !self.session.as_ref().is_some_and(ours);
-        match self.open_session(&id, must_exist) {
+        let wanted =
+            if self.session.as_ref().is_some_and(ours) { Wanted::Any } else { Wanted::Existing };
+        match self.open_session(&id, wanted) {
             Ok(found) => found,
             Err(message) => {
                 self.failed.get_or_insert(message);
@@ -188,7 +196,7 @@ impl Request {
             self.absent = (!taken).then_some(id);
             return taken;
         }
-        match self.open_session(&id, false) {
+        match self.open_session(&id, Wanted::New) {
             Ok(_) => self.session.as_ref().is_some_and(|session| session.existed),
             Err(message) => {
                 self.failed.get_or_insert(message);
@@ -224,7 +232,7 @@ impl Request {
         )?;
         let ready = |session: &Session| session.id == id && session.stage == Stage::Opened;
         if !self.session.as_ref().is_some_and(ready) {
-            self.open_session(&id, false)?;
+            self.open_session(&id, Wanted::Any)?;
         }
         let session = self.session.as_mut().ok_or(NOT_OPEN)?;
         let stored = session.data.take().unwrap_or_default();
@@ -247,22 +255,24 @@ impl Request {
 
     /// The data as PHP wants it, or why PHP must not see it: it would destroy it.
     fn understood(&self, stored: Vec<u8>) -> Answer<Vec<u8>> {
-        if stored.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-            return Err(
-                "this session is compressed by zstd (redis.session.compression), which is \
-                        not supported yet: it stays as it is"
-                    .to_owned(),
-            );
-        }
+        let (_, data) = unpack(stored).map_err(|error| error.to_string())?;
         let now = self.settings.serializer;
-        match (payload::other_serializer(&stored, now), now) {
+        match (payload::other_serializer(&data, now), now) {
             (Some(other), Some(now)) => Err(format!(
                 "this session was stored with session.serialize_handler = {}, which is {} here: it \
                  stays as it is; set both servers alike",
                 other.name(),
                 now.name()
             )),
-            _ => Ok(stored),
+            _ => Ok(data),
+        }
+    }
+
+    /// The data as it is stored.
+    fn stored<'a>(&self, data: &'a [u8]) -> Cow<'a, [u8]> {
+        match self.settings.compression {
+            Compression::None => Cow::Borrowed(data),
+            other => Cow::Owned(pack(data, other, self.settings.compression_level)),
         }
     }
 
@@ -298,13 +308,14 @@ impl Request {
             }
             ttl = ttl.min(self.settings.empty_ttl);
         }
-        if self.carried.tag.is_none() && session.existed && opening::is_same(session, data) {
+        let stored = self.stored(data);
+        if self.carried.tag.is_none() && session.existed && opening::is_same(session, &stored) {
             return self.refresh(id, data, ttl);
         }
-        self.commit(data, ttl)
+        self.commit(&stored, ttl)
     }
 
-    fn commit(&mut self, data: &[u8], ttl: Duration) -> Answer<()> {
+    fn commit(&mut self, stored: &[u8], ttl: Duration) -> Answer<()> {
         let Some(session) = self.session.take() else { return Err(UNREAD.to_owned()) };
         let tag = self.carried.tag.clone();
         let commit = Commit {
@@ -315,7 +326,7 @@ impl Request {
             locked: session.locked,
             recreate: self.settings.recreate,
             tag: tag.as_deref().map(str::as_bytes),
-            data,
+            data: stored,
         };
         let answer = self.with_connection(&session.id, |connection, budget| {
             connection.commit(&session.keys, &commit, budget)
@@ -378,7 +389,8 @@ impl Request {
         match answer? {
             Touched::Missing if self.settings.recreate && !readonly => {
                 self.reopen_for(id)?;
-                self.commit(data, ttl)
+                let stored = self.stored(data);
+                self.commit(&stored, ttl)
             }
             // Nothing of this request is lost: it changed nothing.
             Touched::Missing | Touched::LockLost | Touched::Refreshed => Ok(()),
@@ -430,7 +442,7 @@ impl Request {
         self.with_connection(id, |connection, budget| {
             connection.destroy(&keys, &token, &nonce, life, budget)
         })?;
-        Ok(())
+        self.forget_old(id, &keys)
     }
 
     /// PHP could not decode the data: nothing is deleted, nothing is written later. A copy is set
@@ -485,6 +497,13 @@ impl Request {
         Keys::new([prefix.unwrap_or(DEFAULT_PREFIX.as_bytes()), id.as_bytes()].concat())
     }
 
+    /// Where a session lies.
+    fn endpoint(&self, id: &SessionId) -> Endpoint {
+        let settings = &self.settings;
+        let host = self.path.host(id.as_bytes());
+        Endpoint::of(host, settings.connect_timeout, settings.read_timeout)
+    }
+
     /// How long a session that is stored now lives.
     fn life(&self, gc_maxlifetime: i64) -> Duration {
         let ttl = time_to_live(self.carried.ttl.unwrap_or(gc_maxlifetime));
@@ -517,12 +536,7 @@ impl Request {
         operation: impl FnOnce(&mut Connection, &mut Budget) -> Result<T, Error>,
     ) -> Answer<T> {
         self.check()?;
-        let settings = &self.settings;
-        let endpoint = Endpoint::of(
-            self.path.host(id.as_bytes()),
-            settings.connect_timeout,
-            settings.read_timeout,
-        );
+        let endpoint = self.endpoint(id);
         let mut budget = Budget::start(self.left);
         let own = self.pid == std::process::id();
         let kept = self.connection.take().filter(|kept| own && *kept.endpoint() == endpoint);

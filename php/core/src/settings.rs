@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use guarda_session::payload::Compression;
+
 use crate::payload::Serializer;
 
 /// The lock wait of an upload's progress ticks, which run before the script.
@@ -66,7 +68,7 @@ pub struct Settings {
     /// `session.serialize_handler`; None: one that is not known here.
     pub serializer: Option<Serializer>,
     /// `redis.session.compression`.
-    pub compression: String,
+    pub compression: Compression,
     /// `redis.session.compression_level`.
     pub compression_level: i32,
     /// What the request was asked for.
@@ -113,6 +115,7 @@ const ENTRIES: &[(&str, Takes)] = &[
     ("guarda.empty_ttl", Takes::Whole(1, LIFE_MAX)),
     ("guarda.absolute_lifetime", Takes::Whole(0, LIFE_MAX)),
     ("guarda.keep_connections", Takes::Switch),
+    ("redis.session.compression", Takes::Words(&["none", "lzf", "zstd", "lz4"])),
 ];
 
 impl Takes {

@@ -20,6 +20,8 @@ pub(crate) struct Php {
     pub(crate) config: PathBuf,
     /// Where the distribution puts extensions.
     pub(crate) modules: PathBuf,
+    /// php-src's runner of .phpt files, which comes with PHP's headers.
+    pub(crate) run_tests: PathBuf,
 }
 
 impl Php {
@@ -39,22 +41,18 @@ impl Php {
             );
         }
         let cgi = program(&[&format!("php-cgi{version}"), "php-cgi"])?;
-        let modules = said(Command::new(&config).arg("--extension-dir"))?.into();
-        Ok(Self { version, cli, cgi, config, modules })
-    }
-
-    /// php-src's runner of .phpt files, which comes with PHP's headers.
-    pub(crate) fn run_tests(&self) -> Result<PathBuf> {
-        let path = self.modules.join("build/run-tests.php");
-        if !path.is_file() {
-            bail!("{} is missing: it comes with Debian's php-dev", path.display());
+        let modules = PathBuf::from(said(Command::new(&config).arg("--extension-dir"))?);
+        let run_tests = modules.join("build/run-tests.php");
+        if !run_tests.is_file() {
+            bail!("{} is missing: it comes with Debian's php-dev", run_tests.display());
         }
-        Ok(path)
+        Ok(Self { version, cli, cgi, config, modules, run_tests })
     }
 
-    /// phpredis and what it stands on, in the order in which they must be loaded.
-    pub(crate) fn phpredis(&self) -> [PathBuf; 2] {
-        ["igbinary.so", "redis.so"].map(|name| self.modules.join(name))
+    /// phpredis and what it stands on, in the order in which they must be loaded; a PHP that we built has none.
+    pub(crate) fn phpredis(&self) -> Option<[PathBuf; 2]> {
+        let all = ["igbinary.so", "redis.so"].map(|name| self.modules.join(name));
+        all.iter().all(|file| file.is_file()).then_some(all)
     }
 }
 

@@ -67,10 +67,13 @@ fn phpize(php: &Php, copy: &Path) -> Result<PathBuf> {
     let with_config = format!("--with-php-config={}", php.config.display());
     run(&place, Command::new(phpize))?;
     let mut command = Command::new(configure);
-    // The dependencies are built already, without optimisation.
+    // What is built there already, without optimisation, is taken.
     command.arg(with_config).env("GUARDA_PROFILE", "dev").env("CARGO_TARGET_DIR", target()?);
     run(&place, command)?;
-    run(&place, Command::new("make"))?;
+    let mut make = Command::new("make");
+    // cargo would take the copy for the workspace that its target directory belongs to, and mix them up.
+    make.arg(format!("GUARDA_ROOT={}", root().display()));
+    run(&place, make)?;
     Ok(place.join("modules/guarda.so"))
 }
 

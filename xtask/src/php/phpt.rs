@@ -43,35 +43,57 @@ enum Keeper {
     Redis,
 }
 
-/// Runs the tests with this PHP, the extension at `extension`, and these servers.
-///
-/// `scratch` is emptied; afterwards it holds what each run left behind.
-pub(crate) fn gate(
-    php: &Php,
-    archives: &[Archive],
-    extension: &Path,
-    servers: &[Program],
-    scratch: &Path,
-) -> Result<()> {
-    let package = format!("php{}", php.version);
-    let source = source::fetch(&package, archives, &root().join("target/php-src"))?;
-    let _ = fs::remove_dir_all(scratch);
-    let pristine = scratch.join("pristine");
-    source::unpack(&source, &MEMBERS, &pristine)?;
-    let servers = servers
-        .iter()
-        .map(|program| Server::start(ServerSpec::new(program.clone())))
-        .collect::<Result<Vec<_>, _>>()?;
-    let subjects = subjects(php, extension, &servers);
-    let file = source.file_name().unwrap_or_default().display();
-    println!("php-src: the tests of {file}, {} times", subjects.len());
-    let outcomes = run_all(php, &pristine, scratch, subjects)?;
-    let text = fs::read_to_string(root().join(EXCEPTIONS)).context(EXCEPTIONS)?;
-    let findings = judge::judge(&Exceptions::parse(&text)?, &outcomes);
-    for outcome in &outcomes {
-        println!("php-src: {}", outcome.summary());
-    }
-    if !findings.is_empty() {
+/// How the tests are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Every handler, without and with locking, on every server.
+    Plain,
+    /// `files` and `guarda` with locking, on the first server, each test under valgrind.
+    Valgrind,
+}
+
+/// What the tests are run with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gate<'a> {
+    pub(crate) php: &'a Php,
+    /// Where the source package comes from.
+    pub(crate) archives: &'a [Archive],
+    /// guarda.so, built for that PHP.
+    pub(crate) extension: &'a Path,
+    pub(crate) servers: &'a [Program],
+}
+
+impl Gate<'_> {
+    /// Runs the tests and fails where they show what must not be.
+    ///
+    /// `scratch` is emptied; afterwards it holds what each run left behind.
+    pub(crate) fn pass(&self, scratch: &Path, manner: Manner) -> Result<()> {
+        let package = format!("php{}", self.php.version);
+        let source = source::fetch(&package, self.archives, &root().join("target/php-src"))?;
+        let _ = fs::remove_dir_all(scratch);
+        let pristine = scratch.join("pristine");
+        source::unpack(&source, &MEMBERS, &pristine)?;
+        let servers = self
+            .servers
+            .iter()
+            .map(|program| Server::start(ServerSpec::new(program.clone())))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut subjects = subjects(self.php, self.extension, &servers);
+        if manner == Manner::Valgrind {
+            let kept = |subject: &Subject| subject.keeper == Keeper::Guarda && subject.locking;
+            subjects.retain(|subject| subject.keeper == Keeper::Files || kept(subject));
+        }
+        let file = source.file_name().unwrap_or_default().display();
+        println!("php-src: the tests of {file}, {} times", subjects.len());
+        let outcomes = run_all(self.php, &pristine, scratch, subjects, manner)?;
+        let text = fs::read_to_string(root().join(EXCEPTIONS)).context(EXCEPTIONS)?;
+        let findings = judge::judge(&Exceptions::parse(&text)?, &outcomes);
+        for outcome in &outcomes {
+            println!("php-src: {}", outcome.summary());
+        }
+        if findings.is_empty() {
+            return Ok(());
+        }
         for finding in &findings {
             println!("php-src: {finding}");
             if let Some((test, run)) = finding.example() {
@@ -80,15 +102,17 @@ pub(crate) fn gate(
         }
         bail!("{} findings; what each run left is in {}", findings.len(), scratch.display());
     }
-    Ok(())
 }
 
 /// What run-tests.php wrote about a test that failed.
 fn print_difference(place: &Path, test: &str) {
-    let file = place.join("ext/session/tests").join(format!("{test}.diff"));
-    let text = fs::read(file).unwrap_or_default();
-    for line in String::from_utf8_lossy(&text).lines().take(DIFFERENCE_LINES_MAX) {
-        println!("    {line}");
+    // The second is valgrind's.
+    for kind in ["diff", "mem"] {
+        let file = place.join("ext/session/tests").join(format!("{test}.{kind}"));
+        let text = fs::read(file).unwrap_or_default();
+        for line in String::from_utf8_lossy(&text).lines().take(DIFFERENCE_LINES_MAX) {
+            println!("    {line}");
+        }
     }
 }
 
@@ -99,8 +123,9 @@ fn subjects(php: &Php, extension: &Path, servers: &[Server]) -> Vec<Subject> {
         // A database for each run: the tests share session ids.
         let mut databases = 1..;
         for keeper in [Keeper::Phpredis, Keeper::Guarda, Keeper::Redis] {
-            let extensions = match keeper {
-                Keeper::Phpredis => php.phpredis().to_vec(),
+            let extensions = match (keeper, php.phpredis()) {
+                (Keeper::Phpredis, None) => continue,
+                (Keeper::Phpredis, Some(files)) => files.to_vec(),
                 _ => vec![extension.to_owned()],
             };
             for locking in [false, true] {
@@ -123,6 +148,7 @@ fn run_all(
     pristine: &Path,
     scratch: &Path,
     subjects: Vec<Subject>,
+    manner: Manner,
 ) -> Result<Vec<Outcomes>> {
     let jobs = thread::available_parallelism().map_or(1, usize::from).min(subjects.len());
     let queue = Mutex::new(VecDeque::from(subjects));
@@ -131,7 +157,7 @@ fn run_all(
         loop {
             let next = queue.lock().expect("no worker panics with the queue").pop_front();
             let Some(subject) = next else { return Ok(done) };
-            done.push(run(php, pristine, scratch, subject)?);
+            done.push(run(php, pristine, scratch, subject, manner)?);
         }
     };
     let results: Vec<Result<Vec<Outcomes>>> = thread::scope(|scope| {

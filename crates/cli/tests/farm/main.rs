@@ -20,6 +20,7 @@ mod moving;
 mod parallel;
 mod puppet;
 mod restarts;
+mod soak;
 mod store;
 mod traffic;
 mod tutorial;

@@ -146,7 +146,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Asks, and once more on a new connection if this one broke before anything was answered.
+    /// Asks, and once more on a new connection if this one broke before anything was answered: if it
+    /// may have been closed before, or if the server is a Guarda, which knows its tokens again.
     fn ask_once_more(
         &mut self,
         args: &[&[u8]],
@@ -154,7 +155,7 @@ impl Connection {
         budget: &Budget,
         effect: Effect,
     ) -> Result<Frame, Error> {
-        let reused = std::mem::take(&mut self.reused);
+        let reused = std::mem::take(&mut self.reused) || self.has_session_commands == Some(true);
         let once = effect == Effect::Once;
         match self.send(args, patience, budget, effect) {
             Err(Error::Lost { .. }) if !once && reused => {

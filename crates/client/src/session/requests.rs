@@ -40,15 +40,15 @@ impl Connection {
         let mut pause = PAUSE_MIN;
         let mut slept = Duration::ZERO;
         loop {
-            // Nothing is known of a server that has not answered yet: one that hangs must not be
-            // taken for one whose lock is held.
-            let known = self.has_session_commands.is_some();
-            let left = if known { waiting.left().unwrap_or_default() } else { Duration::ZERO };
+            // A server that has not answered on this connection yet may hang, and must not be taken
+            // for one whose lock is held.
+            let answers = self.has_answered();
+            let left = if answers { waiting.left().unwrap_or_default() } else { Duration::ZERO };
             let mut opened = self.try_open(keys, open, left, budget)?;
             budget.extend(opened.waited);
             opened.waited += slept;
             let waits_there = self.has_session_commands == Some(true);
-            if opened.status != Status::Busy || (known && waits_there) {
+            if opened.status != Status::Busy || (answers && waits_there) {
                 return Ok(opened);
             }
             let Some(left) = waiting.left() else { return Ok(opened) };

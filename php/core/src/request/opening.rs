@@ -1,15 +1,28 @@
 //! Opening a session: the lock, the data, and what the server says about either.
 
+use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use guarda_client::{Budget, Connection, Keys, Lock, Open, Opened, Status};
-use guarda_session::{Holder, SessionId};
+use guarda_client::adopt::{Destination, OldStore};
+use guarda_client::{Budget, Commit, Committed, Connection, Keys, Lock, Open, Opened, Status};
+use guarda_session::{Holder, SavePath, SessionId};
 use sha1::{Digest as _, Sha1};
 
-use super::{Answer, Request, Session, Stage, UNREAD, fresh_token, time_to_live};
+use super::{Answer, POOL, Request, Session, Stage, UNREAD, fresh_token, time_to_live};
 use crate::lifetime;
 use crate::settings::Mode;
+
+/// What is expected of a session that is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// It must be there.
+    Existing,
+    /// It may be there.
+    Any,
+    /// Its id was just made: it is not even in an old store.
+    New,
+}
 
 static HOST: OnceLock<String> = OnceLock::new();
 
@@ -33,7 +46,7 @@ impl Request {
         let id = SessionId::new(id).ok_or("the session id is not valid")?;
         let open = |session: &Session| session.id == id && session.stage != Stage::Done;
         if !self.session.as_ref().is_some_and(open) {
-            self.open_session(&id, false)?;
+            self.open_session(&id, Wanted::Any)?;
             let session = self.session.as_mut().ok_or(UNREAD)?;
             session.data = None;
             session.stage = Stage::Read;
@@ -43,26 +56,58 @@ impl Request {
 
     /// Opens; false if it must exist and does not. What was open before is released, unless it is
     /// the same session, whose lock stays held throughout.
-    pub(super) fn open_session(&mut self, id: &SessionId, must_exist: bool) -> Answer<bool> {
+    pub(super) fn open_session(&mut self, id: &SessionId, wanted: Wanted) -> Answer<bool> {
         let held = |session: &&Session| session.id == *id && session.locked;
-        let held =
-            self.session.as_ref().filter(held).map(|session| (session.token.clone(), session.held));
+        let held = self.session.as_ref().filter(held);
+        let held = held.map(|session| (session.token.clone(), session.held));
         if held.is_none() {
             self.release();
             self.session = None;
         }
         let keys = self.keys(id);
         let token = held.as_ref().map_or_else(fresh_token, |(token, _)| Ok(token.clone()))?;
+        let adopts = wanted != Wanted::New && self.path.adopt().is_some();
+        let must_exist = wanted == Wanted::Existing && !adopts;
         let (opened, locked) = self.ask_open(id, &keys, &token, must_exist)?;
         if opened.status == Status::Missing {
             self.release();
             self.session = None;
             return Ok(false);
         }
-        let readonly =
-            self.settings.mode == Mode::ReadOnly || self.settings.mode == Mode::Lock && !locked;
         let held =
             held.map_or_else(|| Budget::start(self.settings.lock_max_hold), |(_, held)| held);
+        self.hold(id, keys, token, opened, locked, held);
+        if adopts {
+            self.adopt(id)?;
+        }
+        let existed = self.session.as_ref().is_some_and(|session| session.existed);
+        if wanted == Wanted::Existing && !existed {
+            self.release();
+            self.session = None;
+            return Ok(false);
+        }
+        if self.has_outlived(id)? {
+            self.end_session(id)?;
+            self.session = None;
+            self.carried.created = None;
+            return match wanted {
+                Wanted::Existing => Ok(false),
+                other => self.open_session(id, other),
+            };
+        }
+        Ok(true)
+    }
+
+    fn hold(
+        &mut self,
+        id: &SessionId,
+        keys: Keys,
+        token: String,
+        opened: Opened,
+        locked: bool,
+        held: Budget,
+    ) {
+        let mode = self.settings.mode;
         self.session = Some(Session {
             id: id.clone(),
             keys,
@@ -72,18 +117,95 @@ impl Request {
             generation: opened.generation,
             nonce: opened.nonce,
             locked,
-            readonly,
+            readonly: mode == Mode::ReadOnly || mode == Mode::Lock && !locked,
             stage: Stage::Opened,
             held,
             waited: opened.waited,
         });
-        if self.has_outlived(id)? {
-            self.end_session(id)?;
-            self.session = None;
-            self.carried.created = None;
-            return if must_exist { Ok(false) } else { self.open_session(id, false) };
+    }
+
+    /// Takes a session over that is not here but in the old store. One that was destroyed here is
+    /// not taken over again.
+    fn adopt(&mut self, id: &SessionId) -> Answer<()> {
+        let destroyed = |session: &Session| session.existed || session.nonce.is_some();
+        let Some(session) = self.session.as_ref().filter(|session| !destroyed(session)) else {
+            return Ok(());
+        };
+        let (keys, locked, held) = (session.keys.clone(), session.locked, session.held);
+        let moved = self.move_over(id, &keys).inspect_err(|_| self.release());
+        // Without a lock another request may have moved it in between.
+        if !moved? && locked {
+            return Ok(());
         }
-        Ok(true)
+        let waited = self.session.take().map_or(Duration::ZERO, |session| session.waited);
+        let token = fresh_token()?;
+        let (opened, locked) = self.ask_open(id, &keys, &token, false)?;
+        let waited = waited + opened.waited;
+        self.hold(id, keys, token, Opened { waited, ..opened }, locked, held);
+        Ok(())
+    }
+
+    /// Whether the old store had it: then the lock here is released.
+    fn move_over(&mut self, id: &SessionId, keys: &Keys) -> Answer<bool> {
+        let path = Rc::clone(&self.path);
+        let (Some(old), Some(session)) = (self.old_store(&path), self.session.as_ref()) else {
+            return Ok(false);
+        };
+        let (token, generation) = (session.token.clone(), session.generation.clone());
+        let locked = session.locked;
+        let (endpoint, life) = (self.endpoint(id), time_to_live(self.settings.gc_maxlifetime));
+        let to = Destination { endpoint: &endpoint, key: keys.session() };
+        let budget = Budget::start(self.left);
+        let taken = POOL.with_borrow_mut(|pool| old.take(id, life, to, pool, &budget));
+        self.left = budget.left().unwrap_or_default();
+        let Some(taken) = taken.map_err(|error| error.to_string())? else { return Ok(false) };
+        let commit = Commit {
+            token: &token,
+            generation: &generation,
+            nonce: None,
+            ttl: life,
+            locked,
+            recreate: false,
+            tag: None,
+            data: taken.data(),
+        };
+        let stored =
+            self.with_connection(id, |connection, budget| connection.commit(keys, &commit, budget));
+        if let Some(session) = self.session.as_mut() {
+            session.locked = false;
+        }
+        let budget = Budget::start(self.left);
+        if stored == Ok(Committed::Stored) {
+            let finished = POOL.with_borrow_mut(|pool| taken.finish(pool, &budget));
+            if let Err(error) = finished {
+                self.notices
+                    .push(format!("a session was taken over, its old copy is left: {error}"));
+            }
+        } else {
+            POOL.with_borrow_mut(|pool| taken.abandon(pool, &budget));
+        }
+        self.left = budget.left().unwrap_or_default();
+        stored.map(|_| true)
+    }
+
+    /// What the old store may still have of a session that was destroyed.
+    pub(super) fn forget_old(&mut self, id: &SessionId, keys: &Keys) -> Answer<()> {
+        let path = Rc::clone(&self.path);
+        let Some(old) = self.old_store(&path) else { return Ok(()) };
+        let endpoint = self.endpoint(id);
+        let to = Destination { endpoint: &endpoint, key: keys.session() };
+        let budget = Budget::start(self.left);
+        let forgotten = POOL.with_borrow_mut(|pool| old.forget(id, to, pool, &budget));
+        self.left = budget.left().unwrap_or_default();
+        forgotten.map_err(|error| {
+            format!("the session is destroyed, but its old copy may be left: {error}")
+        })
+    }
+
+    fn old_store<'a>(&self, path: &'a SavePath) -> Option<OldStore<'a>> {
+        let (connect_timeout, read_timeout) =
+            (self.settings.connect_timeout, self.settings.read_timeout);
+        path.adopt().map(|adopt| OldStore { adopt, connect_timeout, read_timeout })
     }
 
     /// What the server answers, and whether the lock is ours then.

@@ -100,7 +100,7 @@ fn each_refusal_of_a_server_is_named() {
 
 #[test]
 fn a_user_without_the_permission_is_told_so() {
-    on_every_server(|at| {
+    on_redis(|at| {
         at.raw("ACL SETUSER app on >hunter2 ~other:* +@all");
         let path = format!("{}&auth[user]=app&auth[pass]=hunter2", at.path("timeout=2"));
         failed(Php::new(&path), "NOPERM");

@@ -2,12 +2,14 @@
 
 #![allow(missing_docs, reason = "tests")]
 
+mod adopt;
 mod exactness;
 mod failures;
 mod functions;
 mod phpredis;
 mod process;
 mod proxy;
+mod rules;
 mod session;
 mod settings;
 mod trips;

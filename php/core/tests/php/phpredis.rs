@@ -206,3 +206,38 @@ fn every_ini_name_of_phpredis_is_there_with_its_default() {
         }
     });
 }
+
+#[test]
+fn compressed_sessions_are_read_by_both_handlers_and_written_as_phpredis_does() {
+    on_every_server(|at| {
+        let zstd = [0x28, 0xb5, 0x2f, 0xfd];
+        for (compression, begins) in [("zstd", &zstd[..]), ("lz4", b""), ("lzf", b"")] {
+            at.raw("FLUSHALL");
+            let with = || at.php().handler("redis").ini("redis.session.compression", compression);
+            let fill = "session_start(); $_SESSION['x'] = str_repeat('guarda', 500);";
+            with().run(&session(fill));
+            let stored = at.get(KEY).expect("stored");
+            assert!(stored.len() < 300 && stored.starts_with(begins), "{compression}");
+            let read = "session_start(); echo strlen($_SESSION['x']);";
+            for handler in ["guarda", "redis"] {
+                assert_eq!(at.php().handler(handler).run(&session(read)), "3000", "{compression}");
+                assert_eq!(at.get(KEY).as_ref(), Some(&stored), "unchanged");
+            }
+            let same = with().ini("session.lazy_write", "0");
+            at.raw(&format!("EXPIRE {KEY} 50"));
+            assert_eq!(same.run(&session(read)), "3000");
+            assert!(at.number(&format!("TTL {KEY}")) > 1400, "the same bytes only prolong");
+            // Plain data is read with compression on, too.
+            at.set(KEY, b"n|i:1;");
+            assert_eq!(with().run(&session(COUNT)), "2");
+        }
+        // Damaged or unknown: left as it is.
+        at.set(KEY, &[&zstd[..], b"garbage"].concat());
+        let said = at.php().run(&session("var_dump(session_start());"));
+        assert!(said.contains("damaged") && said.contains("bool(false)"), "{said}");
+        assert_eq!(at.get(KEY), Some([&zstd[..], b"garbage"].concat()));
+        assert!(!at.has(&format!("{KEY}_LOCK")));
+        let said = at.php().run("var_dump(ini_set('redis.session.compression', 'gzip'));");
+        assert!(said.contains("none, lzf, zstd, lz4") && said.contains("bool(false)"), "{said}");
+    });
+}

@@ -253,3 +253,19 @@ fn the_holder_of_a_lock_is_named_without_its_query() {
         assert!(!seen.contains("hunter2"), "{seen}");
     });
 }
+
+#[test]
+fn sessions_that_start_by_themselves_are_locked_as_others_are() {
+    on_every_server(|at| {
+        at.php().run(&session(COUNT));
+        let code = "echo guarda_session_info()['locked'] ? 'locked' : 'not';";
+        assert_eq!(at.php().ini("session.auto_start", "1").run(code), "locked");
+    });
+}
+
+#[test]
+fn without_a_save_path_it_says_what_one_looks_like() {
+    let said = Php::new("").run("var_dump(session_start());");
+    assert!(said.contains("save_path is empty") && said.contains("tcp://127.0.0.1:6379"), "{said}");
+    assert!(said.contains("bool(false)"), "{said}");
+}

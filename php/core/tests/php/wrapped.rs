@@ -100,3 +100,32 @@ fn undecodable_data_of_a_class_stays() {
         }
     });
 }
+
+/// The class that docs/php.md gives to users of Laravel.
+fn documented_class() -> String {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/php.md");
+    let text = fs::read_to_string(docs).expect("reads");
+    let from = text.split_once("Session::extend('php', fn () => ").expect("the class").1;
+    from.split_once("\n});").expect("its end").0.to_owned() + "\n}"
+}
+
+#[test]
+fn the_class_for_laravel_locks_from_read_to_write() {
+    on_every_server(|at| {
+        let class = documented_class();
+        // As Laravel's store calls it: read, then write at the end; a new id after a login.
+        let request = format!(
+            "$h = {class}; ob_end_clean(); $n = (int) $h->read('{ID}'); usleep(20000); \
+             $h->write('{ID}', (string) ($n + 1));"
+        );
+        let children: Vec<Child> = (0..6).map(|_| at.php().spawn(&request)).collect();
+        for child in children {
+            assert_eq!(finish(child), "");
+        }
+        let login = format!(
+            "$h = {class}; echo $h->read('{ID}'); $h->destroy('{ID}'); $h->write('fedcba9876543210', 'in'); \
+             echo $h->read('fedcba9876543210'), $h->read('{ID}');"
+        );
+        assert_eq!(at.php().run(&login), "6in");
+    });
+}

@@ -8,11 +8,16 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use super::super::installed::Php;
-use super::Keeper;
 use super::rewrite::{Handler, rewrite};
+use super::{Keeper, Manner};
 
 /// What one test may take; most take a few hundredths.
 const TEST_SECONDS_MAX: &str = "120";
+
+/// What is certainly lost at the end of a process is an error like any other. PHP itself keeps some memory to its
+/// end on purpose, and that is not lost.
+const VALGRIND: &str =
+    "--leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite";
 
 /// Whom a run is about.
 #[derive(Clone, Debug)]
@@ -146,15 +151,19 @@ pub(super) fn run(
     pristine: &Path,
     scratch: &Path,
     subject: Subject,
+    manner: Manner,
 ) -> Result<Outcomes> {
     let place = scratch.join(subject.name());
     copy(pristine, &place, subject.handler().as_ref())?;
     let results = place.join("results");
     let mut command = Command::new(&php.cli);
     command.args(["-n", "-d", "open_basedir=", "-d", "output_buffering=0"]);
-    command.arg(php.run_tests()?);
+    command.arg(&php.run_tests);
     command.args(["-n", "-q", "--no-color", "--no-progress", "--set-timeout", TEST_SECONDS_MAX]);
     command.arg("-p").arg(&php.cli).arg("-W").arg(&results);
+    if manner == Manner::Valgrind {
+        command.arg("-m").env("VALGRIND_OPTS", VALGRIND);
+    }
     for setting in subject.settings() {
         command.arg("-d").arg(setting);
     }
