@@ -26,6 +26,8 @@ mod protocol;
 mod scripting;
 #[path = "diff/scripting_api.rs"]
 mod scripting_api;
+#[path = "diff/scripting_applications.rs"]
+mod scripting_applications;
 #[path = "diff/scripting_bit.rs"]
 mod scripting_bit;
 #[path = "diff/scripting_cjson.rs"]
@@ -74,6 +76,7 @@ families! {
     lists: lists_in_resp2, lists_in_resp3;
     protocol: protocol_in_resp2, protocol_in_resp3;
     scripting: scripting_in_resp2, scripting_in_resp3;
+    scripting_applications: scripting_applications_in_resp2, scripting_applications_in_resp3;
     scripting_api: scripting_api_in_resp2, scripting_api_in_resp3;
     scripting_conversions: scripting_conversions_in_resp2, scripting_conversions_in_resp3;
     scripting_errors: scripting_errors_in_resp2, scripting_errors_in_resp3;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use guarda_client::{Budget, Connection, Error, Keys, Pool};
+use guarda_testkit::deadline::await_true;
 use guarda_testkit::server::{Program, Server, ServerSpec};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use support::{Proxy, SECOND, endpoint};
@@ -222,4 +223,26 @@ fn a_kept_connection_is_used_again_and_a_dead_one_replaced() {
     assert_eq!(set.as_bytes(), Some(&b"OK"[..]));
     let got = connection.ask(&["GET", "l"], none, &budget).expect("an answer");
     assert!(got.as_bytes() == Some(&large[..]));
+}
+
+/// After a fork the parent still uses what the child drops.
+#[test]
+fn a_dropped_connection_says_nothing_to_the_server() {
+    let made = certificates();
+    let at = Fixture::start(&made.own, &made.ca, &[("tls-auth-clients", "no")]);
+    let proxy = Proxy::to(at.port);
+    let query = format!("stream[cafile]={}", at.file("ca.pem").display());
+    let to = endpoint(&format!("tls://localhost:{}?{query}", proxy.port));
+    let budget = Budget::start(30 * SECOND);
+    let mut connection = Connection::connect(&to, &budget).expect("connects");
+    assert!(!connection.exists(&Keys::new(b"s".to_vec()), &budget).expect("answers"));
+    proxy.take();
+    drop(connection);
+    let mut watcher = at.server.connect().expect("connects");
+    let gone = await_true(20 * SECOND, || {
+        let list = watcher.call(&["CLIENT", "LIST"]).expect("an answer").to_string();
+        list.matches("laddr=").count() == 1
+    });
+    assert!(gone, "the server sees the end");
+    assert_eq!(proxy.take(), (0, 0), "and not a byte before it");
 }

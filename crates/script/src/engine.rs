@@ -42,7 +42,7 @@ pub struct ScriptStatistics {
 
 struct Checker {
     lua: Lua,
-    /// See `Interpreter::_script_name`.
+    /// Keeps the chunk name from the collector while the parser uses it: Lua 5.1's does not.
     _script_name: LuaString,
 }
 

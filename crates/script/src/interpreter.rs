@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use guarda_commands::{CommandError, Context, ScriptCall};
 use mlua::chunk::ChunkMode;
-use mlua::{Function, HookTriggers, Lua, LuaOptions, LuaString, StdLib, Table, Value, VmState};
+use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
 
 use crate::bridge::Session;
 use crate::control::Control;
 use crate::failure::{Failure, PRELUDE_NAME, SCRIPT_NAME, first_line, shown};
 use crate::libraries::{self, JsonSettings};
 use crate::library::ScriptDigest;
-use crate::reply::{ReplyFields, write_reply};
+use crate::reply::write_reply;
 use crate::shebang::{self, Declared};
 use crate::{INSTRUCTIONS_PER_CHECK, ScriptLimits, api};
 
@@ -22,7 +22,7 @@ const COMPILED_MAX: usize = 500;
 /// A script that can be run.
 #[derive(Clone, Copy)]
 pub(crate) struct Compiled {
-    /// Where its function is in [`Interpreter::functions`].
+    /// Where its function is in [`kept::FUNCTIONS`].
     slot: usize,
     /// What its first line says.
     pub(crate) declared: Declared,
@@ -33,25 +33,29 @@ pub(crate) struct Compiled {
 /// One Lua state. Scripts leave nothing behind in it.
 pub(crate) struct Interpreter {
     lua: Lua,
-    /// What the scripts' read-only globals stand for.
-    globals: Table,
-    /// What the scripts' read-only `redis` stands for.
-    redis: Table,
-    /// Calls a function under the error handler.
-    run: Function,
-    fields: ReplyFields,
     /// Of the `cjson` that scripts share.
     json_settings: JsonSettings,
-    /// Compiled functions by slot. A table, because the binding's own references are few.
-    functions: Table,
-    /// Invariant: as many as `functions` has, at most [`COMPILED_MAX`].
+    /// Invariant: as many as `kept::FUNCTIONS` has, at most [`COMPILED_MAX`].
     compiled: HashMap<ScriptDigest, Compiled>,
     asked: u64,
     control: Arc<Control>,
     /// The library's generation that the compiled scripts belong to.
     pub(crate) generation: u64,
+}
+
+/// Names under which Lua's registry keeps what a script needs. The binding's own references are few,
+/// and each argument of `redis.call` takes one: whatever is kept here leaves room for one more.
+mod kept {
+    /// What the scripts' read-only globals stand for.
+    pub(super) const GLOBALS: &str = "globals";
+    /// What the scripts' read-only `redis` stands for.
+    pub(super) const REDIS: &str = "redis";
+    /// Calls the function of a slot under the error handler.
+    pub(super) const RUN: &str = "run";
+    /// Compiled functions by slot.
+    pub(super) const FUNCTIONS: &str = "functions";
     /// Keeps the chunk name from the collector while the parser uses it: Lua 5.1's does not.
-    _script_name: LuaString,
+    pub(super) const SCRIPT_NAME: &str = "script name";
 }
 
 impl Interpreter {
@@ -66,6 +70,8 @@ impl Interpreter {
         let redis = api::create(&lua, control)?;
         let host = lua.create_table()?;
         host.raw_set("redis", &redis)?;
+        let functions = lua.create_table()?;
+        host.raw_set("functions", &functions)?;
         add_error_functions(&lua, &host, limits, control)?;
         let json_settings = libraries::install(&lua, &host, limits, control)?;
         let (globals, seen, run) = lua
@@ -73,6 +79,11 @@ impl Interpreter {
             .set_name(PRELUDE_NAME)
             .call::<(Table, Table, Function)>(host)?;
         lua.set_globals(seen)?;
+        lua.set_named_registry_value(kept::GLOBALS, globals)?;
+        lua.set_named_registry_value(kept::REDIS, redis)?;
+        lua.set_named_registry_value(kept::RUN, run)?;
+        lua.set_named_registry_value(kept::FUNCTIONS, functions)?;
+        lua.set_named_registry_value(kept::SCRIPT_NAME, lua.create_string(SCRIPT_NAME)?)?;
         lua.gc_collect()?;
         lua.set_memory_limit(limits.memory_max)?;
         let (hook_limits, hook_control) = (*limits, Arc::clone(control));
@@ -82,17 +93,11 @@ impl Interpreter {
             Ok(VmState::Continue)
         })?;
         Ok(Interpreter {
-            globals,
-            redis,
-            run,
-            fields: ReplyFields::new(&lua)?,
             json_settings,
-            functions: lua.create_table()?,
             compiled: HashMap::new(),
             asked: 0,
             control: Arc::clone(control),
             generation,
-            _script_name: lua.create_string(SCRIPT_NAME)?,
             lua,
         })
     }
@@ -122,7 +127,10 @@ impl Interpreter {
         let (declared, body) = shebang::split(text)?;
         let function = compile(&self.lua, body)?;
         let slot = self.free_slot();
-        self.functions.raw_set(slot, function).map_err(|error| compile_error(&error))?;
+        let functions = self.lua.named_registry_value::<Table>(kept::FUNCTIONS);
+        functions
+            .and_then(|functions| functions.raw_set(slot, function))
+            .map_err(|error| compile_error(&error))?;
         let script = Compiled { slot, declared, asked: self.asked };
         self.compiled.insert(digest, script);
         Ok(script)
@@ -157,7 +165,7 @@ impl Interpreter {
         }
         match result {
             Ok((true, value)) => {
-                write_reply(&self.fields, self.control.protocol(), &value, &mut cx.reply)
+                write_reply(&self.lua, self.control.protocol(), &value, &mut cx.reply)
                     .map_err(|error| Failure::of_binding(&error))
             }
             Ok((false, value)) => Err(Failure::of_value(&self.lua, &value)),
@@ -172,15 +180,19 @@ impl Interpreter {
         call: &ScriptCall<'_>,
     ) -> mlua::Result<(bool, Value)> {
         self.json_settings.reset();
-        self.globals.raw_set("KEYS", self.list(call.keys)?)?;
-        self.globals.raw_set("ARGV", self.list(call.args)?)?;
-        let function: Function = self.functions.raw_get(script.slot)?;
+        let globals: Table = self.lua.named_registry_value(kept::GLOBALS)?;
+        globals.raw_set("KEYS", self.list(call.keys)?)?;
+        globals.raw_set("ARGV", self.list(call.args)?)?;
+        drop(globals);
+        let run: Function = self.lua.named_registry_value(kept::RUN)?;
         self.lua.scope(|scope| {
             let call = scope.create_function(|lua, args| session.call(lua, args))?;
             let pcall = scope.create_function(|lua, args| session.pcall(lua, args))?;
-            self.redis.raw_set("call", call)?;
-            self.redis.raw_set("pcall", pcall)?;
-            self.run.call(function)
+            let redis: Table = self.lua.named_registry_value(kept::REDIS)?;
+            redis.raw_set("call", call)?;
+            redis.raw_set("pcall", pcall)?;
+            drop(redis);
+            run.call(script.slot)
         })
     }
 

@@ -264,6 +264,7 @@ strings.__index = string
 strings.__metatable = readonly({ __index = globals.string })
 
 local handler = host.handler
-local function run(script) return xpcall(script, handler) end
+local functions = host.functions
+local function run(slot) return xpcall(functions[slot], handler) end
 
 return globals, proxy, run

@@ -7,7 +7,7 @@ use crate::failure::{Raised, until_nul};
 use crate::{REPLY_DEPTH_MAX, REPLY_LEN_MAX};
 
 /// Names of the fields by which tables stand for other replies than arrays.
-pub(crate) struct ReplyFields {
+struct ReplyFields {
     err: LuaString,
     ok: LuaString,
     double: LuaString,
@@ -20,7 +20,7 @@ pub(crate) struct ReplyFields {
 }
 
 impl ReplyFields {
-    pub(crate) fn new(lua: &Lua) -> mlua::Result<ReplyFields> {
+    fn new(lua: &Lua) -> mlua::Result<ReplyFields> {
         Ok(ReplyFields {
             err: lua.create_string("err")?,
             ok: lua.create_string("ok")?,
@@ -41,13 +41,14 @@ impl ReplyFields {
 /// # Errors
 /// The value is too long; nothing is left written then.
 pub(crate) fn write_reply(
-    fields: &ReplyFields,
+    lua: &Lua,
     script_protocol: Protocol,
     value: &Value,
     reply: &mut ReplyWriter<'_>,
 ) -> mlua::Result<()> {
     let start = reply.buf.len();
-    let mut writer = ValueWriter { fields, script_protocol, start, reply };
+    let fields = if value.is_table() { Some(ReplyFields::new(lua)?) } else { None };
+    let mut writer = ValueWriter { fields: fields.as_ref(), script_protocol, start, reply };
     let result = writer.value(value, 0);
     if result.is_err() {
         reply.buf.truncate(start);
@@ -56,7 +57,8 @@ pub(crate) fn write_reply(
 }
 
 struct ValueWriter<'w, 'r> {
-    fields: &'w ReplyFields,
+    /// There if the value is a table.
+    fields: Option<&'w ReplyFields>,
     script_protocol: Protocol,
     /// Length of the output before the reply.
     start: usize,
@@ -87,7 +89,7 @@ impl ValueWriter<'_, '_> {
     }
 
     fn table(&mut self, table: &Table, depth: usize) -> mlua::Result<()> {
-        let fields = self.fields;
+        let fields = self.fields.expect("a table is only found inside a table");
         if let Value::String(text) = table.raw_get(&fields.err)? {
             self.reply.error_bytes(until_nul(&text.as_bytes()));
         } else if let Value::String(text) = table.raw_get(&fields.ok)? {

@@ -86,16 +86,21 @@ pub fn unpack(stored: Vec<u8>) -> Result<(Compression, Vec<u8>), PayloadError> {
     if stored.starts_with(&ZSTD_MAGIC) {
         return unpack_zstd(&stored).map(|plain| (Compression::Zstd, plain));
     }
-    if let Some(plain_len) = lz4_plain_len(&stored) {
-        let damaged = PayloadError::Damaged(Compression::Lz4);
-        let plain = lz4_flex::block::decompress(&stored[LZ4_HEADER_LEN..], plain_len);
-        let plain = plain.ok().filter(|plain| plain.len() == plain_len).ok_or(damaged)?;
+    let lz4_len = lz4_plain_len(&stored);
+    if let Some(plain_len) = lz4_len
+        && let Ok(plain) = lz4_flex::block::decompress(&stored[LZ4_HEADER_LEN..], plain_len)
+        && plain.len() == plain_len
+    {
         return Ok((Compression::Lz4, plain));
     }
     if !stored.is_empty()
         && let Ok(plain) = decompress_strictly(&stored, PLAIN_LEN_MAX)
     {
         return Ok((Compression::Lzf, plain));
+    }
+    // Only now: one LZF stream of binary data in many begins like an LZ4 header.
+    if lz4_len.is_some() {
+        return Err(PayloadError::Damaged(Compression::Lz4));
     }
     Ok((Compression::None, stored))
 }
@@ -213,6 +218,15 @@ mod tests {
         let lz4 = pack(&vec![b'a'; 1000], Compression::Lz4, 0);
         let cut = lz4[..lz4.len() - 1].to_vec();
         assert_eq!(unpack(cut), Err(PayloadError::Damaged(Compression::Lz4)));
+    }
+
+    /// Found by random inputs: byte 0x13 is the checksum of the four after it.
+    #[test]
+    fn lzf_that_begins_like_lz4_is_lzf() {
+        let plain = b"\x0a\x03\0\0\x03\x01\x01\0\0\x03\x02\x01\x20\x08\x20\x04\x02\0\x01\x01";
+        let stored = pack(plain, Compression::Lzf, 0);
+        assert!(lz4_plain_len(&stored).is_some());
+        assert_eq!(unpack(stored), Ok((Compression::Lzf, plain.to_vec())));
     }
 
     #[test]

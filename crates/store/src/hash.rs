@@ -8,9 +8,9 @@ pub const SHARDS: usize = 256;
 
 const SHARD_BITS: u32 = SHARDS.trailing_zeros();
 
-/// Bits of a scan position inside a shard. With the shard's bits a cursor stays below 2^63, the
-/// largest integer PHP has.
-pub(crate) const POSITION_BITS: u32 = 63 - SHARD_BITS;
+/// Bits of a scan position inside a shard. With the shard's bits a cursor stays below 2^46: scripts
+/// make it a number, which Lua writes with 14 digits, and back.
+pub(crate) const POSITION_BITS: u32 = 46 - SHARD_BITS;
 
 /// SipHash-1-3 under a key drawn at start: session ids come from outside, so the hash must not be
 /// predictable.
@@ -63,7 +63,7 @@ impl<'k> HashedKey<'k> {
 
 /// Position in scan order of an entry inside its shard, below `2^POSITION_BITS`.
 pub(crate) fn position(hash: u64) -> u64 {
-    (hash >> 1) & ((1 << POSITION_BITS) - 1)
+    (hash >> (64 - SHARD_BITS - POSITION_BITS)) & ((1 << POSITION_BITS) - 1)
 }
 
 #[cfg(test)]

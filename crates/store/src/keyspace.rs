@@ -27,7 +27,7 @@ pub struct Keyspace {
 /// One page of SCAN.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ScanPage {
-    /// The cursor to go on with; 0 at the end. Always below 2^63.
+    /// The cursor to go on with; 0 at the end. Always below 2^46.
     pub next_cursor: u64,
 }
 
@@ -206,7 +206,7 @@ mod tests {
                 seen.push(record.key().to_vec());
                 page += 1;
             });
-            assert!(page <= 11 && next.next_cursor < 1 << 63);
+            assert!(page <= 11 && next.next_cursor < 1 << 46);
             cursor = next.next_cursor;
             if cursor == 0 {
                 break;
