@@ -5,6 +5,7 @@ use guarda_store::Shard;
 use smallvec::SmallVec;
 
 use crate::host::Host;
+use crate::sessions::SessionCounters;
 
 /// Journal records of one command, transaction or script, encoded, in order.
 #[derive(Default)]
@@ -67,17 +68,7 @@ pub struct Counters {
     pub dirty: u64,
     pub error_replies: u64,
     pub commands_processed: u64,
-    pub sessions_opened: u64,
-    pub sessions_committed: u64,
-    pub sessions_destroyed: u64,
-    /// Commits answered DESTROYED, LOCKLOST or VANISHED.
-    pub session_commits_refused: u64,
-    /// Opens that had to wait and were served.
-    pub session_waits_served: u64,
-    /// Opens whose time to wait ran out.
-    pub session_waits_timed_out: u64,
-    /// Locks freed because their client's connection ended.
-    pub session_releases_disconnect: u64,
+    pub sessions: SessionCounters,
 }
 
 /// A thread's scratch for the effects of the command it runs.

@@ -12,6 +12,7 @@ use crate::context::{CommandResult, Context};
 use crate::effects::Records;
 use crate::error::CommandError;
 use crate::renames::Renames;
+use crate::sessions::SessionLimits;
 
 /// The append log as commands see it.
 pub trait Log: Sync {
@@ -33,6 +34,8 @@ pub struct Settings {
     pub zset_max_listpack_entries: AtomicUsize,
     pub zset_max_listpack_value: AtomicUsize,
     pub proto_max_bulk_len: AtomicUsize,
+    /// Those of sessions.
+    pub sessions: SessionLimits,
 }
 
 impl Default for Settings {
@@ -47,6 +50,7 @@ impl Default for Settings {
             zset_max_listpack_entries: AtomicUsize::new(128),
             zset_max_listpack_value: AtomicUsize::new(64),
             proto_max_bulk_len: AtomicUsize::new(512 << 20),
+            sessions: SessionLimits::default(),
         }
     }
 }

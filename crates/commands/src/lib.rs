@@ -48,7 +48,9 @@ pub use host::{
 };
 pub use reference::reference_markdown;
 pub use renames::{Meaning, RenameError, Renames};
-pub use sessions::{release_session_locks, session_gauges, unbind_native_locks};
+pub use sessions::{
+    SessionCounters, SessionLimits, release_session_locks, session_gauges, unbind_native_locks,
+};
 pub use spec::{
     Arity, Categories, ChannelUse, CommandSpec, Flags, Group, KeyAccess, KeyPositions, Keys, Locks,
 };

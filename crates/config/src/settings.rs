@@ -110,6 +110,27 @@ pub struct Settings {
     pub set_max_intset_entries: u64,
     /// `zset-max-listpack-entries` and `-value`.
     pub zset_max_listpack: EncodingLimits,
+    /// The directives that begin with `session-`.
+    pub sessions: SessionSettings,
+}
+
+/// Limits of sessions and their locks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// `session-lock-max-hold`, in seconds, 1 or more.
+    pub lock_max_hold_s: u64,
+    /// `session-max-waiters`.
+    pub max_waiters: u64,
+    /// `session-max-locks-per-client`, 1 or more.
+    pub max_locks_per_client: u64,
+    /// `session-tombstone-ttl`, in seconds, 1 or more.
+    pub tombstone_ttl_s: u64,
+    /// `session-restart-lease`, in seconds.
+    pub restart_lease_s: u64,
+    /// `session-fair-after`, 1 or more.
+    pub fair_after: u64,
+    /// `session-fair-window`, in milliseconds.
+    pub fair_window_ms: u64,
 }
 
 /// Up to which size a collection is kept as one compact block, which `OBJECT ENCODING` calls
@@ -332,6 +353,15 @@ impl Settings {
             set_max_listpack: v.encoding("set-max-listpack-entries", "set-max-listpack-value"),
             set_max_intset_entries: v.int("set-max-intset-entries") as u64,
             zset_max_listpack: v.encoding("zset-max-listpack-entries", "zset-max-listpack-value"),
+            sessions: SessionSettings {
+                lock_max_hold_s: v.int("session-lock-max-hold") as u64,
+                max_waiters: v.int("session-max-waiters") as u64,
+                max_locks_per_client: v.int("session-max-locks-per-client") as u64,
+                tombstone_ttl_s: v.int("session-tombstone-ttl") as u64,
+                restart_lease_s: v.int("session-restart-lease") as u64,
+                fair_after: v.int("session-fair-after") as u64,
+                fair_window_ms: v.int("session-fair-window") as u64,
+            },
         }
     }
 

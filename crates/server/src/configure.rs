@@ -54,6 +54,20 @@ pub(crate) fn apply(server: &Server, config: &Config) {
         setting.store(usize::try_from(value).unwrap_or(usize::MAX), Ordering::Relaxed);
     }
 
+    let limits = &settings.sessions;
+    let pairs = [
+        (&limits.lock_max_hold_s, config.sessions.lock_max_hold_s),
+        (&limits.max_waiters, config.sessions.max_waiters),
+        (&limits.max_locks_per_client, config.sessions.max_locks_per_client),
+        (&limits.tombstone_ttl_s, config.sessions.tombstone_ttl_s),
+        (&limits.restart_lease_s, config.sessions.restart_lease_s),
+        (&limits.fair_after, config.sessions.fair_after),
+        (&limits.fair_window_ms, config.sessions.fair_window_ms),
+    ];
+    for (limit, value) in pairs {
+        limit.store(value, Ordering::Relaxed);
+    }
+
     server.memory.set_limit(config.maxmemory.map_or(0, |bytes| bytes.0));
     crate::access::apply(&server.users, config);
     let stop = config.stop_writes_on_bgsave_error && !config.save.is_empty();

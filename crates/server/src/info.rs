@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering;
 use crate::state::Server;
 use crate::stats::read;
 
-/// The version of Redis whose behaviour this server has.
 pub(crate) use guarda_commands::REDIS_VERSION;
+/// The version of Redis whose behaviour this server has.
+use guarda_commands::SessionCounters;
 
 type Section = fn(&Server, &mut Text);
 
@@ -204,13 +205,9 @@ fn sessions(server: &Server, text: &mut Text) {
     let (held, waiting) = guarda_commands::session_gauges(&server.keyspace);
     text.field("session_locks_held", held);
     text.field("session_waiters", waiting);
-    text.field("sessions_opened", read(&stats.sessions_opened));
-    text.field("sessions_committed", read(&stats.sessions_committed));
-    text.field("sessions_destroyed", read(&stats.sessions_destroyed));
-    text.field("session_commits_refused", read(&stats.session_commits_refused));
-    text.field("session_waits_served", read(&stats.session_waits_served));
-    text.field("session_waits_timed_out", read(&stats.session_waits_timed_out));
-    text.field("session_releases_disconnect", read(&stats.session_releases_disconnect));
+    for (name, counter) in SessionCounters::NAMES.iter().zip(&stats.sessions) {
+        text.field(name, read(counter));
+    }
 }
 
 fn replication(server: &Server, text: &mut Text) {

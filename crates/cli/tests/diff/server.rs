@@ -42,6 +42,105 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ",
     ),
     Case::new(
+        "swapdb",
+        r#"
+        SET a 0
+        SELECT 1
+        SET a 1
+        SET b 1 EX 1000
+        SELECT 2
+        SWAPDB 0 1
+        SELECT 0
+        MGET a b
+        TTL b
+        SELECT 1
+        MGET a b
+        DBSIZE
+        SWAPDB 1 1
+        GET a
+        SWAPDB 9 1
+        GET a
+        SELECT 9
+        GET a
+        SWAPDB 9 10
+        DBSIZE
+        FLUSHDB
+        SELECT 10
+        GET a
+        SWAPDB
+        SWAPDB 0
+        SWAPDB 0 1 2
+        SWAPDB x 0
+        SWAPDB 0 x
+        SWAPDB x y
+        SWAPDB -1 0
+        SWAPDB 0 -1
+        SWAPDB 16 0
+        SWAPDB 0 16
+        SWAPDB 16 x
+        SWAPDB 2147483648 0
+        SWAPDB 0 2147483648
+        SWAPDB 99999999999999999999 0
+        SWAPDB +1 0
+        SWAPDB 01 0
+        SWAPDB 1.0 0
+        EVAL "return redis.call('SWAPDB', 0, 10)" 0
+        GET a
+        SELECT 0
+        GET a
+        MULTI
+        SET c 1
+        SWAPDB 0 3
+        SET c 2
+        EXEC
+        GET c
+        SELECT 3
+        GET c
+        COMMAND INFO SWAPDB
+        "#,
+    ),
+    Case::new(
+        "swapdb_dirties_what_is_watched_in_either",
+        r"
+        SET there 0
+        SELECT 1
+        SET other 1
+        SELECT 0
+        WATCH there
+        2> SWAPDB 0 1
+        MULTI
+        EXEC
+        WATCH there
+        2> SWAPDB 0 1
+        MULTI
+        EXEC
+        WATCH nowhere
+        2> SWAPDB 0 1
+        MULTI
+        EXEC
+        WATCH other
+        2> SWAPDB 0 0
+        MULTI
+        EXEC
+        WATCH other there
+        2> SWAPDB 2 3
+        MULTI
+        EXEC
+        SELECT 2
+        WATCH other
+        2> SWAPDB 0 1
+        MULTI
+        EXEC
+        2> SWAPDB 3 2
+        MULTI
+        EXEC
+        WATCH other
+        SWAPDB 1 2
+        MULTI
+        EXEC
+        ",
+    ),
+    Case::new(
         "time_and_lastsave",
         r"
         TIME //~ shape -- the time is not the same twice

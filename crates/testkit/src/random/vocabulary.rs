@@ -225,6 +225,7 @@ const TEMPLATES: &[(usize, &str)] = &[
     (2, "UNWATCH"),
     (6, "SELECT {database}"),
     (1, "FLUSHDB"),
+    (1, "SWAPDB {database} {database}"),
     (1, "FLUSHALL"),
     // Scripts, as the session handler uses them.
     (3, "EVAL {unlock} 1 {key} {value}"),
