@@ -12,7 +12,7 @@ use crate::context::{Caller, CommandResult, Context, Outcome};
 use crate::db::Db;
 use crate::effects::Effects;
 use crate::error::CommandError;
-use crate::families::scripting;
+use crate::families::{scripting, sort};
 use crate::gates::unknown_command;
 use crate::host::Host;
 use crate::renames::Meaning;
@@ -42,7 +42,7 @@ fn walks(spec: &CommandSpec, args: &[&[u8]]) -> bool {
     match spec.locks {
         Locks::Walk => true,
         Locks::KeysOrWalk => spec.keys.of(args).is_empty(),
-        Locks::Keys | Locks::All | Locks::Transaction => false,
+        Locks::Keys | Locks::KeysAndPatterns | Locks::All | Locks::Transaction => false,
     }
 }
 
@@ -129,7 +129,10 @@ fn lock<'k>(
     match spec.locks {
         Locks::Walk => Some(keyspace.lock_none()),
         Locks::All => keyspace.lock_all(patience),
-        Locks::Keys | Locks::KeysOrWalk => {
+        Locks::KeysAndPatterns if sort::reads_by_pattern(call.args) => {
+            keyspace.lock_growing(patience)
+        }
+        Locks::Keys | Locks::KeysOrWalk | Locks::KeysAndPatterns => {
             let keys = spec.keys.of(call.args);
             if let [key] = keys[..] {
                 let key = HashedKey::new(key);
@@ -156,7 +159,12 @@ fn lock_transaction<'k>(
     for queued in client.transaction.iter().flat_map(|t| &t.queued) {
         let args = as_slices(&queued.args);
         let script = queued.spec.flags.contains(Flags::SCRIPT);
-        if script && !scripting::is_native(&args, host) || queued.spec.locks == Locks::All {
+        let grows = match queued.spec.locks {
+            Locks::All => true,
+            Locks::KeysAndPatterns => sort::reads_by_pattern(&args),
+            _ => script && !scripting::is_native(&args, host),
+        };
+        if grows {
             return keyspace.lock_growing(patience);
         }
         // A walk inside a transaction holds every shard: all of it is one moment.
