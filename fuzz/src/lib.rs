@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use guarda_commands::{
     Admission, AuthState, Client, ClientCard, CommandError, CommandResult, ConfigSetRejected,
-    Context, Host, Log, Outcome, Records, ScriptCall, Scripting, Settings, ShutdownMode, Users, Worker,
+    Context, Host, Log, Observations, Outcome, Records, ScriptCall, Scripting, Settings, ShutdownMode, Users, Worker,
     admit, execute, replay, sha1_hex,
 };
 use guarda_resp::{Frame, ReplyWriter, decode};
@@ -209,6 +209,7 @@ struct FakeHost {
     log: Kept,
     settings: Settings,
     users: Users,
+    observations: Observations,
     scripts: Box<dyn Scripting + Send>,
     clients: Mutex<Vec<Arc<ClientCard>>>,
     now: AtomicU64,
@@ -221,6 +222,7 @@ impl FakeHost {
             log: Kept::default(),
             settings: Settings::default(),
             users: Users::default(),
+            observations: Observations::default(),
             scripts,
             clients: Mutex::default(),
             now: AtomicU64::new(START.0.cast_unsigned()),
@@ -274,6 +276,10 @@ fn parts(value: ValueRef<'_>) -> Vec<Vec<u8>> {
 }
 
 impl Host for FakeHost {
+    fn observations(&self) -> &Observations {
+        &self.observations
+    }
+
     fn monotonic(&self) -> std::time::Duration {
         std::time::Duration::ZERO
     }

@@ -20,6 +20,8 @@ mod hashes;
 mod keys;
 #[path = "diff/lists.rs"]
 mod lists;
+#[path = "diff/operations.rs"]
+mod operations;
 #[path = "diff/protocol.rs"]
 mod protocol;
 #[path = "diff/scripting.rs"]
@@ -74,6 +76,7 @@ families! {
     hashes: hashes_in_resp2, hashes_in_resp3;
     keys: keys_in_resp2, keys_in_resp3;
     lists: lists_in_resp2, lists_in_resp3;
+    operations: operations_in_resp2, operations_in_resp3;
     protocol: protocol_in_resp2, protocol_in_resp3;
     scripting: scripting_in_resp2, scripting_in_resp3;
     scripting_applications: scripting_applications_in_resp2, scripting_applications_in_resp3;

@@ -11,6 +11,7 @@ use crate::client::ClientCard;
 use crate::context::{CommandResult, Context};
 use crate::effects::{Effects, Records};
 use crate::error::CommandError;
+use crate::observations::Observations;
 use crate::renames::Renames;
 use crate::sessions::SessionLimits;
 
@@ -187,6 +188,8 @@ pub trait Host: Sync {
     fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)>;
     /// CONFIG SET: all of the pairs or none.
     fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected>;
+    /// What is observed of commands.
+    fn observations(&self) -> &Observations;
     /// Adds what this thread has counted to what INFO shows, before its turn ends.
     fn collect(&self, _effects: &mut Effects) {}
     /// CONFIG RESETSTAT.

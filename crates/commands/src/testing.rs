@@ -25,6 +25,7 @@ use crate::execute::{Worker, execute, note_refusal};
 use crate::families::scripting::sha1_hex;
 use crate::gates::{Admission, admit};
 use crate::host::{ConfigSetRejected, Host, Log, ScriptCall, Scripting, Settings, ShutdownMode};
+use crate::observations::Observations;
 
 /// The time at which every bench starts: far from zero, not a whole second.
 pub(crate) const START: UnixMillis = UnixMillis(1_700_000_000_123);
@@ -295,6 +296,7 @@ pub(crate) struct FakeHost {
     pub(crate) settings: Settings,
     pub(crate) scripting: FakeScripting,
     pub(crate) users: Users,
+    pub(crate) observations: Observations,
     pub(crate) over_memory: AtomicBool,
     pub(crate) loading: AtomicBool,
     pub(crate) write_refusal: Mutex<Option<CommandError>>,
@@ -319,6 +321,7 @@ impl FakeHost {
             settings: Settings::default(),
             scripting: FakeScripting::default(),
             users: Users::default(),
+            observations: Observations::default(),
             over_memory: AtomicBool::new(false),
             loading: AtomicBool::new(false),
             write_refusal: Mutex::new(None),
@@ -337,6 +340,10 @@ impl FakeHost {
 }
 
 impl Host for FakeHost {
+    fn observations(&self) -> &Observations {
+        &self.observations
+    }
+
     fn monotonic(&self) -> Duration {
         Duration::from_millis(self.monotonic_ms.load(Ordering::Relaxed))
     }

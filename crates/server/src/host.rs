@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guarda_commands::{
-    ClientCard, CommandError, ConfigSetRejected, Effects, Host, Log, Renames, Scripting, Settings,
-    ShutdownMode, Users,
+    ClientCard, CommandError, ConfigSetRejected, Effects, Host, Log, Observations, Renames,
+    Scripting, Settings, ShutdownMode, Users,
 };
 use guarda_store::{Keyspace, UnixMillis};
 
@@ -77,13 +77,17 @@ impl Host for Server {
         crate::configure::config_set(self, pairs)
     }
 
+    fn observations(&self) -> &Observations {
+        &self.observations
+    }
+
     fn collect(&self, effects: &mut Effects) {
         self.collect_effects(effects);
     }
 
     fn config_reset_statistics(&self) {
         self.stats.reset();
-        self.commands.reset();
+        self.observations.commands.reset();
     }
 
     fn info(&self, sections: &[String]) -> String {

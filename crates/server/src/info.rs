@@ -243,7 +243,7 @@ fn cpu_seconds() -> (f64, f64) {
 }
 
 fn command_statistics(server: &Server, text: &mut Text) {
-    for (name, tally) in server.commands.commands() {
+    for (name, tally) in server.observations.commands.commands() {
         let micros = tally.nanos / 1000;
         let per_call = if tally.calls > 0 { micros as f64 / tally.calls as f64 } else { 0.0 };
         text.field(
@@ -257,14 +257,14 @@ fn command_statistics(server: &Server, text: &mut Text) {
 }
 
 fn error_statistics(server: &Server, text: &mut Text) {
-    for (code, count) in server.commands.errors() {
+    for (code, count) in server.observations.commands.errors() {
         text.field(&format!("errorstat_{code}"), format_args!("count={count}"));
     }
 }
 
 fn latency_statistics(server: &Server, text: &mut Text) {
     let percentiles = server.config.lock().latency_percentiles.clone();
-    for (name, tally) in server.commands.commands() {
+    for (name, tally) in server.observations.commands.commands() {
         let Some(latency) = tally.latency else { continue };
         let value = |percentile: &String| {
             let nanos = latency.percentile(percentile.parse().unwrap_or(0.0));

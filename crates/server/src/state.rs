@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use guarda_commands::{
-    AuthState, Client, ClientCard, CommandStatistics, Effects, Renames, Scripting, Settings, Users,
+    AuthState, Client, ClientCard, Effects, Observations, Renames, Scripting, Settings, Users,
     Worker,
 };
 use guarda_resp::Limits;
@@ -29,7 +29,7 @@ pub(crate) struct Server {
     pub(crate) settings: Settings,
     pub(crate) limits: RuntimeLimits,
     pub(crate) stats: Stats,
-    pub(crate) commands: CommandStatistics,
+    pub(crate) observations: Observations,
     pub(crate) clients: Clients,
     pub(crate) memory: Memory,
     pub(crate) persistence: Persistence,
@@ -110,7 +110,7 @@ impl Server {
                 output: RwLock::default(),
             },
             stats: Stats::default(),
-            commands: CommandStatistics::default(),
+            observations: Observations::default(),
             clients: Clients::default(),
             memory: Memory::default(),
             persistence,
@@ -167,7 +167,7 @@ impl Server {
     pub(crate) fn collect_effects(&self, effects: &mut Effects) {
         let dirty = self.stats.collect(&mut effects.counters);
         let latency = self.limits.tracks_latency.load(Ordering::Relaxed);
-        self.commands.collect(&mut effects.tallies, latency);
+        self.observations.commands.collect(&mut effects.tallies, latency);
         if dirty > 0 {
             self.dirty.fetch_add(dirty, Ordering::Relaxed);
         }

@@ -19,6 +19,7 @@ mod keys;
 pub(crate) mod list_pops;
 mod lists;
 mod object;
+mod observing;
 mod scan;
 pub(crate) mod scripting;
 mod server;
@@ -74,6 +75,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     transactions::FAMILY,
     scripting::FAMILY,
     server::FAMILY,
+    observing::FAMILY,
     session::FAMILY,
     command_info::FAMILY,
 ];

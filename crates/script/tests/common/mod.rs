@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use guarda_commands::{
-    Admission, AuthState, Client, ClientCard, CommandError, ConfigSetRejected, Host, Log, Records,
-    Scripting, Settings, ShutdownMode, Users, Worker, admit, execute,
+    Admission, AuthState, Client, ClientCard, CommandError, ConfigSetRejected, Host, Log,
+    Observations, Records, Scripting, Settings, ShutdownMode, Users, Worker, admit, execute,
 };
 use guarda_resp::ReplyWriter;
 use guarda_script::{LuaEngine, ScriptLimits};
@@ -22,6 +22,7 @@ pub(crate) struct FakeHost {
     keyspace: Keyspace,
     settings: Settings,
     users: Users,
+    observations: Observations,
     pub(crate) engine: LuaEngine,
     log: FakeLog,
     pub(crate) over_memory: AtomicBool,
@@ -50,6 +51,7 @@ impl Bench {
             keyspace: Keyspace::new(16),
             settings: Settings::default(),
             users: Users::default(),
+            observations: Observations::default(),
             engine: LuaEngine::new(limits),
             log: FakeLog::default(),
             over_memory: AtomicBool::new(false),
@@ -139,6 +141,10 @@ impl Log for FakeLog {
 }
 
 impl Host for FakeHost {
+    fn observations(&self) -> &Observations {
+        &self.observations
+    }
+
     fn monotonic(&self) -> std::time::Duration {
         std::time::Duration::ZERO
     }
