@@ -1,11 +1,14 @@
 //! What commands leave behind: journal records and counters.
 
+use std::time::Duration;
+
 use guarda_resp::encode_command;
 use guarda_store::Shard;
 use smallvec::SmallVec;
 
 use crate::host::Host;
 use crate::sessions::SessionCounters;
+use crate::tallies::Tallies;
 
 /// Journal records of one command, transaction or script, encoded, in order.
 #[derive(Default)]
@@ -78,6 +81,11 @@ pub struct Effects {
     pub records: Records,
     /// Counters, to be collected by the thread's owner.
     pub counters: Counters,
+    /// What commands cost, to be collected likewise.
+    pub tallies: Tallies,
+    /// When the last command ended, or the batch began; by [`Host::monotonic`]. What a command took
+    /// is counted from here, so that one look at the clock serves two commands.
+    pub mark: Duration,
     /// Whether something went to the log since this was reset.
     pub(crate) logged: bool,
     /// Changes that the running command made.
@@ -87,6 +95,12 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// Counts an error that is answered; `text` is what follows the `-`.
+    pub fn note_error(&mut self, text: &[u8]) {
+        self.counters.error_replies += 1;
+        self.tallies.note_error(text);
+    }
+
     /// Hands the records to the log, if one is kept; returns the sequence number that stands for
     /// them. Called under the locks of all shards that they are about.
     pub(crate) fn append_to_log(&mut self, host: &dyn Host) -> Option<u64> {

@@ -9,7 +9,7 @@ use guarda_store::{Keyspace, ListLimits, PackedLimits, SetLimits, UnixMillis};
 use crate::acl::Users;
 use crate::client::ClientCard;
 use crate::context::{CommandResult, Context};
-use crate::effects::Records;
+use crate::effects::{Effects, Records};
 use crate::error::CommandError;
 use crate::renames::Renames;
 use crate::sessions::SessionLimits;
@@ -187,6 +187,8 @@ pub trait Host: Sync {
     fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)>;
     /// CONFIG SET: all of the pairs or none.
     fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected>;
+    /// Adds what this thread has counted to what INFO shows, before its turn ends.
+    fn collect(&self, _effects: &mut Effects) {}
     /// CONFIG RESETSTAT.
     fn config_reset_statistics(&self);
     /// INFO's text for these sections (lower case; empty: the default ones).

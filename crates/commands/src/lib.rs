@@ -16,12 +16,14 @@ mod effects;
 mod error;
 mod execute;
 mod gates;
+mod histogram;
 mod host;
 mod reference;
 mod renames;
 mod sessions;
 mod spec;
 mod table;
+mod tallies;
 #[cfg(test)]
 mod testing;
 mod waits;
@@ -37,12 +39,14 @@ pub use db::Db;
 pub use effects::{Counters, Effects, Records};
 pub use error::CommandError;
 pub use execute::{
-    Busy, Call, NestedRules, Worker, execute, execute_nested, needs_script_thread, replay,
+    Busy, Call, NestedRules, Worker, execute, execute_nested, needs_script_thread, note_refusal,
+    replay,
 };
 pub use families::acl::{close_connections_of, may_run};
 pub use families::connection::REDIS_VERSION;
 pub use families::scripting::{PHPREDIS_UNLOCK_SHA1, sha1_hex};
 pub use gates::{Admission, admit, unknown_command};
+pub use histogram::Histogram;
 pub use host::{
     ConfigSetRejected, Host, Log, ScriptCall, ScriptRef, Scripting, Settings, ShutdownMode,
 };
@@ -55,4 +59,5 @@ pub use spec::{
     Arity, Categories, ChannelUse, CommandSpec, Flags, Group, KeyAccess, KeyPositions, Keys, Locks,
 };
 pub use table::{CommandTable, table};
+pub use tallies::{CommandStatistics, Tallies, Tally};
 pub use waits::{Ticket, element_waiters, end_wait, tend_shard, wait_ran_out};

@@ -98,6 +98,10 @@ pub struct Settings {
     pub maxmemory: Option<ByteCount>,
     /// `maxmemory-policy`.
     pub maxmemory_policy: MaxmemoryPolicy,
+    /// `latency-tracking`.
+    pub latency_tracking: bool,
+    /// `latency-tracking-info-percentiles`, as they are written.
+    pub latency_percentiles: Vec<String>,
     /// `hz`, 1 to 500.
     pub hz: u32,
     /// `hash-max-listpack-entries` and `-value`.
@@ -347,6 +351,8 @@ impl Settings {
             stop_writes_on_bgsave_error: v.bool("stop-writes-on-bgsave-error"),
             maxmemory: Some(v.bytes("maxmemory")).filter(|bytes| bytes.0 > 0),
             maxmemory_policy: MaxmemoryPolicy::from_word(v.choice("maxmemory-policy")),
+            latency_tracking: v.bool("latency-tracking"),
+            latency_percentiles: v.words("latency-tracking-info-percentiles").to_vec(),
             hz: v.int("hz") as u32,
             hash_max_listpack: v.encoding("hash-max-listpack-entries", "hash-max-listpack-value"),
             list_max_listpack_size: v.int("list-max-listpack-size"),

@@ -30,6 +30,7 @@ pub(crate) fn apply(server: &Server, config: &Config) {
     let busy = config.busy_reply_threshold.map_or(0, |d| d.as_millis() as u64);
     limits.busy_script_ms.store(busy, Ordering::Relaxed);
     limits.is_protected.store(config.protected_mode, Ordering::Relaxed);
+    limits.tracks_latency.store(config.latency_tracking, Ordering::Relaxed);
     limits.query_buffer_max.store(config.client_query_buffer_limit.0 as usize, Ordering::Relaxed);
     let normal = config.client_output_buffer_limit.normal;
     *limits.output.write() = OutputLimit {

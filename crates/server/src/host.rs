@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guarda_commands::{
-    ClientCard, CommandError, ConfigSetRejected, Host, Log, Renames, Scripting, Settings,
+    ClientCard, CommandError, ConfigSetRejected, Effects, Host, Log, Renames, Scripting, Settings,
     ShutdownMode, Users,
 };
 use guarda_store::{Keyspace, UnixMillis};
@@ -77,8 +77,13 @@ impl Host for Server {
         crate::configure::config_set(self, pairs)
     }
 
+    fn collect(&self, effects: &mut Effects) {
+        self.collect_effects(effects);
+    }
+
     fn config_reset_statistics(&self) {
         self.stats.reset();
+        self.commands.reset();
     }
 
     fn info(&self, sections: &[String]) -> String {

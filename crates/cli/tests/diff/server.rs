@@ -42,6 +42,45 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ",
     ),
     Case::new(
+        "what_commands_cost_is_counted",
+        r#"
+        CONFIG RESETSTAT
+        GET
+        NOSUCH
+        CONFIG NOSUCH
+        CONFIG GET
+        LPUSH l a
+        GET l
+        EVAL "return redis.call('get','l')" 0 //~ code -- the script's name
+        EVAL "return redis.pcall('get','l')" 0
+        EVAL "return redis.error_reply('MY err')" 0
+        EVAL "return redis.pcall('nosuch','l')" 0
+        EVAL "return redis.pcall('get')" 0
+        EVALSHA aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 0
+        MULTI
+        GET l
+        GET
+        EXEC
+        MULTI
+        GET l
+        LLEN l
+        EXEC
+        EXEC
+        EVAL "local r={} for n,c,j,f in redis.call('INFO','commandstats'):gmatch('cmdstat_([%w|]+):calls=(%d+),usec=%d+,usec_per_call=[%d.]+,rejected_calls=(%d+),failed_calls=(%d+)') do r[#r+1]=n..' '..c..' '..j..' '..f end table.sort(r) return r" 0
+        EVAL "local r={} for e in redis.call('INFO','errorstats'):gmatch('errorstat_[^\r]+') do r[#r+1]=e end table.sort(r) return r" 0
+        EVAL "local r={} for e in redis.call('INFO','latencystats'):gmatch('latency_percentiles_usec_([%w|]+):p50=[%d.]+,p99=[%d.]+,p99.9=[%d.]+\r') do r[#r+1]=e end table.sort(r) return r" 0
+        CONFIG SET latency-tracking-info-percentiles "0 12.5 100"
+        EVAL "return redis.call('INFO','latencystats'):match('llen:p0=[%d.]+,p12.5=[%d.]+,p100=[%d.]+\r') ~= nil" 0
+        CONFIG SET latency-tracking-info-percentiles "50 99 99.9"
+        CONFIG SET latency-tracking no
+        CONFIG RESETSTAT
+        GET k
+        EVAL "return redis.call('INFO','latencystats')" 0
+        EVAL "return redis.call('INFO','commandstats'):match('cmdstat_get:calls=(%d+)')" 0
+        CONFIG SET latency-tracking yes
+        "#,
+    ),
+    Case::new(
         "swapdb",
         r#"
         SET a 0

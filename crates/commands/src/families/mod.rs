@@ -7,6 +7,7 @@ use crate::spec::CommandSpec;
 
 pub(crate) mod acl;
 mod blocking;
+mod blocking_sorted;
 pub(crate) mod client;
 mod command_info;
 pub(crate) mod connection;
@@ -30,8 +31,9 @@ mod session_open;
 mod set_algebra;
 mod set_draws;
 mod sets;
+pub(crate) mod sort;
 mod sorted_set_algebra;
-mod sorted_set_pops;
+pub(crate) mod sorted_set_pops;
 mod sorted_set_ranges;
 mod sorted_sets;
 mod string_counters;
@@ -51,6 +53,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     key_expiry::FAMILY,
     scan::FAMILY,
     object::FAMILY,
+    sort::FAMILY,
     strings::FAMILY,
     string_edit::FAMILY,
     string_counters::FAMILY,
@@ -60,6 +63,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     lists::FAMILY,
     list_pops::FAMILY,
     blocking::FAMILY,
+    blocking_sorted::FAMILY,
     sets::FAMILY,
     set_algebra::FAMILY,
     set_draws::FAMILY,

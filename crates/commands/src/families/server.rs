@@ -199,6 +199,7 @@ const CONFIG: &[CommandSpec] = &[
 fn info(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let lower = |name: &&[u8]| String::from_utf8_lossy(name).to_ascii_lowercase();
     let sections: Vec<String> = args.take_rest().iter().map(lower).collect();
+    cx.host.collect(cx.db.effects);
     cx.reply.verbatim(b"txt", cx.host.info(&sections).as_bytes());
     Ok(Outcome::Reply)
 }
@@ -225,6 +226,7 @@ fn config_set(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn config_reset_statistics(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    cx.host.collect(cx.db.effects);
     cx.host.config_reset_statistics();
     cx.reply.ok();
     Ok(Outcome::Reply)

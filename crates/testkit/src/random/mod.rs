@@ -355,8 +355,10 @@ fn mask_for(args: &[Vec<u8>], queued: bool) -> Mask {
         }
         b"OBJECT" => match args.get(1).map(|word| word.to_ascii_uppercase()).as_deref() {
             Some(b"ENCODING") => {
-                let made = "how the string was made is not kept".to_owned();
-                Mask::Either(vec!["int".to_owned(), "embstr".to_owned()], made)
+                let made =
+                    "how the string was made is not kept; 7.0 has no packed lists".to_owned();
+                let names = ["int", "embstr", "listpack", "quicklist"].map(str::to_owned);
+                Mask::Either(names.to_vec(), made)
             }
             // Redis's small integers are shared objects: their counts and times are everybody's.
             _ => Mask::Any("counts and times of shared objects are the server's own".to_owned()),

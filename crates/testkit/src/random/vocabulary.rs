@@ -128,6 +128,41 @@ const TEMPLATES: &[(usize, &str)] = &[
     (2, "SSCAN {set-key} 0 COUNT 2 MATCH {pattern}"),
     (3, "OBJECT ENCODING {set-key}"),
     (2, "DEL {set-key}"),
+    // Lists.
+    (14, "RPUSH {key} {value}"),
+    (10, "LPUSH {key} {value} {value} {value}"),
+    (3, "RPUSHX {key} {value}"),
+    (3, "LPUSHX {key} {value} {value}"),
+    (6, "LPOP {key}"),
+    (4, "RPOP {key} {small}"),
+    (4, "LLEN {key}"),
+    (8, "LRANGE {key} {index} {index}"),
+    (5, "LINDEX {key} {index}"),
+    (5, "LSET {key} {index} {value}"),
+    (3, "LINSERT {key} BEFORE {value} {value}"),
+    (3, "LINSERT {key} AFTER {value} {value}"),
+    (4, "LREM {key} {integer} {value}"),
+    (3, "LTRIM {key} {index} {index}"),
+    (4, "LPOS {key} {value}"),
+    (3, "LPOS {key} {value} RANK {small} COUNT {small} MAXLEN {small}"),
+    (5, "LMOVE {key} {key} LEFT RIGHT"),
+    (4, "RPOPLPUSH {key} {key}"),
+    (4, "LMPOP 2 {key} {key} RIGHT COUNT {small}"),
+    // These wait for a millisecond; the other connection is silent meanwhile.
+    (4, "BLPOP {key} {key} 0.001"),
+    (2, "BRPOP {key} 0.001"),
+    (3, "BLMOVE {key} {key} RIGHT LEFT 0.001"),
+    (2, "BRPOPLPUSH {key} {key} 0.001"),
+    (3, "BLMPOP 0.001 2 {key} {key} LEFT COUNT {small}"),
+    (2, "BZPOPMIN {zset-key} {key} 0.001"),
+    (2, "BZPOPMAX {zset-key} 0.001"),
+    (2, "BZMPOP 0.001 2 {zset-key} {key} MIN COUNT {small}"),
+    // Sorting by text takes the locale into account in Redis, unless the result is stored.
+    (3, "SORT {key}"),
+    (2, "SORT {key} BY {sort-by} GET # GET {sort-get} LIMIT {small} {small}"),
+    (2, "SORT_RO {key} DESC GET {sort-get}"),
+    (4, "SORT {key} ALPHA STORE {key}"),
+    (2, "CLIENT UNBLOCK {small}"),
     // Sorted sets.
     (16, "ZADD {zset-key} {score} {member}"),
     (10, "ZADD {zset-key} {score} {member} {score} {member} {score} {member}"),
@@ -384,6 +419,11 @@ const SMALL: &[&[u8]] = &[b"0", b"1", b"3", b"100", b"-1", b"-5", b"abc"];
 const PATTERNS: &[&[u8]] =
     &[b"*", b"?", b"h*", b"[a-c]", b"[^a]*", b"*\\*", b"h[12]", b"", b"bin*", b"[", b"*_LOCK"];
 
+/// All with a star: without one a set would keep the order it has.
+const SORT_BY: &[&[u8]] = &[b"*", b"h*", b"h*->f", b"*->g", b"sess*", b"h*->"];
+
+const SORT_GET: &[&[u8]] = &[b"#", b"*", b"h*", b"h*->f", b"h*->1", b"h1", b"*->", b""];
+
 const PROTOCOLS: &[&[u8]] = &[b"2", b"3", b"2", b"3", b"4", b"abc"];
 
 const DATABASES: &[&[u8]] = &[b"0", b"0", b"1", b"2", b"15", b"16", b"-1", b"abc"];
@@ -520,6 +560,8 @@ fn words_of(prng: &mut Prng, kind: &str, args: &mut Vec<Vec<u8>>) {
         "offset" => OFFSETS,
         "index" => INDEXES,
         "small" => SMALL,
+        "sort-by" => SORT_BY,
+        "sort-get" => SORT_GET,
         "pattern" => PATTERNS,
         "database" => DATABASES,
         "protocol" => PROTOCOLS,
