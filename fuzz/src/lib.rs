@@ -199,6 +199,7 @@ struct FakeHost {
     log: Kept,
     settings: Settings,
     users: Users,
+    pubsub: guarda_commands::PubSub,
     scripts: Box<dyn Scripting + Send>,
     clients: Mutex<Vec<Arc<ClientCard>>>,
     now: AtomicU64,
@@ -211,6 +212,7 @@ impl FakeHost {
             log: Kept::default(),
             settings: Settings::default(),
             users: Users::default(),
+            pubsub: guarda_commands::PubSub::default(),
             scripts,
             clients: Mutex::default(),
             now: AtomicU64::new(START.0.cast_unsigned()),
@@ -286,6 +288,10 @@ impl Host for FakeHost {
 
     fn scripting(&self) -> &dyn Scripting {
         &*self.scripts
+    }
+
+    fn pubsub(&self) -> &guarda_commands::PubSub {
+        &self.pubsub
     }
 
     fn users(&self) -> &Users {

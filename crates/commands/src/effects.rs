@@ -5,6 +5,7 @@ use guarda_store::Shard;
 use smallvec::SmallVec;
 
 use crate::host::Host;
+use crate::pubsub::Addressed;
 
 /// Journal records of one command, transaction or script, encoded, in order.
 #[derive(Default)]
@@ -85,6 +86,8 @@ pub struct Counters {
 pub struct Effects {
     /// Journal records so far.
     pub records: Records,
+    /// Messages to be sent once the records have their place in the log, in order.
+    pub(crate) published: Vec<Addressed>,
     /// Counters, to be collected by the thread's owner.
     pub counters: Counters,
     /// Whether something went to the log since this was reset.

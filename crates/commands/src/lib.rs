@@ -17,6 +17,7 @@ mod error;
 mod execute;
 mod gates;
 mod host;
+mod pubsub;
 mod reference;
 mod renames;
 mod sessions;
@@ -46,6 +47,7 @@ pub use gates::{Admission, admit, unknown_command};
 pub use host::{
     ConfigSetRejected, Host, Log, ScriptCall, ScriptRef, Scripting, Settings, ShutdownMode,
 };
+pub use pubsub::{Addressed, PubSub, Publication, Subscriptions, Topic};
 pub use reference::reference_markdown;
 pub use renames::{Meaning, RenameError, Renames};
 pub use sessions::{release_session_locks, session_gauges, unbind_native_locks};

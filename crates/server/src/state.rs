@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use guarda_commands::{AuthState, Client, ClientCard, Renames, Scripting, Settings, Users, Worker};
+use guarda_commands::{
+    AuthState, Client, ClientCard, PubSub, Renames, Scripting, Settings, Users, Worker,
+};
 use guarda_resp::Limits;
 use guarda_store::Keyspace;
 use parking_lot::{Mutex, RwLock};
 
 use crate::clients::Clients;
 use crate::clock::Clock;
-use crate::io::{Mailbox, Message, OutputLimit, ScriptJob};
+use crate::io::{Mailbox, Message, OutputLimits, ScriptJob};
 use crate::logins::Logins;
 use crate::memory::Memory;
 use crate::persistence::Persistence;
@@ -35,6 +37,7 @@ pub(crate) struct Server {
     /// Held while CONFIG SET changes it.
     pub(crate) config_changes: Mutex<()>,
     pub(crate) users: Arc<Users>,
+    pub(crate) pubsub: PubSub,
     pub(crate) renames: Renames,
     pub(crate) logins: Logins,
     /// What new connections on `tls-port` use; none if there is no such port.
@@ -63,7 +66,7 @@ pub(crate) struct RuntimeLimits {
     pub(crate) busy_script_ms: AtomicU64,
     pub(crate) is_protected: AtomicBool,
     pub(crate) query_buffer_max: AtomicUsize,
-    pub(crate) output: RwLock<OutputLimit>,
+    pub(crate) output: RwLock<OutputLimits>,
 }
 
 /// Everything [`Server::new`] needs beside the configuration.
@@ -113,6 +116,7 @@ impl Server {
             config: Mutex::new(config),
             config_changes: Mutex::new(()),
             users,
+            pubsub: PubSub::default(),
             renames,
             logins: Logins::default(),
             tls: RwLock::default(),
@@ -227,8 +231,8 @@ impl Server {
         }
     }
 
-    /// `client-output-buffer-limit normal`.
-    pub(crate) fn output_limit(&self) -> OutputLimit {
+    /// `client-output-buffer-limit`.
+    pub(crate) fn output_limits(&self) -> OutputLimits {
         *self.limits.output.read()
     }
 }

@@ -18,6 +18,7 @@ mod keys;
 pub(crate) mod list_pops;
 mod lists;
 mod object;
+mod pubsub;
 mod scan;
 pub(crate) mod scripting;
 mod server;
@@ -61,6 +62,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     set_draws::FAMILY,
     transactions::FAMILY,
     scripting::FAMILY,
+    pubsub::FAMILY,
     server::FAMILY,
     session::FAMILY,
     command_info::FAMILY,

@@ -22,6 +22,7 @@ pub(crate) struct FakeHost {
     keyspace: Keyspace,
     settings: Settings,
     users: Users,
+    pubsub: guarda_commands::PubSub,
     pub(crate) engine: LuaEngine,
     log: FakeLog,
     pub(crate) over_memory: AtomicBool,
@@ -50,6 +51,7 @@ impl Bench {
             keyspace: Keyspace::new(16),
             settings: Settings::default(),
             users: Users::default(),
+            pubsub: guarda_commands::PubSub::default(),
             engine: LuaEngine::new(limits),
             log: FakeLog::default(),
             over_memory: AtomicBool::new(false),
@@ -161,6 +163,10 @@ impl Host for FakeHost {
 
     fn scripting(&self) -> &dyn Scripting {
         &self.engine
+    }
+
+    fn pubsub(&self) -> &guarda_commands::PubSub {
+        &self.pubsub
     }
 
     fn users(&self) -> &Users {
