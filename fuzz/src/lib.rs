@@ -33,6 +33,8 @@ pub struct Bench {
     worker: Worker,
     now: UnixMillis,
     snapshot: Option<Snapshot>,
+    /// Clients that wait for locks or elements.
+    parked: Vec<Client>,
 }
 
 impl Default for Bench {
@@ -50,7 +52,8 @@ impl Bench {
         host.settings.proto_max_bulk_len.store(STRING_LEN_MAX, Ordering::Relaxed);
         host.clients.lock().push(Arc::clone(&card));
         let client = Client::new(card, AuthState::Granted);
-        Self { host, client, worker: Worker::default(), now: START, snapshot: None }
+        let worker = Worker::default();
+        Self { host, client, worker, now: START, snapshot: None, parked: Vec::new() }
     }
 
     /// Lets time pass, and does what a server does meanwhile: active expiry, and a step of the
@@ -101,7 +104,14 @@ impl Bench {
                 let (client, host) = (&mut self.client, &self.host);
                 let done =
                     execute(&call, client, host, &mut self.worker, self.now, PATIENCE, &mut out);
-                goes_on = matches!(done, Ok(Outcome::Reply));
+                goes_on = matches!(done, Ok(Outcome::Reply | Outcome::Parked));
+                if matches!(done, Ok(Outcome::Parked)) {
+                    // It waits on, to be served by what comes; another goes on in its place.
+                    let mut next = Client::new(Arc::clone(&self.client.card), AuthState::Granted);
+                    (next.db, next.protocol) = (self.client.db, self.client.protocol);
+                    self.parked.push(std::mem::replace(&mut self.client, next));
+                    ReplyWriter::new(&mut out, self.client.protocol).simple("PARKED");
+                }
             }
             Admission::Queued { .. } => {
                 ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED")

@@ -46,6 +46,10 @@ mod scripting_struct;
 mod server;
 #[path = "diff/sets.rs"]
 mod sets;
+#[path = "diff/sort.rs"]
+mod sort;
+#[path = "diff/sorted_sets.rs"]
+mod sorted_sets;
 #[path = "diff/strings.rs"]
 mod strings;
 #[path = "diff/transactions.rs"]
@@ -85,6 +89,8 @@ families! {
     scripting_struct: scripting_struct_in_resp2, scripting_struct_in_resp3;
     sets: sets_in_resp2, sets_in_resp3;
     server: server_in_resp2, server_in_resp3;
+    sort: sort_in_resp2, sort_in_resp3;
+    sorted_sets: sorted_sets_in_resp2, sorted_sets_in_resp3;
     strings: strings_in_resp2, strings_in_resp3;
     transactions: transactions_in_resp2, transactions_in_resp3;
 }

@@ -18,6 +18,7 @@ fn compare(seed: u64, count: usize) {
         ServerSpec::new(program)
             .with("hash-max-listpack-entries", "6")
             .with("set-max-intset-entries", "6")
+            .with("zset-max-listpack-entries", "6")
     };
     let specs = [Program::reference(), subject].map(spec);
     let [reference, subject] = specs;

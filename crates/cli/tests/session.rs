@@ -14,62 +14,12 @@ use guarda_testkit::deadline::await_true;
 use guarda_testkit::prng::Prng;
 use guarda_testkit::reply::Frame;
 use guarda_testkit::server::{Program, Server, ServerSpec};
+use support::sessions::{KEY, LOCK, answer, commit, open, queued, send_open, token, with_holder};
 use support::{SOON, await_count, call, count, spec, start, text};
 
-const KEY: &str = "PHPREDIS_SESSION:abc";
-const LOCK: &str = "PHPREDIS_SESSION:abc_LOCK";
 /// phpredis's unlock, sent as phpredis sends it.
 const UNLOCK: &str = "if redis.call(\"get\",KEYS[1]) == ARGV[1] then return \
                       redis.call(\"del\",KEYS[1]) else return 0 end";
-
-/// A new token, as a client makes one for each request.
-fn token() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    format!("guarda:{:032x}", NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-/// What OPEN answered.
-#[derive(Debug)]
-struct Opened {
-    status: String,
-    data: Option<Vec<u8>>,
-    generation: String,
-    nonce: Option<String>,
-    waited_ms: i64,
-}
-
-impl Opened {
-    fn from(frame: &Frame) -> Opened {
-        let parts = frame.elements().unwrap_or_else(|| panic!("OPEN answered {frame}"));
-        Opened {
-            status: text(&parts[0]),
-            data: parts[1].text().map(<[u8]>::to_vec),
-            generation: text(&parts[2]),
-            nonce: parts[3].text().map(|nonce| String::from_utf8_lossy(nonce).into_owned()),
-            waited_ms: parts[4].integer().unwrap(),
-        }
-    }
-}
-
-fn open(connection: &mut Connection, token: &str, options: &str) -> Opened {
-    send_open(connection, token, options);
-    Opened::from(&connection.read().unwrap())
-}
-
-/// Sends OPEN and does not wait for its answer.
-fn send_open(connection: &mut Connection, token: &str, options: &str) {
-    let command = format!("SESSION OPEN {KEY} {token} {options}");
-    connection.send(&command.split_whitespace().collect::<Vec<_>>()).unwrap();
-}
-
-fn commit(connection: &mut Connection, token: &str, opened: &Opened, data: &str) -> String {
-    let nonce = opened.nonce.as_ref().map_or(String::new(), |nonce| format!("NONCE {nonce}"));
-    let generation = &opened.generation;
-    call(
-        connection,
-        &format!("SESSION COMMIT {KEY} {token} {generation} TTL 1440000 {nonce} DATA {data}"),
-    )
-}
 
 /// One request: reads the number, adds one, writes it.
 fn increment(connection: &mut Connection) {
@@ -94,28 +44,6 @@ fn increment_as_phpredis(connection: &mut Connection, sha1: &str, name: &str) ->
     call(connection, &format!("SETEX {KEY} 1440 {}", number + 1));
     assert_eq!(call(connection, &format!("EVALSHA {sha1} 1 {LOCK} {name}")), "1");
     tries
-}
-
-/// A server whose first request has the lock, and the connection that holds it.
-fn with_holder(server: &Server) -> (Connection, String, Opened) {
-    let mut holder = server.connect().unwrap();
-    let token = token();
-    let opened = open(&mut holder, &token, "");
-    assert_eq!(opened.status, "OK");
-    (holder, token, opened)
-}
-
-/// Sends OPEN from a new connection and waits until it is queued as the `n`th.
-fn queued(server: &Server, control: &mut Connection, n: u64) -> (Connection, String) {
-    let mut waiter = server.connect().unwrap();
-    let token = token();
-    send_open(&mut waiter, &token, "WAIT 60000");
-    await_count(control, "session_waiters", n);
-    (waiter, token)
-}
-
-fn answer(connection: &mut Connection) -> Opened {
-    Opened::from(&connection.read().unwrap())
 }
 
 // Exactness ----------------------------------------------------------------------------------------

@@ -372,6 +372,7 @@ const SUBCOMMANDS: &[(&str, &[&str])] = &[
     ("command", &["count", "docs", "getkeys", "getkeysandflags", "help", "info", "list"]),
     ("config", &["get", "help", "resetstat", "rewrite", "set"]),
     ("object", &["encoding", "freq", "help", "idletime", "refcount"]),
+    ("pubsub", &["channels", "help", "numpat", "numsub", "shardchannels", "shardnumsub"]),
     ("script", &["debug", "exists", "flush", "help", "kill", "load"]),
 ];
 

@@ -1,11 +1,15 @@
 //! What commands leave behind: journal records and counters.
 
+use std::time::Duration;
+
 use guarda_resp::encode_command;
 use guarda_store::Shard;
 use smallvec::SmallVec;
 
 use crate::host::Host;
 use crate::pubsub::Addressed;
+use crate::sessions::SessionCounters;
+use crate::tallies::Tallies;
 
 /// Journal records of one command, transaction or script, encoded, in order.
 #[derive(Default)]
@@ -68,17 +72,7 @@ pub struct Counters {
     pub dirty: u64,
     pub error_replies: u64,
     pub commands_processed: u64,
-    pub sessions_opened: u64,
-    pub sessions_committed: u64,
-    pub sessions_destroyed: u64,
-    /// Commits answered DESTROYED, LOCKLOST or VANISHED.
-    pub session_commits_refused: u64,
-    /// Opens that had to wait and were served.
-    pub session_waits_served: u64,
-    /// Opens whose time to wait ran out.
-    pub session_waits_timed_out: u64,
-    /// Locks freed because their client's connection ended.
-    pub session_releases_disconnect: u64,
+    pub sessions: SessionCounters,
 }
 
 /// A thread's scratch for the effects of the command it runs.
@@ -90,6 +84,11 @@ pub struct Effects {
     pub(crate) published: Vec<Addressed>,
     /// Counters, to be collected by the thread's owner.
     pub counters: Counters,
+    /// What commands cost, to be collected likewise.
+    pub tallies: Tallies,
+    /// When the last command ended, or the batch began; by [`Host::monotonic`]. What a command took
+    /// is counted from here, so that one look at the clock serves two commands.
+    pub mark: Duration,
     /// Whether something went to the log since this was reset.
     pub(crate) logged: bool,
     /// Changes that the running command made.
@@ -99,6 +98,12 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// Counts an error that is answered; `text` is what follows the `-`.
+    pub fn note_error(&mut self, text: &[u8]) {
+        self.counters.error_replies += 1;
+        self.tallies.note_error(text);
+    }
+
     /// Hands the records to the log, if one is kept; returns the sequence number that stands for
     /// them. Called under the locks of all shards that they are about.
     pub(crate) fn append_to_log(&mut self, host: &dyn Host) -> Option<u64> {

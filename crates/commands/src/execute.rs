@@ -12,11 +12,12 @@ use crate::context::{Caller, CommandResult, Context, Outcome};
 use crate::db::Db;
 use crate::effects::Effects;
 use crate::error::CommandError;
-use crate::families::scripting;
+use crate::families::{scripting, sort};
 use crate::gates::unknown_command;
 use crate::host::Host;
 use crate::renames::Meaning;
 use crate::spec::{CommandSpec, Flags, Locks};
+use crate::table::table;
 use crate::waits::{Deliveries, serve_waiters};
 
 /// A call whose row is known and whose arity fits.
@@ -41,7 +42,7 @@ fn walks(spec: &CommandSpec, args: &[&[u8]]) -> bool {
     match spec.locks {
         Locks::Walk => true,
         Locks::KeysOrWalk => spec.keys.of(args).is_empty(),
-        Locks::Keys | Locks::All | Locks::Transaction => false,
+        Locks::Keys | Locks::KeysAndPatterns | Locks::All | Locks::Transaction => false,
     }
 }
 
@@ -130,7 +131,10 @@ fn lock<'k>(
     match spec.locks {
         Locks::Walk => Some(keyspace.lock_none()),
         Locks::All => keyspace.lock_all(patience),
-        Locks::Keys | Locks::KeysOrWalk => {
+        Locks::KeysAndPatterns if sort::reads_by_pattern(call.args) => {
+            keyspace.lock_growing(patience)
+        }
+        Locks::Keys | Locks::KeysOrWalk | Locks::KeysAndPatterns => {
             let keys = spec.keys.of(call.args);
             if let [key] = keys[..] {
                 let key = HashedKey::new(key);
@@ -157,7 +161,12 @@ fn lock_transaction<'k>(
     for queued in client.transaction.iter().flat_map(|t| &t.queued) {
         let args = as_slices(&queued.args);
         let script = queued.spec.flags.contains(Flags::SCRIPT);
-        if script && !scripting::is_native(&args, host) || queued.spec.locks == Locks::All {
+        let grows = match queued.spec.locks {
+            Locks::All => true,
+            Locks::KeysAndPatterns => sort::reads_by_pattern(&args),
+            _ => script && !scripting::is_native(&args, host),
+        };
+        if grows {
             return keyspace.lock_growing(patience);
         }
         // A walk inside a transaction holds every shard: all of it is one moment.
@@ -176,6 +185,11 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
     let start = cx.reply.buf.len();
     cx.db.effects.changes = 0;
     cx.db.effects.explicit = false;
+    if cx.caller == Caller::Script {
+        // What the script itself did since its last call is not this command's.
+        cx.db.effects.mark = cx.host.monotonic();
+    }
+    let began = cx.db.effects.mark;
     let mut args = Args::new(call.args, call.names);
     let result: CommandResult = (call.spec.run)(cx, &mut args);
     let effects = &mut *cx.db.effects;
@@ -187,12 +201,24 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
         }
     }
     cx.db.record_expired();
-    result.unwrap_or_else(|error| {
-        cx.db.effects.counters.error_replies += 1;
+    let outcome = result.unwrap_or_else(|error| {
+        let text = error.wire();
+        cx.db.effects.note_error(&text);
         cx.reply.buf.truncate(start);
-        cx.reply.error_bytes(&error.wire());
+        cx.reply.error_bytes(&text);
         Outcome::Reply
-    })
+    });
+    note_cost(call, cx, began, start);
+    outcome
+}
+
+/// Notes what a call took, from `began` to now, and whether it failed; its reply begins at `start`.
+fn note_cost(call: &Call<'_>, cx: &mut Context<'_, '_>, began: Duration, start: usize) {
+    let ended = cx.host.monotonic();
+    let failed = cx.reply.buf.get(start) == Some(&b'-');
+    let effects = &mut *cx.db.effects;
+    effects.mark = ended;
+    effects.tallies.note_call(call.spec, ended.saturating_sub(began), failed);
 }
 
 /// Serves those who wait for what was freed, hands the records to the log, still under the locks,
@@ -232,6 +258,20 @@ pub struct NestedRules {
     pub allow_oom: bool,
 }
 
+/// Counts the error of a gate, and the call that it refused if there is such a command.
+pub fn note_refusal(args: &[&[u8]], error: &[u8], effects: &mut Effects) {
+    effects.note_error(error);
+    let Some(spec) = args.first().and_then(|name| table().find(name)) else { return };
+    match args.get(1) {
+        Some(name) if !spec.subcommands.is_empty() => {
+            if let Some(sub) = spec.subcommand(name) {
+                effects.tallies.note_rejected(sub);
+            }
+        }
+        _ => effects.tallies.note_rejected(spec),
+    }
+}
+
 /// Runs a command of the append log, as it was journalled: no gates, nothing expires, nothing is
 /// journalled again.
 ///
@@ -253,6 +293,7 @@ pub fn replay(
     execute(&call, client, host, worker, outside_time, patience, scratch)
         .map_err(|Busy| "the keyspace is locked".to_owned())?;
     worker.effects.records.clear();
+    worker.effects.tallies.clear();
     match scratch.strip_prefix(b"-") {
         Some(error) => Err(String::from_utf8_lossy(error.trim_ascii_end()).into_owned()),
         None => Ok(()),
@@ -284,7 +325,7 @@ pub fn execute_nested(
         Some(Meaning::Itself) | None => args,
     };
     let call = admit_nested(args, rules, cx.client, cx.host)
-        .inspect_err(|_| cx.db.effects.counters.error_replies += 1)?;
+        .inspect_err(|error| note_refusal(args, &error.wire(), cx.db.effects))?;
     let mut nested = Context {
         db: Db {
             locked: &mut *cx.db.locked,

@@ -9,10 +9,11 @@ use guarda_store::{Keyspace, ListLimits, PackedLimits, SetLimits, UnixMillis};
 use crate::acl::Users;
 use crate::client::ClientCard;
 use crate::context::{CommandResult, Context};
-use crate::effects::Records;
+use crate::effects::{Effects, Records};
 use crate::error::CommandError;
 use crate::pubsub::{Addressed, PubSub};
 use crate::renames::Renames;
+use crate::sessions::SessionLimits;
 
 /// The append log as commands see it.
 pub trait Log: Sync {
@@ -34,6 +35,8 @@ pub struct Settings {
     pub zset_max_listpack_entries: AtomicUsize,
     pub zset_max_listpack_value: AtomicUsize,
     pub proto_max_bulk_len: AtomicUsize,
+    /// Those of sessions.
+    pub sessions: SessionLimits,
 }
 
 impl Default for Settings {
@@ -48,6 +51,7 @@ impl Default for Settings {
             zset_max_listpack_entries: AtomicUsize::new(128),
             zset_max_listpack_value: AtomicUsize::new(64),
             proto_max_bulk_len: AtomicUsize::new(512 << 20),
+            sessions: SessionLimits::default(),
         }
     }
 }
@@ -189,6 +193,8 @@ pub trait Host: Sync {
     fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)>;
     /// CONFIG SET: all of the pairs or none.
     fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected>;
+    /// Adds what this thread has counted to what INFO shows, before its turn ends.
+    fn collect(&self, _effects: &mut Effects) {}
     /// CONFIG RESETSTAT.
     fn config_reset_statistics(&self);
     /// INFO's text for these sections (lower case; empty: the default ones).

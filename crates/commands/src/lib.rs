@@ -16,6 +16,7 @@ mod effects;
 mod error;
 mod execute;
 mod gates;
+mod histogram;
 mod host;
 mod pubsub;
 mod reference;
@@ -23,6 +24,7 @@ mod renames;
 mod sessions;
 mod spec;
 mod table;
+mod tallies;
 #[cfg(test)]
 mod testing;
 mod waits;
@@ -38,21 +40,26 @@ pub use db::Db;
 pub use effects::{Counters, Effects, Records};
 pub use error::CommandError;
 pub use execute::{
-    Busy, Call, NestedRules, Worker, execute, execute_nested, needs_script_thread, replay,
+    Busy, Call, NestedRules, Worker, execute, execute_nested, needs_script_thread, note_refusal,
+    replay,
 };
 pub use families::acl::{close_connections_of, may_run};
 pub use families::connection::REDIS_VERSION;
 pub use families::scripting::{PHPREDIS_UNLOCK_SHA1, sha1_hex};
 pub use gates::{Admission, admit, unknown_command};
+pub use histogram::Histogram;
 pub use host::{
     ConfigSetRejected, Host, Log, ScriptCall, ScriptRef, Scripting, Settings, ShutdownMode,
 };
 pub use pubsub::{Addressed, PubSub, Publication, Subscriptions, Topic};
 pub use reference::reference_markdown;
 pub use renames::{Meaning, RenameError, Renames};
-pub use sessions::{release_session_locks, session_gauges, unbind_native_locks};
+pub use sessions::{
+    SessionCounters, SessionLimits, release_session_locks, session_gauges, unbind_native_locks,
+};
 pub use spec::{
     Arity, Categories, ChannelUse, CommandSpec, Flags, Group, KeyAccess, KeyPositions, Keys, Locks,
 };
 pub use table::{CommandTable, table};
+pub use tallies::{CommandStatistics, Tallies, Tally};
 pub use waits::{Ticket, element_waiters, end_wait, tend_shard, wait_ran_out};

@@ -83,6 +83,8 @@ fn keys(spec: &CommandSpec) -> String {
     match spec.keys.positions {
         KeyPositions::None => "–".to_owned(),
         KeyPositions::Counted { at } => format!("as many as word {at} says, after it"),
+        KeyPositions::Sorted { stores: true } => "1, after `STORE`, and by patterns".to_owned(),
+        KeyPositions::Sorted { stores: false } => "1, and by patterns".to_owned(),
         KeyPositions::StoreCounted => "1, and as many as word 2 says, after it".to_owned(),
         KeyPositions::Range { first, last, step } => {
             let span = match last {

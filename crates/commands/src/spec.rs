@@ -343,6 +343,12 @@ pub enum KeyPositions {
     },
     /// The first argument, where a result goes, and as many as argument 2 says, after it.
     StoreCounted,
+    /// The first argument, the one after the last `STORE` if there may be one, and others that
+    /// follow from the value (SORT).
+    Sorted {
+        /// Whether STORE is an option.
+        stores: bool,
+    },
 }
 
 /// What a command does with its keys.
@@ -401,6 +407,21 @@ impl Keys {
         ..Keys::NONE
     };
 
+    /// SORT's: the first is read, the one after STORE overwritten.
+    pub const SORT: Keys = Keys {
+        positions: KeyPositions::Sorted { stores: true },
+        access: KeyAccess::READ,
+        then: Some((2, KeyAccess::OVERWRITE)),
+        ..Keys::NONE
+    };
+
+    /// SORT_RO's: the first is read.
+    pub const SORT_RO: Keys = Keys {
+        positions: KeyPositions::Sorted { stores: false },
+        access: KeyAccess::READ,
+        ..Keys::NONE
+    };
+
     /// The same keys, those from argument `at` on treated otherwise.
     #[must_use]
     pub const fn then(self, at: usize, access: KeyAccess) -> Keys {
@@ -419,6 +440,7 @@ impl Keys {
             KeyPositions::Range { first, step, .. } => first + index * step,
             KeyPositions::StoreCounted if index > 0 => 2 + index,
             KeyPositions::StoreCounted => 1,
+            KeyPositions::Sorted { .. } => 1 + index,
             KeyPositions::None | KeyPositions::Counted { .. } => 0,
         };
         match self.then {
@@ -449,8 +471,15 @@ impl Keys {
             }
             KeyPositions::Counted { at } => counted(args, at).iter().copied().collect(),
             KeyPositions::StoreCounted => {
-                let first = args.get(1..2).unwrap_or(&[]);
-                first.iter().chain(counted(args, 2)).copied().collect()
+                let counted = counted(args, 2);
+                let first = if counted.is_empty() { &[] } else { &args[1..2] };
+                first.iter().chain(counted).copied().collect()
+            }
+            KeyPositions::Sorted { stores } => {
+                let options = args.get(2..).unwrap_or(&[]);
+                let store = options.iter().rposition(|word| word.eq_ignore_ascii_case(b"STORE"));
+                let stored = store.filter(|_| stores).and_then(|at| options.get(at + 1));
+                args.get(1).into_iter().chain(stored).copied().collect()
             }
         }
     }
@@ -497,6 +526,8 @@ pub enum Locks {
     Walk,
     /// Those of its keys; without keys it walks (SESSION KILL TAG).
     KeysOrWalk,
+    /// Those of its keys; all that it touches, at first touch, if it reads keys by patterns (SORT).
+    KeysAndPatterns,
     /// All (FLUSHALL).
     All,
     /// Those of the queued commands and watched keys (EXEC).

@@ -28,11 +28,32 @@ impl Hasher for Fnv {
     }
 }
 
+/// A hash of addresses, looked up once per command.
+#[derive(Default)]
+struct Scattered(u64);
+
+impl Hasher for Scattered {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        // The product's high half depends on all bits of the address; a table of hashes uses both
+        // ends of them.
+        let product = (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = product ^ (product >> 32);
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only addresses are hashed");
+    }
+}
+
 /// The command table.
 pub struct CommandTable {
     by_name: HashMap<&'static [u8], &'static CommandSpec, BuildHasherDefault<Fnv>>,
     /// Every row, subcommands included, by its address: the number that sets of rows know it by.
-    numbers: HashMap<usize, usize>,
+    numbers: HashMap<usize, usize, BuildHasherDefault<Scattered>>,
 }
 
 /// The table of all families; built once.

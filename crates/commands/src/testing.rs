@@ -21,7 +21,7 @@ use crate::client::{AuthState, Client, ClientCard};
 use crate::context::{CommandResult, Context};
 use crate::effects::Records;
 use crate::error::CommandError;
-use crate::execute::{Worker, execute};
+use crate::execute::{Worker, execute, note_refusal};
 use crate::families::scripting::sha1_hex;
 use crate::gates::{Admission, admit};
 use crate::host::{ConfigSetRejected, Host, Log, ScriptCall, Scripting, Settings, ShutdownMode};
@@ -88,6 +88,7 @@ impl Bench {
                 ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED");
             }
             Admission::Refused(error) => {
+                note_refusal(args, &error.wire(), &mut self.worker.effects);
                 ReplyWriter::new(&mut out, self.client.protocol).error_bytes(&error.wire());
             }
         }

@@ -98,6 +98,10 @@ pub struct Settings {
     pub maxmemory: Option<ByteCount>,
     /// `maxmemory-policy`.
     pub maxmemory_policy: MaxmemoryPolicy,
+    /// `latency-tracking`.
+    pub latency_tracking: bool,
+    /// `latency-tracking-info-percentiles`, as they are written.
+    pub latency_percentiles: Vec<String>,
     /// `hz`, 1 to 500.
     pub hz: u32,
     /// `hash-max-listpack-entries` and `-value`.
@@ -110,6 +114,27 @@ pub struct Settings {
     pub set_max_intset_entries: u64,
     /// `zset-max-listpack-entries` and `-value`.
     pub zset_max_listpack: EncodingLimits,
+    /// The directives that begin with `session-`.
+    pub sessions: SessionSettings,
+}
+
+/// Limits of sessions and their locks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// `session-lock-max-hold`, in seconds, 1 or more.
+    pub lock_max_hold_s: u64,
+    /// `session-max-waiters`.
+    pub max_waiters: u64,
+    /// `session-max-locks-per-client`, 1 or more.
+    pub max_locks_per_client: u64,
+    /// `session-tombstone-ttl`, in seconds, 1 or more.
+    pub tombstone_ttl_s: u64,
+    /// `session-restart-lease`, in seconds.
+    pub restart_lease_s: u64,
+    /// `session-fair-after`, 1 or more.
+    pub fair_after: u64,
+    /// `session-fair-window`, in milliseconds.
+    pub fair_window_ms: u64,
 }
 
 /// Up to which size a collection is kept as one compact block, which `OBJECT ENCODING` calls
@@ -326,12 +351,23 @@ impl Settings {
             stop_writes_on_bgsave_error: v.bool("stop-writes-on-bgsave-error"),
             maxmemory: Some(v.bytes("maxmemory")).filter(|bytes| bytes.0 > 0),
             maxmemory_policy: MaxmemoryPolicy::from_word(v.choice("maxmemory-policy")),
+            latency_tracking: v.bool("latency-tracking"),
+            latency_percentiles: v.words("latency-tracking-info-percentiles").to_vec(),
             hz: v.int("hz") as u32,
             hash_max_listpack: v.encoding("hash-max-listpack-entries", "hash-max-listpack-value"),
             list_max_listpack_size: v.int("list-max-listpack-size"),
             set_max_listpack: v.encoding("set-max-listpack-entries", "set-max-listpack-value"),
             set_max_intset_entries: v.int("set-max-intset-entries") as u64,
             zset_max_listpack: v.encoding("zset-max-listpack-entries", "zset-max-listpack-value"),
+            sessions: SessionSettings {
+                lock_max_hold_s: v.int("session-lock-max-hold") as u64,
+                max_waiters: v.int("session-max-waiters") as u64,
+                max_locks_per_client: v.int("session-max-locks-per-client") as u64,
+                tombstone_ttl_s: v.int("session-tombstone-ttl") as u64,
+                restart_lease_s: v.int("session-restart-lease") as u64,
+                fair_after: v.int("session-fair-after") as u64,
+                fair_window_ms: v.int("session-fair-window") as u64,
+            },
         }
     }
 

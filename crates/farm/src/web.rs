@@ -63,6 +63,7 @@ impl Web {
         let socket = web.socket();
         let answers = || UnixStream::connect(&socket).is_ok();
         ready(&mut web.process, &shared.password, cancel, answers)?;
+        web.wait_for_workers(&[], shared, cancel)?;
         Ok(web)
     }
 
@@ -92,7 +93,12 @@ impl Web {
     pub(crate) fn reload(&mut self, shared: &Shared, cancel: &Cancel) -> Result<()> {
         let old = children_of(self.process.id())?;
         self.process.signal(Signal::USR2)?;
-        let what = format!("new workers of {}", self.name);
+        self.wait_for_workers(&old, shared, cancel)
+    }
+
+    /// Waits until there are as many workers as there are to be, and none of `old`.
+    fn wait_for_workers(&self, old: &[u32], shared: &Shared, cancel: &Cancel) -> Result<()> {
+        let what = format!("the workers of {}", self.name);
         wait_until(&what, READY_LIMIT, cancel, || {
             let now = children_of(self.process.id())?;
             let all_new = now.iter().all(|worker| !old.contains(worker));

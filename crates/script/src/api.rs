@@ -1,8 +1,8 @@
-//! The table `redis`, but for `call` and `pcall`.
+//! The table `redis`, but for what asks the server: see [`crate::bridge`].
 
 use std::sync::Arc;
 
-use guarda_commands::{REDIS_VERSION, sha1_hex, table};
+use guarda_commands::{REDIS_VERSION, sha1_hex};
 use guarda_resp::Protocol;
 use mlua::{Lua, MultiValue, Table, Value};
 
@@ -35,7 +35,6 @@ pub(crate) fn create(lua: &Lua, control: &Arc<Control>) -> mlua::Result<Table> {
     redis.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
     redis.raw_set("log", lua.create_function(log)?)?;
     redis.raw_set("set_repl", lua.create_function(set_repl)?)?;
-    redis.raw_set("acl_check_cmd", lua.create_function(acl_check_cmd)?)?;
     redis.raw_set("replicate_commands", lua.create_function(|_, ()| Ok(true))?)?;
     redis.raw_set("breakpoint", lua.create_function(|_, ()| Ok(false))?)?;
     redis.raw_set("debug", lua.create_function(|_, _: MultiValue| Ok(()))?)?;
@@ -155,36 +154,6 @@ fn set_repl(lua: &Lua, args: MultiValue) -> mlua::Result<()> {
         );
     }
     Ok(())
-}
-
-/// There is one user, who may call every command.
-fn acl_check_cmd(lua: &Lua, args: MultiValue) -> mlua::Result<bool> {
-    if args.is_empty() {
-        return raise("ERR Please specify at least one argument for this redis lib call");
-    }
-    let mut words = Vec::with_capacity(args.len());
-    for arg in args {
-        let text = match arg {
-            Value::String(_) | Value::Integer(_) | Value::Number(_) => lua.coerce_string(arg)?,
-            _ => None,
-        };
-        let Some(text) = text else {
-            return raise("ERR Lua redis lib command arguments must be strings or integers");
-        };
-        words.push(text);
-    }
-    let Some(spec) = table().find(&words[0].as_bytes()) else {
-        return raise("ERR Invalid command passed to redis.acl_check_cmd()");
-    };
-    match words.get(1) {
-        Some(name) if !spec.subcommands.is_empty() => {
-            if spec.subcommand(&name.as_bytes()).is_none() {
-                return raise("ERR Invalid command passed to redis.acl_check_cmd()");
-            }
-            Ok(true)
-        }
-        _ => Ok(true),
-    }
 }
 
 fn setresp(lua: &Lua, control: &Control, args: MultiValue) -> mlua::Result<()> {

@@ -1,8 +1,8 @@
-//! `redis.call`: arguments, nested execution, replies as Lua values.
+//! `redis.call` and `redis.acl_check_cmd`: arguments, nested execution, replies as Lua values.
 
 use std::cell::RefCell;
 
-use guarda_commands::{Context, Flags, NestedRules, execute_nested, table};
+use guarda_commands::{Context, Flags, NestedRules, execute_nested, may_run, table};
 use guarda_resp::{Frame, Protocol, decode, format_double};
 use mlua::{Lua, MultiValue, Table, Value};
 use smallvec::SmallVec;
@@ -67,6 +67,16 @@ impl<'s, 'a, 'k> Session<'s, 'a, 'k> {
         }
     }
 
+    /// `redis.acl_check_cmd`: whether the script's client may run a command.
+    pub(crate) fn may_call(&self, args: MultiValue) -> mlua::Result<bool> {
+        let scratch = &mut *self.scratch.borrow_mut();
+        scratch.take_args(args)?;
+        let user = self.cx.borrow().client.user.clone();
+        may_run(user.as_deref(), &slices(&scratch.bytes, &scratch.ends)).ok_or_else(|| {
+            Raised::new("ERR Invalid command passed to redis.acl_check_cmd()").into()
+        })
+    }
+
     /// Runs a command. The outer error ends the script, the inner one is the command's.
     fn invoke(&self, lua: &Lua, args: MultiValue) -> mlua::Result<Result<Value, Raised>> {
         self.control.check_killed()?;
@@ -75,9 +85,7 @@ impl<'s, 'a, 'k> Session<'s, 'a, 'k> {
             return Ok(Err(raised));
         }
         let Scratch { bytes, ends, reply } = scratch;
-        let mut start = 0;
-        let args: SmallVec<[&[u8]; 8]> =
-            ends.iter().map(|&end| &bytes[std::mem::replace(&mut start, end)..end]).collect();
+        let args = slices(bytes, ends);
         let rules = NestedRules {
             read_only: self.read_only,
             // Half of its writes would be worse than a few more.
@@ -103,6 +111,12 @@ impl<'s, 'a, 'k> Session<'s, 'a, 'k> {
             frame => to_lua(lua, protocol, frame).map(Ok),
         }
     }
+}
+
+/// The arguments that end at `ends`.
+fn slices<'b>(bytes: &'b [u8], ends: &[usize]) -> SmallVec<[&'b [u8]; 8]> {
+    let mut start = 0;
+    ends.iter().map(|&end| &bytes[std::mem::replace(&mut start, end)..end]).collect()
 }
 
 fn is_write(args: &[&[u8]]) -> bool {

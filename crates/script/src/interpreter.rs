@@ -188,8 +188,10 @@ impl Interpreter {
         self.lua.scope(|scope| {
             let call = scope.create_function(|lua, args| session.call(lua, args))?;
             let pcall = scope.create_function(|lua, args| session.pcall(lua, args))?;
+            let may_call = scope.create_function(|_, args| session.may_call(args))?;
             let redis: Table = self.lua.named_registry_value(kept::REDIS)?;
             redis.raw_set("call", call)?;
+            redis.raw_set("acl_check_cmd", may_call)?;
             redis.raw_set("pcall", pcall)?;
             drop(redis);
             run.call(script.slot)

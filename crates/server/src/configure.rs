@@ -30,6 +30,7 @@ pub(crate) fn apply(server: &Server, config: &Config) {
     let busy = config.busy_reply_threshold.map_or(0, |d| d.as_millis() as u64);
     limits.busy_script_ms.store(busy, Ordering::Relaxed);
     limits.is_protected.store(config.protected_mode, Ordering::Relaxed);
+    limits.tracks_latency.store(config.latency_tracking, Ordering::Relaxed);
     limits.query_buffer_max.store(config.client_query_buffer_limit.0 as usize, Ordering::Relaxed);
     let limit_of = |class: guarda_config::OutputLimit| OutputLimit {
         hard: class.hard.0 as usize,
@@ -54,6 +55,20 @@ pub(crate) fn apply(server: &Server, config: &Config) {
     ];
     for (setting, value) in pairs {
         setting.store(usize::try_from(value).unwrap_or(usize::MAX), Ordering::Relaxed);
+    }
+
+    let limits = &settings.sessions;
+    let pairs = [
+        (&limits.lock_max_hold_s, config.sessions.lock_max_hold_s),
+        (&limits.max_waiters, config.sessions.max_waiters),
+        (&limits.max_locks_per_client, config.sessions.max_locks_per_client),
+        (&limits.tombstone_ttl_s, config.sessions.tombstone_ttl_s),
+        (&limits.restart_lease_s, config.sessions.restart_lease_s),
+        (&limits.fair_after, config.sessions.fair_after),
+        (&limits.fair_window_ms, config.sessions.fair_window_ms),
+    ];
+    for (limit, value) in pairs {
+        limit.store(value, Ordering::Relaxed);
     }
 
     server.memory.set_limit(config.maxmemory.map_or(0, |bytes| bytes.0));

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guarda_commands::{
-    Addressed, ClientCard, CommandError, ConfigSetRejected, Host, Log, PubSub, Renames, Scripting,
-    Settings, ShutdownMode, Users,
+    Addressed, ClientCard, CommandError, ConfigSetRejected, Effects, Host, Log, PubSub, Renames,
+    Scripting, Settings, ShutdownMode, Users,
 };
 use guarda_store::{Keyspace, UnixMillis};
 
@@ -99,8 +99,13 @@ impl Host for Server {
         crate::configure::config_set(self, pairs)
     }
 
+    fn collect(&self, effects: &mut Effects) {
+        self.collect_effects(effects);
+    }
+
     fn config_reset_statistics(&self) {
         self.stats.reset();
+        self.commands.reset();
     }
 
     fn info(&self, sections: &[String]) -> String {

@@ -9,8 +9,9 @@ use guarda_commands::{ClientCard, Topic};
 use crate::state::Server;
 use crate::stats::read;
 
-/// The version of Redis whose behaviour this server has.
 pub(crate) use guarda_commands::REDIS_VERSION;
+/// The version of Redis whose behaviour this server has.
+use guarda_commands::SessionCounters;
 
 type Section = fn(&Server, &mut Text);
 
@@ -25,7 +26,9 @@ const SECTIONS: &[(&str, &str, bool, Section)] = &[
     ("replication", "Replication", true, replication),
     ("cpu", "CPU", true, cpu),
     ("modules", "Modules", true, |_, _| ()),
-    ("errorstats", "Errorstats", true, |_, _| ()),
+    ("commandstats", "Commandstats", false, command_statistics),
+    ("errorstats", "Errorstats", true, error_statistics),
+    ("latencystats", "Latencystats", false, latency_statistics),
     ("cluster", "Cluster", true, |_, text| text.field("cluster_enabled", 0)),
     ("keyspace", "Keyspace", true, keyspace),
 ];
@@ -217,13 +220,9 @@ fn sessions(server: &Server, text: &mut Text) {
     let (held, waiting) = guarda_commands::session_gauges(&server.keyspace);
     text.field("session_locks_held", held);
     text.field("session_waiters", waiting);
-    text.field("sessions_opened", read(&stats.sessions_opened));
-    text.field("sessions_committed", read(&stats.sessions_committed));
-    text.field("sessions_destroyed", read(&stats.sessions_destroyed));
-    text.field("session_commits_refused", read(&stats.session_commits_refused));
-    text.field("session_waits_served", read(&stats.session_waits_served));
-    text.field("session_waits_timed_out", read(&stats.session_waits_timed_out));
-    text.field("session_releases_disconnect", read(&stats.session_releases_disconnect));
+    for (name, counter) in SessionCounters::NAMES.iter().zip(&stats.sessions) {
+        text.field(name, read(counter));
+    }
 }
 
 fn replication(server: &Server, text: &mut Text) {
@@ -254,6 +253,39 @@ fn cpu_seconds() -> (f64, f64) {
     let ticks = rustix::param::clock_ticks_per_second() as f64;
     let mut next = || fields.next().and_then(|n| n.parse::<f64>().ok()).unwrap_or(0.0) / ticks;
     (next(), next())
+}
+
+fn command_statistics(server: &Server, text: &mut Text) {
+    for (name, tally) in server.commands.commands() {
+        let micros = tally.nanos / 1000;
+        let per_call = if tally.calls > 0 { micros as f64 / tally.calls as f64 } else { 0.0 };
+        text.field(
+            &format!("cmdstat_{name}"),
+            format_args!(
+                "calls={},usec={micros},usec_per_call={per_call:.2},rejected_calls={},failed_calls={}",
+                tally.calls, tally.rejected, tally.failed
+            ),
+        );
+    }
+}
+
+fn error_statistics(server: &Server, text: &mut Text) {
+    for (code, count) in server.commands.errors() {
+        text.field(&format!("errorstat_{code}"), format_args!("count={count}"));
+    }
+}
+
+fn latency_statistics(server: &Server, text: &mut Text) {
+    let percentiles = server.config.lock().latency_percentiles.clone();
+    for (name, tally) in server.commands.commands() {
+        let Some(latency) = tally.latency else { continue };
+        let value = |percentile: &String| {
+            let nanos = latency.percentile(percentile.parse().unwrap_or(0.0));
+            format!("p{percentile}={:.3}", nanos as f64 / 1000.0)
+        };
+        let values: Vec<String> = percentiles.iter().map(value).collect();
+        text.field(&format!("latency_percentiles_usec_{name}"), values.join(","));
+    }
 }
 
 fn keyspace(server: &Server, text: &mut Text) {

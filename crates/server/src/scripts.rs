@@ -69,6 +69,7 @@ fn run(server: &Arc<Server>, worker: &mut Worker, job: ScriptJob) {
         Some(spec) => {
             let call = Call { spec, names: 1, args: &args };
             let now = server.clock.now();
+            worker.effects.mark = server.clock.monotonic();
             execute(&call, &mut client, &**server, worker, now, PATIENCE, &mut reply)
         }
         None => Ok(Outcome::Close),

@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use guarda_commands::{
-    AuthState, Client, ClientCard, PubSub, Renames, Scripting, Settings, Users, Worker,
+    AuthState, Client, ClientCard, CommandStatistics, Effects, PubSub, Renames, Scripting,
+    Settings, Users, Worker,
 };
 use guarda_resp::Limits;
 use guarda_store::Keyspace;
@@ -28,6 +29,7 @@ pub(crate) struct Server {
     pub(crate) settings: Settings,
     pub(crate) limits: RuntimeLimits,
     pub(crate) stats: Stats,
+    pub(crate) commands: CommandStatistics,
     pub(crate) clients: Clients,
     pub(crate) memory: Memory,
     pub(crate) persistence: Persistence,
@@ -65,6 +67,7 @@ pub(crate) struct RuntimeLimits {
     pub(crate) idle_timeout_s: AtomicU64,
     pub(crate) busy_script_ms: AtomicU64,
     pub(crate) is_protected: AtomicBool,
+    pub(crate) tracks_latency: AtomicBool,
     pub(crate) query_buffer_max: AtomicUsize,
     pub(crate) output: RwLock<OutputLimits>,
 }
@@ -103,10 +106,12 @@ impl Server {
                 idle_timeout_s: AtomicU64::new(0),
                 busy_script_ms: AtomicU64::new(0),
                 is_protected: AtomicBool::new(true),
+                tracks_latency: AtomicBool::new(true),
                 query_buffer_max: AtomicUsize::new(0),
                 output: RwLock::default(),
             },
             stats: Stats::default(),
+            commands: CommandStatistics::default(),
             clients: Clients::default(),
             memory: Memory::default(),
             persistence,
@@ -158,7 +163,13 @@ impl Server {
 
     /// Adds a thread's counters to the totals.
     pub(crate) fn collect(&self, worker: &mut Worker) {
-        let dirty = self.stats.collect(&mut worker.effects.counters);
+        self.collect_effects(&mut worker.effects);
+    }
+
+    pub(crate) fn collect_effects(&self, effects: &mut Effects) {
+        let dirty = self.stats.collect(&mut effects.counters);
+        let latency = self.limits.tracks_latency.load(Ordering::Relaxed);
+        self.commands.collect(&mut effects.tallies, latency);
         if dirty > 0 {
             self.dirty.fetch_add(dirty, Ordering::Relaxed);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use guarda_commands::Counters;
+use guarda_commands::{Counters, SessionCounters};
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
@@ -10,12 +10,15 @@ macro_rules! counters {
         #[derive(Default)]
         pub(crate) struct Stats {
             $($(#[$doc])* pub(crate) $name: AtomicU64,)*
+            /// Those of sessions, in the order of [`SessionCounters::NAMES`].
+            pub(crate) sessions: [AtomicU64; SessionCounters::NAMES.len()],
         }
 
         impl Stats {
             /// Sets all to zero.
             pub(crate) fn reset(&self) {
                 $(self.$name.store(0, Ordering::Relaxed);)*
+                self.sessions.iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
             }
         }
     };
@@ -33,13 +36,6 @@ counters! {
     net_output,
     /// Most keys removed by active expiry under one hold of a shard's lock.
     expired_per_hold_max,
-    sessions_opened,
-    sessions_committed,
-    sessions_destroyed,
-    session_commits_refused,
-    session_waits_served,
-    session_waits_timed_out,
-    session_releases_disconnect,
     query_buffer_limit_disconnections,
     output_buffer_limit_disconnections,
 }
@@ -59,15 +55,9 @@ impl Stats {
             (&self.keyspace_misses, taken.keyspace_misses),
             (&self.expired_keys, taken.expired_keys),
             (&self.error_replies, taken.error_replies),
-            (&self.sessions_opened, taken.sessions_opened),
-            (&self.sessions_committed, taken.sessions_committed),
-            (&self.sessions_destroyed, taken.sessions_destroyed),
-            (&self.session_commits_refused, taken.session_commits_refused),
-            (&self.session_waits_served, taken.session_waits_served),
-            (&self.session_waits_timed_out, taken.session_waits_timed_out),
-            (&self.session_releases_disconnect, taken.session_releases_disconnect),
         ];
-        for (total, n) in all {
+        let sessions = self.sessions.iter().zip(taken.sessions.values());
+        for (total, n) in all.into_iter().chain(sessions) {
             if n > 0 {
                 total.fetch_add(n, Ordering::Relaxed);
             }

@@ -36,6 +36,7 @@ pub use hash_value::HashValue;
 pub use keyspace::{Keyspace, ScanPage};
 pub use list::{Element, ListEnd, ListLimits, ListValue};
 pub use locked::{Locked, LockedBy};
+pub use ranked::order as sorted_set_order;
 pub use record::Record;
 pub use set::{Member, SetForm, SetLimits, SetValue};
 pub use shard::{SWEEP_MAX, Shard};

@@ -42,7 +42,7 @@ impl Hashed for Slot {
 }
 
 /// Order of a sorted set: by score, then by the bytes of the member. No score is NaN.
-pub(crate) fn order(a: (f64, &[u8]), b: (f64, &[u8])) -> Ordering {
+pub fn order(a: (f64, &[u8]), b: (f64, &[u8])) -> Ordering {
     a.0.partial_cmp(&b.0).unwrap_or(Ordering::Equal).then_with(|| a.1.cmp(b.1))
 }
 

@@ -88,6 +88,12 @@ impl Member<'_> {
     }
 }
 
+impl<'a> From<&'a [u8]> for Member<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Member(Text::Bytes(bytes))
+    }
+}
+
 impl Deref for Member<'_> {
     type Target = [u8];
 

@@ -25,11 +25,13 @@ pub trait SnapshotSink: Send {
 pub(crate) struct ShardSnapshot {
     pub(crate) epoch: u16,
     pub(crate) sink: Box<dyn SnapshotSink>,
-    /// Where the walk goes on: database and position.
+    /// Where the walk goes on: database, by its number at the start, and position.
     pub(crate) db: usize,
     pub(crate) position: u64,
     /// Tables emptied by a flush after the start, each with its database number.
     pub(crate) flushed: Vec<(u32, Database)>,
+    /// The number that each database had at the start, as far as databases were swapped since.
+    pub(crate) origins: Vec<u32>,
     pub(crate) done: bool,
 }
 
@@ -47,8 +49,26 @@ impl ShardSnapshot {
         if record.epoch() != self.epoch {
             record.set_epoch(self.epoch);
             if !self.done {
-                self.sink.save(db, record);
+                let origin = self.origin(db);
+                self.sink.save(origin, record);
             }
         }
+    }
+
+    /// The number at the start of what is database `db` now.
+    pub(crate) fn origin(&self, db: u32) -> u32 {
+        self.origins.get(db as usize).copied().unwrap_or(db)
+    }
+
+    /// The number now of what was database `origin` at the start.
+    pub(crate) fn index(&self, origin: usize) -> usize {
+        self.origins.iter().position(|db| *db as usize == origin).unwrap_or(origin)
+    }
+
+    /// Databases `a` and `b` change places.
+    pub(crate) fn swap(&mut self, a: u32, b: u32) {
+        let known = self.origins.len() as u32;
+        self.origins.extend(known..=a.max(b));
+        self.origins.swap(a as usize, b as usize);
     }
 }

@@ -243,21 +243,6 @@ impl SortedSetValue {
         }
     }
 
-    /// Takes the small form if the limits allow it: results of ZUNIONSTORE and its like.
-    pub fn refit(&mut self, limits: PackedLimits) {
-        if self.is_packed() || self.len() > limits.entries_max {
-            return;
-        }
-        if self.range(0..self.len()).all(|(member, _)| member.len() <= limits.item_len_max) {
-            let mut packed = Packed::default();
-            for (member, score) in self.range(0..self.len()) {
-                packed.push(member);
-                packed.push(PackedScore::new(score).bytes());
-            }
-            self.0 = Repr::Packed(packed);
-        }
-    }
-
     /// The members at these ranks, all of which are there, with their scores, from either end.
     pub fn range(&self, ranks: Range<usize>) -> Members<'_> {
         debug_assert!(ranks.start <= ranks.end && ranks.end <= self.len());

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::connection::{Connection, ConnectionError};
+use crate::diff::mask::with_plain_doubles;
 use crate::reply::{Frame, escape};
 
 /// Databases that a server has unless configured otherwise.
@@ -262,6 +263,8 @@ fn canonical(kind: &str, value: &Frame) -> Result<String, DumpError> {
             members.sort();
             Frame::Set(members).to_string()
         }
+        // Scores are compared as numbers: servers differ in how they write them.
+        "zset" => with_plain_doubles(value).to_string(),
         _ => value.to_string(),
     })
 }

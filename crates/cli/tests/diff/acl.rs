@@ -129,6 +129,36 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ",
     ),
     Case::new(
+        "scripts_ask_what_their_client_may_run",
+        r"
+        ACL DELUSER bob alice all
+        ACL LOG RESET
+        ACL SETUSER bob on nopass +eval +get +set +multi +exec +config|get %R~r* ~k*
+        2> AUTH bob x
+        2> EVAL 'return redis.acl_check_cmd(unpack(ARGV))' 0 get k
+        2> EVAL 'return redis.acl_check_cmd(unpack(ARGV))' 0 GET other
+        2> EVAL 'return redis.acl_check_cmd(unpack(ARGV))' 0 get r1
+        2> EVAL 'return redis.acl_check_cmd(unpack(ARGV))' 0 set r1 v
+        2> EVAL 'return redis.acl_check_cmd(unpack(ARGV))' 0 set k1 v
+        2> EVAL 'return redis.acl_check_cmd(unpack(ARGV))' 0 set
+        2> EVAL 'return redis.acl_check_cmd(unpack(ARGV))' 0 del k
+        2> EVAL 'return redis.acl_check_cmd(unpack(ARGV))' 0 config get
+        2> EVAL 'return redis.acl_check_cmd(unpack(ARGV))' 0 config set
+        2> EVAL 'return redis.acl_check_cmd(unpack(ARGV))' 0 config
+        2> EVAL 'return redis.acl_check_cmd(unpack(ARGV))' 0 config nosuch
+        2> EVAL 'return redis.acl_check_cmd(unpack(ARGV))' 0 nosuch
+        2> EVAL 'return redis.acl_check_cmd(unpack(ARGV))' 0
+        2> EVAL 'return redis.acl_check_cmd([[set]],[[k]],1.5)' 0
+        2> MULTI
+        2> EVAL 'return redis.acl_check_cmd(unpack(ARGV))' 0 del k
+        2> EXEC
+        ACL SETUSER bob +del
+        2> EVAL 'return redis.acl_check_cmd(unpack(ARGV))' 0 del k
+        EVAL 'return redis.acl_check_cmd(unpack(ARGV))' 0 flushall
+        ACL LOG
+        ",
+    ),
+    Case::new(
         "a_change_takes_effect_at_the_next_command",
         r"
         ACL DELUSER bob alice all

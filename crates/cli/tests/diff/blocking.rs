@@ -351,9 +351,67 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ",
     ),
     Case::new(
+        "sorted_sets",
+        r#"
+        ZADD z 1 a 2 b 3 c 4 d 5 e
+        BZPOPMIN missing z 0
+        BZPOPMAX z 0
+        BZMPOP 0 2 missing z MIN COUNT 2
+        BZPOPMIN missing 0.01
+        BZMPOP 0.01 1 missing MAX
+        BZPOPMIN z x
+        BZPOPMIN z -1
+        BZPOPMIN z
+        BZMPOP 0 0 z MIN
+        BZMPOP 0 1 z UP
+        BZMPOP x 1 z MIN
+        BZMPOP 0 1 z MIN COUNT 0
+        SET s v
+        BZPOPMIN s 0
+        BZPOPMAX missing s 0
+        BZMPOP 0 2 missing s MIN
+        MULTI
+        BZPOPMIN missing 0
+        BZMPOP 0 1 missing MIN
+        BZPOPMAX z 0
+        EXEC
+        DEL z
+        2> !silent BZPOPMIN y z 0
+        !blocked 1
+        3> !silent BLPOP z 0
+        !blocked 2
+        4> !silent BZMPOP 0 1 z MAX COUNT 2
+        !blocked 3
+        5> !silent BZPOPMAX z 0
+        !blocked 4
+        ZADD z 1 a 2 b 3 c 2.5 d
+        2> !read
+        4> !read
+        5> !read
+        !blocked 1
+        EXISTS z
+        RPUSH z x
+        3> !read
+        2> !silent BZPOPMIN z 0
+        !blocked 1
+        ZADD o 1 a
+        ZUNIONSTORE z 1 o
+        2> !read
+        2> !silent BZPOPMIN z 0
+        !blocked 1
+        ZINCRBY z 1.5 m
+        2> !read
+        2> !silent BZPOPMIN z 0
+        !blocked 1
+        ZRANGESTORE z o 0 -1
+        2> !read
+        EVAL "return redis.call('BZMPOP', 0, 1, KEYS[1], 'MIN')" 1 o
+        "#,
+    ),
+    Case::new(
         "rows_of_the_command_table",
         r"
-        COMMAND INFO blmpop //~ unordered-deep without notes -- sets have no order
+        COMMAND INFO blmpop bzmpop //~ unordered-deep without notes -- sets have no order
         COMMAND GETKEYS BLPOP a b 0
         COMMAND GETKEYS BLMPOP 0 2 a b LEFT
         COMMAND GETKEYS BLMOVE a b LEFT LEFT 0

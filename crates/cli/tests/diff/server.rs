@@ -42,6 +42,144 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ",
     ),
     Case::new(
+        "what_commands_cost_is_counted",
+        r#"
+        CONFIG RESETSTAT
+        GET
+        NOSUCH
+        CONFIG NOSUCH
+        CONFIG GET
+        LPUSH l a
+        GET l
+        EVAL "return redis.call('get','l')" 0 //~ code -- the script's name
+        EVAL "return redis.pcall('get','l')" 0
+        EVAL "return redis.error_reply('MY err')" 0
+        EVAL "return redis.pcall('nosuch','l')" 0
+        EVAL "return redis.pcall('get')" 0
+        EVALSHA aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 0
+        MULTI
+        GET l
+        GET
+        EXEC
+        MULTI
+        GET l
+        LLEN l
+        EXEC
+        EXEC
+        EVAL "local r={} for n,c,j,f in redis.call('INFO','commandstats'):gmatch('cmdstat_([%w|]+):calls=(%d+),usec=%d+,usec_per_call=[%d.]+,rejected_calls=(%d+),failed_calls=(%d+)') do r[#r+1]=n..' '..c..' '..j..' '..f end table.sort(r) return r" 0
+        EVAL "local r={} for e in redis.call('INFO','errorstats'):gmatch('errorstat_[^\r]+') do r[#r+1]=e end table.sort(r) return r" 0
+        EVAL "local r={} for e in redis.call('INFO','latencystats'):gmatch('latency_percentiles_usec_([%w|]+):p50=[%d.]+,p99=[%d.]+,p99.9=[%d.]+\r') do r[#r+1]=e end table.sort(r) return r" 0
+        CONFIG SET latency-tracking-info-percentiles "0 12.5 100"
+        EVAL "return redis.call('INFO','latencystats'):match('llen:p0=[%d.]+,p12.5=[%d.]+,p100=[%d.]+\r') ~= nil" 0
+        CONFIG SET latency-tracking-info-percentiles "50 99 99.9"
+        CONFIG SET latency-tracking no
+        CONFIG RESETSTAT
+        GET k
+        EVAL "return redis.call('INFO','latencystats')" 0
+        EVAL "return redis.call('INFO','commandstats'):match('cmdstat_get:calls=(%d+)')" 0
+        CONFIG SET latency-tracking yes
+        "#,
+    ),
+    Case::new(
+        "swapdb",
+        r#"
+        SET a 0
+        SELECT 1
+        SET a 1
+        SET b 1 EX 1000
+        SELECT 2
+        SWAPDB 0 1
+        SELECT 0
+        MGET a b
+        TTL b
+        SELECT 1
+        MGET a b
+        DBSIZE
+        SWAPDB 1 1
+        GET a
+        SWAPDB 9 1
+        GET a
+        SELECT 9
+        GET a
+        SWAPDB 9 10
+        DBSIZE
+        FLUSHDB
+        SELECT 10
+        GET a
+        SWAPDB
+        SWAPDB 0
+        SWAPDB 0 1 2
+        SWAPDB x 0
+        SWAPDB 0 x
+        SWAPDB x y
+        SWAPDB -1 0
+        SWAPDB 0 -1
+        SWAPDB 16 0
+        SWAPDB 0 16
+        SWAPDB 16 x
+        SWAPDB 2147483648 0
+        SWAPDB 0 2147483648
+        SWAPDB 99999999999999999999 0
+        SWAPDB +1 0
+        SWAPDB 01 0
+        SWAPDB 1.0 0
+        EVAL "return redis.call('SWAPDB', 0, 10)" 0
+        GET a
+        SELECT 0
+        GET a
+        MULTI
+        SET c 1
+        SWAPDB 0 3
+        SET c 2
+        EXEC
+        GET c
+        SELECT 3
+        GET c
+        COMMAND INFO SWAPDB
+        "#,
+    ),
+    Case::new(
+        "swapdb_dirties_what_is_watched_in_either",
+        r"
+        SET there 0
+        SELECT 1
+        SET other 1
+        SELECT 0
+        WATCH there
+        2> SWAPDB 0 1
+        MULTI
+        EXEC
+        WATCH there
+        2> SWAPDB 0 1
+        MULTI
+        EXEC
+        WATCH nowhere
+        2> SWAPDB 0 1
+        MULTI
+        EXEC
+        WATCH other
+        2> SWAPDB 0 0
+        MULTI
+        EXEC
+        WATCH other there
+        2> SWAPDB 2 3
+        MULTI
+        EXEC
+        SELECT 2
+        WATCH other
+        2> SWAPDB 0 1
+        MULTI
+        EXEC
+        2> SWAPDB 3 2
+        MULTI
+        EXEC
+        WATCH other
+        SWAPDB 1 2
+        MULTI
+        EXEC
+        ",
+    ),
+    Case::new(
         "time_and_lastsave",
         r"
         TIME //~ shape -- the time is not the same twice

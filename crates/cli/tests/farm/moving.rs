@@ -87,3 +87,41 @@ fn a_mixed_fleet_counts_exactly_for_as_long_as_it_lasts() {
         progress.wait_for_acknowledged(by_length(20, 500));
     });
 }
+
+/// One web server with files, as most sites begin.
+fn single(site: Site) -> FarmOptions {
+    FarmOptions { sites: vec![site.clone()], ..with_extension(&site) }
+}
+
+/// guarda.so that takes over what the web server has in files.
+fn adopting(farm: &Farm, site: Site) -> Site {
+    let files = farm.session_files("web1").display().to_string();
+    Site { adopt: Some(files), ..site }
+}
+
+fn keys(farm: &Farm) -> usize {
+    let answer = farm.redis_cli(&["dbsize"]).expect("redis-cli runs");
+    let text = String::from_utf8_lossy(&answer.stdout).into_owned();
+    text.trim().parse().unwrap_or_else(|_| panic!("DBSIZE answered {text}"))
+}
+
+#[test]
+fn a_farm_moves_from_files_under_traffic_and_nobody_is_logged_out() {
+    for new in destinations() {
+        let mut farm = start(single(Site::new(Handler::Files)));
+        let mut away = with_session(farm.browser());
+        let mut ledger = Ledger::default();
+        assert!(ledger.update(&mut away, "before", ""));
+        under_traffic(&mut farm, |farm, progress| {
+            progress.wait_for_acknowledged(UPDATES_BETWEEN);
+            assert_eq!(keys(farm), 0, "the farm is not on files");
+            let site = adopting(farm, new.clone());
+            farm.reconfigure("web1", &site).expect("php-fpm reloads");
+            progress.wait_for_acknowledged(UPDATES_BETWEEN);
+        });
+        // Whoever was away meanwhile is taken over at the next visit.
+        assert!(ledger.update(&mut away, "after", ""));
+        ledger.audit(&mut away);
+        assert_eq!(keys(&farm), 3 + 1 + 1, "three own sessions, a shared one, and the late one");
+    }
+}

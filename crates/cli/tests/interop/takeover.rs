@@ -135,10 +135,11 @@ fn the_single_file_of_older_servers_is_taken_over() {
     let mut preambled = fs::read(base_path(&redis)).unwrap();
     preambled.extend(fs::read(incr_path(&redis)).unwrap());
 
-    // Without a preamble everything is commands, so only what can be replayed.
+    // Without a preamble everything is commands.
     let redis = Server::start(logged_redis().with("aof-use-rdb-preamble", "no")).unwrap();
     let mut connection = redis.connect().unwrap();
     fill_plain(&mut connection);
+    fill_collections(&mut connection);
     change_plain(&mut connection);
     let plain = dump(&redis);
     let commands = fs::read(incr_path(&redis)).unwrap();

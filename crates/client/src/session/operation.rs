@@ -158,7 +158,7 @@ impl Connection {
         let reused = std::mem::take(&mut self.reused) || self.has_session_commands == Some(true);
         let once = effect == Effect::Once;
         match self.send(args, patience, budget, effect) {
-            Err(Error::Lost { .. }) if !once && reused => {
+            Err(Error::Lost { .. }) if !once && (reused || effect == Effect::Repeatable) => {
                 self.replace(budget)?;
                 self.send(args, patience, budget, effect)
             }

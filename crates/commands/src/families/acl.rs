@@ -6,11 +6,12 @@ use crate::acl::{LogEntry, Selector, User};
 use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
+use crate::execute::Call;
 use crate::families::subcommand_help;
 use crate::gates::resolve;
 use crate::host::Host;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group};
-use crate::table::CommandTable;
+use crate::table::{CommandTable, table};
 
 /// Bits of a password that ACL GENPASS makes unless told otherwise.
 const GENPASS_BITS: i64 = 256;
@@ -309,7 +310,7 @@ fn dryrun(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         return Err(CommandError::quoting(&[b"ERR User '", name, b"' not found"]));
     };
     let command = args.take_rest();
-    if crate::table::table().find(command[0]).is_none() {
+    if table().find(command[0]).is_none() {
         return Err(CommandError::quoting(&[b"ERR Command '", command[0], b"' not found"]));
     }
     let call = resolve(command)?;
@@ -366,13 +367,17 @@ fn show_denial(cx: &mut Context<'_, '_>, entry: &LogEntry) {
     }
 }
 
-/// Whether the client of a script may run this command (`redis.acl_check_cmd`).
-///
-/// # Errors
-/// What is wrong with the command itself.
-pub fn may_run(user: Option<&User>, command: &[&[u8]]) -> Result<bool, CommandError> {
-    let call = resolve(command)?;
-    Ok(user.is_none_or(|user| user.check(&call).is_ok()))
+/// Whether this user, a script's, may run a command (`redis.acl_check_cmd`); `None` if there is no
+/// such command. Whether its arguments are enough is not asked.
+pub fn may_run(user: Option<&User>, command: &[&[u8]]) -> Option<bool> {
+    let spec = table().find(command.first()?)?;
+    let call = match command.get(1) {
+        Some(name) if !spec.subcommands.is_empty() => {
+            Call { spec: spec.subcommand(name)?, names: 2, args: command }
+        }
+        _ => Call { spec, names: 1, args: command },
+    };
+    Some(user.is_none_or(|user| user.check(&call).is_ok()))
 }
 
 #[cfg(test)]

@@ -84,7 +84,10 @@ fn timeout(cx: &Context<'_, '_>, args: &mut Args<'_>) -> Result<Option<Duration>
     timeout_of(cx, args.bytes()?)
 }
 
-fn timeout_of(cx: &Context<'_, '_>, text: &[u8]) -> Result<Option<Duration>, CommandError> {
+pub(crate) fn timeout_of(
+    cx: &Context<'_, '_>,
+    text: &[u8],
+) -> Result<Option<Duration>, CommandError> {
     let not_a_float = CommandError::text("ERR timeout is not a float or out of range");
     let out_of_range = CommandError::text("ERR timeout is out of range");
     let seconds = LongDouble::parse(text).ok_or(not_a_float)?;
@@ -102,7 +105,7 @@ fn timeout_of(cx: &Context<'_, '_>, text: &[u8]) -> Result<Option<Duration>, Com
 
 /// Takes what is wanted from the first of the keys that has something, or waits for it. Inside a
 /// transaction or a script nobody can wait.
-fn take_or_wait(
+pub(crate) fn take_or_wait(
     cx: &mut Context<'_, '_>,
     keys: &[&[u8]],
     want: Want,

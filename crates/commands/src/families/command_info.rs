@@ -167,7 +167,7 @@ fn describe(cx: &mut Context<'_, '_>, command: &Named) {
     status_set(cx, "", spec.flags.names());
     let (first, last, step) = match spec.keys.positions {
         KeyPositions::Range { first, last, step } => (first as i64, last as i64, step as i64),
-        KeyPositions::StoreCounted => (1, 1, 1),
+        KeyPositions::StoreCounted | KeyPositions::Sorted { .. } => (1, 1, 1),
         KeyPositions::None | KeyPositions::Counted { .. } => (0, 0, 0),
     };
     for position in [first, last, step] {
@@ -221,7 +221,24 @@ fn key_specifications(cx: &mut Context<'_, '_>, spec: &CommandSpec) {
             key_range(cx, keys.access, 1, 1, 1);
             key_count(cx, then.map_or(keys.access, |(_, access)| access), 2);
         }
+        (KeyPositions::Sorted { stores }, then) => {
+            cx.reply.set(2 + usize::from(stores));
+            key_range(cx, keys.access, 1, 1, 1);
+            unknown_keys(cx, keys.access);
+            if let Some((_, access)) = then {
+                unknown_keys(cx, access);
+            }
+        }
     }
+}
+
+/// Keys that cannot be told from the words alone.
+fn unknown_keys(cx: &mut Context<'_, '_>, access: KeyAccess) {
+    cx.reply.map(3);
+    cx.reply.bulk_str("flags");
+    access_flags(cx, access);
+    search_step(cx, "begin_search", "unknown", &[]);
+    search_step(cx, "find_keys", "unknown", &[]);
 }
 
 fn key_count(cx: &mut Context<'_, '_>, access: KeyAccess, at: usize) {

@@ -7,6 +7,7 @@ use crate::spec::CommandSpec;
 
 pub(crate) mod acl;
 mod blocking;
+mod blocking_sorted;
 pub(crate) mod client;
 mod command_info;
 pub(crate) mod connection;
@@ -31,6 +32,11 @@ mod session_open;
 mod set_algebra;
 mod set_draws;
 mod sets;
+pub(crate) mod sort;
+mod sorted_set_algebra;
+pub(crate) mod sorted_set_pops;
+mod sorted_set_ranges;
+mod sorted_sets;
 mod string_counters;
 mod string_edit;
 mod string_expiry;
@@ -48,6 +54,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     key_expiry::FAMILY,
     scan::FAMILY,
     object::FAMILY,
+    sort::FAMILY,
     strings::FAMILY,
     string_edit::FAMILY,
     string_counters::FAMILY,
@@ -57,9 +64,14 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     lists::FAMILY,
     list_pops::FAMILY,
     blocking::FAMILY,
+    blocking_sorted::FAMILY,
     sets::FAMILY,
     set_algebra::FAMILY,
     set_draws::FAMILY,
+    sorted_sets::FAMILY,
+    sorted_set_ranges::FAMILY,
+    sorted_set_pops::FAMILY,
+    sorted_set_algebra::FAMILY,
     transactions::FAMILY,
     scripting::FAMILY,
     pubsub::FAMILY,

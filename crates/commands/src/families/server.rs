@@ -118,6 +118,19 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         ..NEW
     },
     CommandSpec {
+        name: "swapdb",
+        summary: "Lets two databases change places.",
+        since: "4.0.0",
+        complexity: "O(N) where N is the count of clients watching or blocking on keys from both \
+                     databases.",
+        arity: Arity::exactly(3),
+        flags: Flags::WRITE.union(Flags::FAST),
+        categories: Categories::KEYSPACE.union(Categories::DANGEROUS),
+        locks: Locks::All,
+        run: swapdb,
+        ..NEW
+    },
+    CommandSpec {
         name: "time",
         summary: "Returns the server's time in seconds and microseconds.",
         since: "2.6.0",
@@ -186,6 +199,7 @@ const CONFIG: &[CommandSpec] = &[
 fn info(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let lower = |name: &&[u8]| String::from_utf8_lossy(name).to_ascii_lowercase();
     let sections: Vec<String> = args.take_rest().iter().map(lower).collect();
+    cx.host.collect(cx.db.effects);
     cx.reply.verbatim(b"txt", cx.host.info(&sections).as_bytes());
     Ok(Outcome::Reply)
 }
@@ -212,6 +226,7 @@ fn config_set(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn config_reset_statistics(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    cx.host.collect(cx.db.effects);
     cx.host.config_reset_statistics();
     cx.reply.ok();
     Ok(Outcome::Reply)
@@ -241,6 +256,29 @@ fn flush(
     cx.db.count_changes(removed as u64);
     // Recorded even if nothing was there, as Redis does: a replica may differ.
     cx.db.record(args.all());
+    cx.reply.ok();
+    Ok(Outcome::Reply)
+}
+
+fn swapdb(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let mut index = |which| {
+        let index = guarda_resp::number::parse_i64(args.bytes()?);
+        index.and_then(|index| i32::try_from(index).ok()).ok_or(CommandError::text(which))
+    };
+    let first = index("ERR invalid first DB index")?;
+    let second = index("ERR invalid second DB index")?;
+    let databases = cx.host.keyspace().databases();
+    let known = |index: i32| {
+        u32::try_from(index)
+            .ok()
+            .filter(|&index| index < databases)
+            .ok_or(CommandError::DbOutOfRange)
+    };
+    let (first, second) = (known(first)?, known(second)?);
+    for at in 0..SHARDS {
+        cx.db.locked.visit_shard(at, |shard| shard.swap(first, second));
+    }
+    cx.db.count_changes(1);
     cx.reply.ok();
     Ok(Outcome::Reply)
 }

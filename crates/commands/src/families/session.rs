@@ -7,18 +7,14 @@ use guarda_store::UnixMillis;
 
 use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
+use crate::db::Db;
 use crate::error::CommandError;
 use crate::families::{
     session_commit, session_end, session_list, session_look, session_open, subcommand_help,
 };
-use crate::sessions::{SessionLock, Site, TOKEN_PREFIX, rebind, release};
+use crate::host::Host;
+use crate::sessions::{Cause, SessionLock, Site, TOKEN_PREFIX, rebind, release};
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group, KeyAccess, Keys, Locks};
-
-/// Locks that one connection may hold and wait for at a time.
-pub(crate) const LOCKS_PER_CONNECTION_MAX: usize = 64;
-
-/// Clients that may wait for one lock, whatever MAXWAITERS says.
-pub(super) const WAITERS_MAX: usize = 10_000;
 
 /// Shorter leases could end between two turns of the housekeeping that renews them.
 const LEASE_MIN_MS: i64 = 1_000;
@@ -230,11 +226,31 @@ pub(super) fn required<T>(option: Option<T>) -> Result<T, CommandError> {
 
 /// The place of `key` under the command's lock. What is done there records itself.
 pub(super) fn site<'a>(cx: &'a mut Context<'_, '_>, key: &[u8]) -> Site<'a> {
-    let (db, now) = (cx.db.index, cx.db.now);
-    let hashed = cx.db.hashed(key);
-    let shard = cx.db.locked.shard(hashed);
-    let monotonic = cx.host.monotonic();
-    Site { shard, effects: &mut *cx.db.effects, db, now, monotonic }
+    site_in(&mut cx.db, cx.host, key)
+}
+
+/// As [`site`], the rest of the context left alone.
+pub(super) fn site_in<'a>(db: &'a mut Db<'_, '_>, host: &'a dyn Host, key: &[u8]) -> Site<'a> {
+    let (index, now) = (db.index, db.now);
+    let hashed = db.hashed(key);
+    let shard = db.locked.shard(hashed);
+    let (monotonic, limits) = (host.monotonic(), &host.settings().sessions);
+    Site { shard, effects: &mut *db.effects, db: index, now, monotonic, limits }
+}
+
+/// Refuses one lock more than a connection may hold; not one that it holds already.
+pub(super) fn check_locks_held(
+    cx: &Context<'_, '_>,
+    key: &[u8],
+    token: &[u8],
+) -> Result<(), CommandError> {
+    let locks = &cx.client.session_locks;
+    let is_full = locks.len() >= cx.host.settings().sessions.locks_per_client_max();
+    let (db, is_this) = (cx.db.index, |l: &SessionLock| *l.key == *key && *l.token == *token);
+    if is_full && !locks.iter().any(|lock| lock.db == db && is_this(lock)) {
+        return Err(CommandError::text("ERR this connection holds too many session locks"));
+    }
+    Ok(())
 }
 
 /// The connection has no more to do with this lock.
@@ -271,7 +287,8 @@ fn touch(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
             "OK"
         }
     };
-    release(&mut place, key, token);
+    place.effects.counters.sessions.sessions_touched += u64::from(answer == "OK");
+    release(&mut place, key, token, Cause::Touch);
     forget_lock(cx, key, token);
     cx.reply.simple(answer);
     Ok(Outcome::Reply)
@@ -280,7 +297,7 @@ fn touch(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 fn release_lock(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let (key, token) = (session_key(args)?, token(args)?);
     args.finish()?;
-    let released = release(&mut site(cx, key), key, token);
+    let released = release(&mut site(cx, key), key, token, Cause::Release);
     forget_lock(cx, key, token);
     cx.reply.integer(released.into());
     Ok(Outcome::Reply)
@@ -299,9 +316,7 @@ fn renew(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
             return Err(CommandError::Syntax);
         }
     }
-    if cx.client.session_locks.len() > LOCKS_PER_CONNECTION_MAX {
-        return Err(CommandError::text("ERR this connection holds too many session locks"));
-    }
+    check_locks_held(cx, key, token)?;
     let client = cx.client.card.id;
     let mut place = site(cx, key);
     let (db, now) = (place.db, place.now);
@@ -316,11 +331,14 @@ fn renew(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         let asked = ttl_ms.map(|ttl| UnixMillis(now.0 + ttl));
         place.raise_life(key, asked, UnixMillis(now.0 + lease_ms));
     }
+    place.effects.counters.sessions.session_locks_renewed += 1;
     forget_lock(cx, key, token);
     cx.client.session_locks.push(SessionLock { db, key: key.into(), token: token.into() });
     cx.reply.simple("OK");
     Ok(Outcome::Reply)
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 pub(super) mod tests;

@@ -7,7 +7,7 @@ use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
 use crate::families::session::{forget_lock, nonce, required, session_key, site, tag, token, ttl};
-use crate::sessions::{Site, generation_of, release};
+use crate::sessions::{Cause, Site, generation_of, release};
 
 struct Commit<'a> {
     key: &'a [u8],
@@ -77,13 +77,14 @@ pub(super) fn commit(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandRe
     let commit = Commit::parse(args)?;
     let mut place = site(cx, commit.key);
     let answer = decide(&mut place, &commit)?;
-    release(&mut place, commit.key, commit.token);
-    let counters = &mut place.effects.counters;
-    if answer == "OK" {
-        counters.sessions_committed += 1;
-    } else {
-        counters.session_commits_refused += 1;
-    }
+    release(&mut place, commit.key, commit.token, Cause::Commit);
+    let counters = &mut place.effects.counters.sessions;
+    *match answer {
+        "DESTROYED" => &mut counters.session_commits_destroyed,
+        "LOCKLOST" => &mut counters.session_commits_locklost,
+        "VANISHED" => &mut counters.session_commits_vanished,
+        _ => &mut counters.sessions_committed,
+    } += 1;
     forget_lock(cx, commit.key, commit.token);
     cx.reply.simple(answer);
     Ok(Outcome::Reply)

@@ -8,33 +8,31 @@ use crate::context::{Caller, CommandResult, Context, Outcome};
 use crate::db::Db;
 use crate::error::CommandError;
 use crate::families::session::{forget_lock, nonce, required, session_key, site, tag, token, ttl};
-use crate::sessions::{HOLD_MAX, Site, millis, release};
-
-/// How long a tombstone lives at least.
-const TOMBSTONE_MS: i64 = 900_000;
+use crate::sessions::{Cause, Site, millis, release};
 
 /// How long data that was set aside is kept unless TTL says otherwise.
 const ASIDE_MS: i64 = 3_600_000;
 
 pub(super) fn destroy(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let (key, token) = (session_key(args)?, token(args)?);
-    let (mut given, mut ttl_ms) = (None, TOMBSTONE_MS.max(millis(HOLD_MAX)));
+    let (mut given, mut ttl_ms) = (None, None);
     while !args.is_empty() {
         if args.take_word("NONCE") {
             given = Some(nonce(args)?);
         } else if args.take_word("TTL") {
-            ttl_ms = ttl(args)?;
+            ttl_ms = Some(ttl(args)?);
         } else {
             return Err(CommandError::Syntax);
         }
     }
     let nonce = required(given)?;
     let mut place = site(cx, key);
-    let end = UnixMillis(place.now.0 + ttl_ms);
+    let life_ms = ttl_ms.unwrap_or(millis(place.limits.tombstone_life()));
+    let end = UnixMillis(place.now.0 + life_ms);
     place.set(&tombstone_key(key), nonce, end);
     let deleted = place.delete_session(key);
-    release(&mut place, key, token);
-    place.effects.counters.sessions_destroyed += u64::from(deleted);
+    release(&mut place, key, token, Cause::Destroy);
+    place.effects.counters.sessions.sessions_destroyed += u64::from(deleted);
     forget_lock(cx, key, token);
     cx.reply.integer(deleted.into());
     Ok(Outcome::Reply)
@@ -63,10 +61,10 @@ fn end(place: &mut Site<'_>, key: &[u8]) -> bool {
         return false;
     }
     let nonce = format!("{:016x}{:016x}", Db::random(), Db::random());
-    let end = UnixMillis(place.now.0 + TOMBSTONE_MS.max(millis(HOLD_MAX)));
+    let end = UnixMillis(place.now.0 + millis(place.limits.tombstone_life()));
     place.set(&tombstone_key(key), nonce.as_bytes(), end);
     place.delete_session(key);
-    place.effects.counters.sessions_destroyed += 1;
+    place.effects.counters.sessions.sessions_killed += 1;
     true
 }
 
@@ -76,6 +74,7 @@ fn kill_tagged(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let pattern = if args.take_word("MATCH") { Some(args.bytes()?) } else { None };
     args.finish()?;
     let (db, now, monotonic, host) = (cx.db.index, cx.db.now, cx.host.monotonic(), cx.host);
+    let limits = &host.settings().sessions;
     // Transactions and scripts hold all shards, and go to the log as one.
     let holds_one = cx.caller == Caller::Client;
     let mut killed = 0;
@@ -88,7 +87,8 @@ fn kill_tagged(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
             let mut ended = 0;
             for key in tagged {
                 let (shard, effects) = (&mut *shard, &mut *effects);
-                ended += i64::from(end(&mut Site { shard, effects, db, now, monotonic }, &key));
+                let mut site = Site { shard, effects, db, now, monotonic, limits };
+                ended += i64::from(end(&mut site, &key));
             }
             if holds_one {
                 effects.append_for(shard, host);
@@ -133,6 +133,7 @@ pub(super) fn set_aside(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> Comman
     if let Some(data) = &copy {
         let end = UnixMillis(place.now.0 + life_ms);
         place.set(&aside_key(key), data, end);
+        place.effects.counters.sessions.sessions_set_aside += 1;
     }
     cx.reply.integer(copy.is_some().into());
     Ok(Outcome::Reply)

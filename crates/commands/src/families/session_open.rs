@@ -8,12 +8,11 @@ use crate::args::Args;
 use crate::context::{Caller, CommandResult, Context, Outcome};
 use crate::error::CommandError;
 use crate::families::session::{
-    LOCKS_PER_CONNECTION_MAX, WAITERS_MAX, bounded, forget_lock, lease, session_key, site, token,
-    ttl,
+    bounded, check_locks_held, forget_lock, lease, session_key, site_in, token, ttl,
 };
 use crate::families::session_commit::committed_hash;
 use crate::sessions::{
-    LEASE_DEFAULT_MS, OpenRequest, SessionLock, Site, grant, reply_without_data,
+    LEASE_DEFAULT_MS, OpenRequest, SessionLock, Site, grant, reply_without_data, set_alarm,
 };
 use crate::waits::{Awaited, Ticket};
 
@@ -32,7 +31,7 @@ impl<'a> Open<'a> {
         let mut open = Open {
             key,
             wait: Duration::ZERO,
-            waiters_max: WAITERS_MAX,
+            waiters_max: usize::MAX,
             request: OpenRequest {
                 client: cx.client.card.id,
                 protocol: cx.client.protocol,
@@ -57,8 +56,8 @@ impl<'a> Open<'a> {
             } else if args.take_word("NOLOCK") {
                 request.locking = false;
             } else if args.take_word("MAXWAITERS") {
-                let max = bounded(args, 0, WAITERS_MAX as i64)?;
-                open.waiters_max = usize::try_from(max).unwrap_or(WAITERS_MAX);
+                let max = bounded(args, 0, i64::MAX)?;
+                open.waiters_max = usize::try_from(max).unwrap_or(usize::MAX);
             } else if args.take_word("HOLDER") {
                 request.holder = Some(Box::new(holder(args)?));
             } else {
@@ -73,49 +72,57 @@ pub(super) fn open(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResu
     let open = Open::parse(cx, args)?;
     let (key, locking) = (open.key, open.request.locking);
     let held = SessionLock { db: cx.db.index, key: key.into(), token: open.request.token.clone() };
-    if locking && cx.client.session_locks.len() >= LOCKS_PER_CONNECTION_MAX {
-        return Err(CommandError::text("ERR this connection holds too many session locks"));
+    if locking {
+        check_locks_held(cx, key, &held.token)?;
     }
     // Only a client itself can be parked: transactions and scripts are one moment.
     let can_wait = cx.caller == Caller::Client && !open.wait.is_zero();
-    let mut place = site(cx, key);
+    let host = cx.host;
+    let mut place = site_in(&mut cx.db, host, key);
     let there = place.string(key)?.is_some();
     let committed = committed_hash(place.db, key, &open.request.token);
     place.sessions().forget_committed(committed);
     // One that must exist and does not takes no lock, and no place in the queue.
     let locking = locking && (there || !open.request.must_exist);
     if locking && must_queue(&mut place, key, &open.request.token)? {
+        if let Some(status) = refusal(&mut place, &open, can_wait) {
+            reply_without_data(&mut cx.reply, status, Duration::ZERO);
+            return Ok(Outcome::Reply);
+        }
+        let lock = lock_key(key);
         let (db, monotonic) = (place.db, place.monotonic);
-        let state = place.sessions().find_or_new(db, &lock_key(key));
-        let status = if !can_wait {
-            "BUSY"
-        } else if state.waiters.prune() >= open.waiters_max {
-            "FULL"
-        } else {
-            let deadline = Some(monotonic + open.wait);
-            let ticket = Ticket::new(Awaited::Lock(held.clone()), monotonic, deadline);
-            let ticket = cx.client.park(ticket);
-            let mut place = site(cx, key);
-            let state = place.sessions().find_or_new(db, &lock_key(key));
-            state.waiters.push(&ticket, open.request);
-            forget_lock(cx, key, &held.token);
-            cx.client.session_locks.push(held);
-            return Ok(Outcome::Parked);
-        };
-        place.sessions().drop_if_idle(db, &lock_key(key));
-        reply_without_data(&mut cx.reply, status, Duration::ZERO);
-        return Ok(Outcome::Reply);
+        let deadline = Some(monotonic + open.wait);
+        let ticket = Ticket::new(Awaited::Lock(held.clone()), monotonic, deadline);
+        let ticket = cx.client.park(ticket);
+        place.sessions().find_or_new(db, &lock).waiters.push(&ticket, open.request);
+        place.effects.counters.sessions.session_waits += 1;
+        set_alarm(&mut place, &lock, host);
+        forget_lock(cx, key, &held.token);
+        cx.client.session_locks.push(held);
+        return Ok(Outcome::Parked);
     }
-    let (db, now, monotonic) = (cx.db.index, cx.db.now, cx.host.monotonic());
-    let hashed = cx.db.hashed(key);
-    let shard = cx.db.locked.shard(hashed);
-    let mut place = Site { shard, effects: &mut *cx.db.effects, db, now, monotonic };
     let taken = grant(&mut place, key, &open.request, Duration::ZERO, &mut cx.reply)?;
     if taken {
         forget_lock(cx, key, &held.token);
         cx.client.session_locks.push(held);
     }
     Ok(Outcome::Reply)
+}
+
+/// Why a lock that is not free is not waited for.
+fn refusal(site: &mut Site<'_>, open: &Open<'_>, can_wait: bool) -> Option<&'static str> {
+    if !can_wait {
+        site.effects.counters.sessions.session_opens_busy += 1;
+        return Some("BUSY");
+    }
+    let waiters_max = open.waiters_max.min(site.limits.waiters_max());
+    let (db, lock) = (site.db, lock_key(open.key));
+    let waiting = site.sessions().find(db, &lock).map_or(0, |state| state.waiters.prune());
+    if waiting < waiters_max {
+        return None;
+    }
+    site.effects.counters.sessions.session_opens_full += 1;
+    Some("FULL")
 }
 
 /// Host, process and URL of the one who asks.
@@ -144,3 +151,6 @@ fn must_queue(site: &mut Site<'_>, key: &[u8], token: &[u8]) -> Result<bool, Com
     let db = site.db;
     Ok(site.sessions().find(db, &lock).is_some_and(|state| state.has_waiters()))
 }
+
+#[cfg(test)]
+mod tests;

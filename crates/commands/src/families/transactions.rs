@@ -9,7 +9,7 @@ use crate::args::Args;
 use crate::client::Transaction;
 use crate::context::{Caller, CommandResult, Context, Outcome};
 use crate::error::CommandError;
-use crate::execute::{Call, as_slices, run};
+use crate::execute::{Call, as_slices, note_refusal, run};
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group, KeyAccess, Keys, Locks};
 
 const NEW: CommandSpec = CommandSpec {
@@ -145,8 +145,9 @@ fn exec(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
         cx.reply.protocol = cx.client.protocol;
         let call = Call { spec: queued.spec, names, args: &args };
         if let Err(denied) = acl::admit_at_exec(&call, cx.client, cx.host) {
-            cx.db.effects.counters.error_replies += 1;
-            cx.reply.error_bytes(&denied.wire());
+            let text = denied.wire();
+            note_refusal(&args, &text, cx.db.effects);
+            cx.reply.error_bytes(&text);
             continue;
         }
         if run(&call, cx) == Outcome::Close {

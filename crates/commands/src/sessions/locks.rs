@@ -6,6 +6,7 @@ use std::time::Duration;
 use guarda_session::{Holder, LOCK_SUFFIX};
 use guarda_store::UnixMillis;
 
+use super::counters::{Cause, SessionCounters};
 use super::serve::OpenRequest;
 use crate::waits::WaitQueue;
 
@@ -36,9 +37,11 @@ pub(crate) struct LockState {
     /// When a `SET NX` was refused on it last.
     pub(crate) polled: Option<Duration>,
     /// Times in a row that it went from one waiter to the next.
-    pub(crate) hand_overs: u32,
+    pub(crate) hand_overs: u64,
     /// Until when it is left free for clients that poll.
     pub(crate) free_until: Option<Duration>,
+    /// When its shard was asked to be tended for it: its expiry, as known then.
+    pub(crate) alarm: Option<Duration>,
 }
 
 impl LockState {
@@ -60,6 +63,10 @@ pub(crate) struct ShardSessions {
     /// Hash of (session, token) to hash of the commit that it made.
     committed: HashMap<u64, u64>,
     committed_order: VecDeque<(Duration, u64)>,
+    /// Why the next lock that is removed is: by which operation of its own.
+    pub(crate) releasing: Option<Cause>,
+    /// What was counted here and not yet collected.
+    pub(crate) counted: SessionCounters,
 }
 
 impl ShardSessions {
@@ -94,6 +101,22 @@ impl ShardSessions {
             locks.retain(|_, state| !state.is_idle());
         }
         self.locks.retain(|_, locks| !locks.is_empty());
+    }
+
+    /// No lock of this database is its owner's any more; those with waiters may be free.
+    fn disown(&mut self, db: u32, cause: Cause) {
+        let Some(locks) = self.locks.get_mut(&db) else { return };
+        let counted = &mut self.counted;
+        locks.retain(|key, state| {
+            if state.owner.take().is_some() {
+                counted.count_release(cause);
+            }
+            (state.hand_overs, state.alarm) = (0, None);
+            if !state.waiters.is_empty() {
+                self.freed.push((db, key.clone()));
+            }
+            !state.waiters.is_empty()
+        });
     }
 
     pub(crate) fn take_freed(&mut self) -> Vec<(u32, Box<[u8]>)> {
@@ -132,12 +155,19 @@ impl ShardSessions {
     }
 
     /// `key` of database `db` is gone: if it was a lock, it is nobody's now.
-    pub(crate) fn removed(&mut self, db: u32, key: &[u8]) {
+    pub(crate) fn removed(&mut self, db: u32, key: &[u8], was_due: bool) {
         if !key.ends_with(LOCK_SUFFIX.as_bytes()) {
             return;
         }
+        let releasing = self.releasing.take();
+        let owner = self.find(db, key).and_then(|state| state.owner.take());
+        if owner.is_some() || releasing.is_some() {
+            let other = if was_due { Cause::Expiry } else { Cause::Deleted };
+            self.counted.count_release(releasing.unwrap_or(other));
+        }
         let Some(state) = self.find(db, key) else { return };
-        if state.owner.take().is_none() {
+        state.alarm = None;
+        if owner.is_none() {
             // It was phpredis's: pollers have had their turn.
             state.hand_overs = 0;
         }
@@ -150,14 +180,13 @@ impl ShardSessions {
 
     /// Database `db` was emptied.
     pub(crate) fn flushed(&mut self, db: u32) {
-        let Some(locks) = self.locks.get_mut(&db) else { return };
-        locks.retain(|key, state| {
-            state.owner = None;
-            state.hand_overs = 0;
-            if !state.waiters.is_empty() {
-                self.freed.push((db, key.clone()));
-            }
-            !state.waiters.is_empty()
-        });
+        self.disown(db, Cause::Flush);
+    }
+
+    /// Who waits, waits on for the lock of this name in the same database, which may be free now. The
+    /// locks themselves went with their database, away from their connections.
+    pub(crate) fn swapped(&mut self, a: u32, b: u32) {
+        self.disown(a, Cause::Swap);
+        self.disown(b, Cause::Swap);
     }
 }

@@ -8,14 +8,19 @@
 //! Whoever removes a lock, by whatever command, serves the next waiter before the shard is released:
 //! [`serve_freed`] runs at the end of every command. How clients wait is `waits`'s business.
 
+mod counters;
+mod limits;
 mod locks;
 mod serve;
 mod site;
 
+pub(crate) use counters::Cause;
+pub use counters::SessionCounters;
+pub use limits::SessionLimits;
 pub(crate) use locks::{LockState, ShardSessions};
 pub(crate) use serve::{
     OpenRequest, forget_unserved, grant, lock_wait_ran_out, rebind, reply_without_data,
-    serve_freed, tend,
+    serve_freed, set_alarm, tend,
 };
 pub use serve::{release_session_locks, session_gauges, unbind_native_locks};
 pub(crate) use site::{Site, generation_of, release};
@@ -35,17 +40,11 @@ pub(crate) struct SessionLock {
     pub(crate) token: Box<[u8]>,
 }
 
-/// Longest time that one connection may hold a lock, however often its lease is renewed.
-pub(crate) const HOLD_MAX: Duration = Duration::from_mins(10);
-
 /// How long a lock lives without its holder unless LEASE says otherwise.
 pub(crate) const LEASE_DEFAULT_MS: i64 = 60_000;
 
 /// What a native token begins with; 32 hexadecimal digits follow.
 pub(crate) const TOKEN_PREFIX: &[u8] = b"guarda:";
-
-/// How long a native lock lives on after a restart unless its token is presented.
-pub(crate) const ORPHAN_LEASE_MS: i64 = 5_000;
 
 /// Notes that `SET NX` was refused on `key`: if it is a lock that others wait for, its client polls
 /// and is owed a chance now and then.

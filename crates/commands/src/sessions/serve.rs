@@ -1,27 +1,23 @@
 //! Granting locks, and what must happen when nobody asks: leases, waits and connections that end.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guarda_resp::{Protocol, ReplyWriter};
 use guarda_session::{Holder, LOCK_SUFFIX, lock_key, tombstone_key};
 use guarda_store::{HashedKey, Keyspace, Record, SHARDS, Shard, UnixMillis, ValueRef};
 
-use super::locks::Owner;
+use super::counters::Cause;
+use super::limits::SessionLimits;
+use super::locks::{LockState, Owner};
 use super::site::{Site, generation_of, release};
-use super::{HOLD_MAX, LEASE_DEFAULT_MS, ORPHAN_LEASE_MS, SessionLock, TOKEN_PREFIX, millis};
+use super::{LEASE_DEFAULT_MS, SessionLock, TOKEN_PREFIX, millis};
 use crate::client::Client;
 use crate::effects::Effects;
 use crate::error::CommandError;
 use crate::execute::{Worker, settle};
 use crate::host::Host;
-use crate::waits::{Deliveries, ShardWaits};
-
-/// Hand-overs in a row after which a client that polls gets its chance. With more, phpredis's half of
-/// a mixed farm waits longer than in a farm of its own and gives up: decision 0014.
-const HAND_OVERS_MAX: u32 = 1;
-
-/// How long the lock then stays free: longer than phpredis waits between two tries by default.
-const FREE_FOR: Duration = Duration::from_millis(25);
+use crate::waits::{Awaited, Deliveries, ShardWaits};
 
 /// How long ago a client must have polled to count.
 const POLLER_GONE_AFTER: Duration = Duration::from_secs(1);
@@ -60,7 +56,7 @@ pub(crate) fn grant(
     let there = site.string(key)?.is_some();
     let nonce = site.string(&tombstone_key(key))?.map(<[u8]>::to_vec);
     let takes_lock = request.locking && (there || !request.must_exist);
-    let lease_ms = request.lease_ms.min(millis(HOLD_MAX));
+    let lease_ms = request.lease_ms.min(millis(site.limits.hold_max()));
     if takes_lock {
         take_lock(site, key, request, lease_ms);
     }
@@ -83,7 +79,12 @@ pub(crate) fn grant(
         None => reply.null(),
     }
     reply.integer(millis(waited));
-    site.effects.counters.sessions_opened += u64::from(there || !request.must_exist);
+    let counters = &mut site.effects.counters.sessions;
+    if there || !request.must_exist {
+        counters.sessions_opened += 1;
+    } else {
+        counters.session_opens_missing += 1;
+    }
     Ok(takes_lock)
 }
 
@@ -104,16 +105,19 @@ fn take_lock(site: &mut Site<'_>, key: &[u8], request: &OpenRequest, lease_ms: i
 /// Makes the lock `owner`'s and says how many milliseconds it may live on: its lease, within the
 /// longest hold. A token that has it already has had it since the first time.
 fn bind(site: &mut Site<'_>, lock: &[u8], mut owner: Owner) -> i64 {
-    let (db, monotonic) = (site.db, site.monotonic);
-    let state = site.sessions().find_or_new(db, lock);
-    if let Some(known) = state.owner.take_if(|known| known.token == owner.token) {
+    let (db, monotonic, hold_max) = (site.db, site.monotonic, site.limits.hold_max());
+    let sessions = site.sessions();
+    let known = sessions.find(db, lock).and_then(|state| state.owner.take());
+    if let Some(known) = known.filter(|known| known.token == owner.token) {
         (owner.since, owner.since_monotonic) = (known.since, known.since_monotonic);
         owner.holder = owner.holder.or(known.holder);
+    } else {
+        sessions.counted.session_locks_granted += 1;
     }
     let held = monotonic.saturating_sub(owner.since_monotonic);
-    let left = millis(HOLD_MAX.saturating_sub(held));
+    let left = millis(hold_max.saturating_sub(held));
     let lease_ms = owner.lease_ms;
-    state.owner = Some(owner);
+    sessions.find_or_new(db, lock).owner = Some(owner);
     lease_ms.min(left).max(1)
 }
 
@@ -130,7 +134,8 @@ pub(crate) fn rebind(
     let (db, since, since_monotonic) = (site.db, site.now, site.monotonic);
     let known = site.sessions().find(db, &lock).and_then(|state| state.owner.as_ref());
     let known = known.filter(|owner| *owner.token == *token).map(|owner| owner.lease_ms);
-    let lease_ms = lease_ms.or(known).unwrap_or(LEASE_DEFAULT_MS).min(millis(HOLD_MAX));
+    let lease_ms =
+        lease_ms.or(known).unwrap_or(LEASE_DEFAULT_MS).min(millis(site.limits.hold_max()));
     let (token, holder) = (token.into(), None);
     let owner = Owner { client, token, holder, since, since_monotonic, lease_ms };
     let left = bind(site, &lock, owner);
@@ -148,21 +153,26 @@ pub(crate) fn serve_freed(
 ) {
     // Serving one may end others' locks (an expired one is met): until nothing is left.
     while let Some(waits) = ShardWaits::of(shard) {
+        let counted = std::mem::take(&mut waits.sessions.counted);
+        effects.counters.sessions.add(&counted);
         let freed = waits.sessions.take_freed();
         if freed.is_empty() {
             return;
         }
+        let limits = &host.settings().sessions;
         for (db, lock) in freed {
             let monotonic = host.monotonic();
-            let mut site = Site { shard: &mut *shard, effects: &mut *effects, db, now, monotonic };
+            let mut site =
+                Site { shard: &mut *shard, effects: &mut *effects, db, now, monotonic, limits };
             serve(&mut site, &lock, host, deliveries);
         }
     }
 }
 
-/// Gives the lock, if it is free, to the first who still waits.
+/// Gives the lock, if it is free, to the first who still waits; else sees to it that it is looked at
+/// once it is due.
 fn serve(site: &mut Site<'_>, lock: &[u8], host: &dyn Host, deliveries: &mut Deliveries) {
-    let (db, monotonic) = (site.db, site.monotonic);
+    let (db, monotonic, limits) = (site.db, site.monotonic, site.limits);
     let key = lock.strip_suffix(LOCK_SUFFIX.as_bytes()).expect("only lock keys have waiters");
     while !site.exists(lock) {
         let Some(state) = site.sessions().find(db, lock) else { return };
@@ -170,19 +180,9 @@ fn serve(site: &mut Site<'_>, lock: &[u8], host: &dyn Host, deliveries: &mut Del
             state.waiters.clear();
             break;
         }
-        match state.free_until {
-            Some(until) if monotonic < until => return,
-            Some(_) => (state.free_until, state.polled, state.hand_overs) = (None, None, 0),
-            None => {
-                let polled =
-                    state.polled.is_some_and(|at| monotonic.saturating_sub(at) < POLLER_GONE_AFTER);
-                if state.hand_overs >= HAND_OVERS_MAX && polled {
-                    let until = monotonic + FREE_FOR;
-                    state.free_until = Some(until);
-                    host.tend_later(HashedKey::new(lock).shard(), until);
-                    return;
-                }
-            }
+        if let Some(until) = left_to_pollers(state, monotonic, limits) {
+            host.tend_later(HashedKey::new(lock).shard(), until);
+            return;
         }
         let Some(at) = state.waiters.find(|_| true) else { break };
         let Some(waiter) = state.waiters.serve(at) else { continue };
@@ -200,10 +200,52 @@ fn serve(site: &mut Site<'_>, lock: &[u8], host: &dyn Host, deliveries: &mut Del
         if !got_lock {
             waiter.ticket.note_without_lock();
         }
-        site.effects.counters.session_waits_served += 1;
+        site.effects.counters.sessions.session_waits_served += 1;
         deliveries.push((waiter.request.client, reply));
     }
+    set_alarm(site, lock, host);
     site.sessions().drop_if_idle(db, lock);
+}
+
+/// After some hand-overs in a row the free lock is left to clients that poll for it, for a moment;
+/// until when, if that moment is now.
+fn left_to_pollers(
+    state: &mut LockState,
+    monotonic: Duration,
+    limits: &SessionLimits,
+) -> Option<Duration> {
+    match state.free_until {
+        Some(until) if monotonic < until => Some(until),
+        Some(_) => {
+            (state.free_until, state.polled, state.hand_overs) = (None, None, 0);
+            None
+        }
+        None => {
+            let window = limits.fair_window()?;
+            let polled =
+                state.polled.is_some_and(|at| monotonic.saturating_sub(at) < POLLER_GONE_AFTER);
+            if state.hand_overs < limits.fair_after() || !polled {
+                return None;
+            }
+            state.free_until = Some(monotonic + window);
+            state.free_until
+        }
+    }
+}
+
+/// Has the shard tended when this lock is due, if somebody waits for it: nobody else may come by.
+pub(crate) fn set_alarm(site: &mut Site<'_>, lock: &[u8], host: &dyn Host) {
+    let (db, now, monotonic) = (site.db, site.now, site.monotonic);
+    let Some(expiry) = site.expiry(lock) else { return };
+    let Some(state) = site.sessions().find(db, lock).filter(|state| state.has_waiters()) else {
+        return;
+    };
+    let left = u64::try_from(expiry.since(now)).unwrap_or(0);
+    let at = monotonic + Duration::from_millis(left);
+    if state.alarm.is_none_or(|alarm| alarm <= monotonic || at < alarm) {
+        state.alarm = Some(at);
+        host.tend_later(HashedKey::new(lock).shard(), at);
+    }
 }
 
 /// Looks after the locks of one shard that has any: renews leases of living connections, serves
@@ -219,27 +261,30 @@ pub(crate) fn tend(
     let sessions = &mut ShardWaits::of_or_new(shard).sessions;
     let mut queued = Vec::new();
     for (db, lock, state) in sessions.iter() {
-        if state.waiters.prune() > 0 && state.owner.is_none() {
+        if state.waiters.prune() > 0 {
             queued.push((db, Box::<[u8]>::from(lock)));
         }
     }
     for (db, lock) in queued {
         let monotonic = host.monotonic();
-        let mut site = Site { shard: &mut *shard, effects: &mut *effects, db, now, monotonic };
+        let limits = &host.settings().sessions;
+        let (shard, effects) = (&mut *shard, &mut *effects);
+        let mut site = Site { shard, effects, db, now, monotonic, limits };
         serve(&mut site, &lock, host, deliveries);
     }
     ShardWaits::of_or_new(shard).sessions.drop_idle();
 }
 
-/// Renews the leases that are half over, while their connections live and [`HOLD_MAX`] is not
+/// Renews the leases that are half over, while their connections live and the longest hold is not
 /// reached. By the monotonic clock: a lock that is due only because the wall clock jumped is kept.
 fn renew(shard: &mut Shard, effects: &mut Effects, host: &dyn Host, now: UnixMillis) {
     let monotonic = host.monotonic();
+    let limits = &host.settings().sessions;
     let mut owned = Vec::new();
     for (db, lock, state) in ShardWaits::of_or_new(shard).sessions.iter() {
         if let Some(owner) = &state.owner {
             let held = monotonic.saturating_sub(owner.since_monotonic);
-            let left = millis(HOLD_MAX.saturating_sub(held));
+            let left = millis(limits.hold_max().saturating_sub(held));
             owned.push((db, Box::<[u8]>::from(lock), owner.token.clone(), owner.lease_ms, left));
         }
     }
@@ -248,10 +293,10 @@ fn renew(shard: &mut Shard, effects: &mut Effects, host: &dyn Host, now: UnixMil
         let record = shard.peek(db, hashed);
         let is_its = matches!(record.map(Record::value), Some(ValueRef::String(v)) if *v == *token);
         let Some(expiry) = record.and_then(Record::expiry).filter(|_| is_its) else {
-            if let Some(state) = ShardWaits::of_or_new(shard).sessions.find(db, &lock)
-                && !is_its
+            let sessions = &mut ShardWaits::of_or_new(shard).sessions;
+            if !is_its && sessions.find(db, &lock).is_some_and(|state| state.owner.take().is_some())
             {
-                state.owner = None;
+                sessions.counted.count_release(Cause::Replaced);
             }
             continue;
         };
@@ -260,7 +305,7 @@ fn renew(shard: &mut Shard, effects: &mut Effects, host: &dyn Host, now: UnixMil
         if remaining < lease_ms / 2 && wanted > remaining.max(0) {
             // As of a moment before its end, so that one that is due does not expire here.
             let before = UnixMillis(now.0.min(expiry.0 - 1));
-            let mut site = Site { shard, effects, db, now: before, monotonic };
+            let mut site = Site { shard, effects, db, now: before, monotonic, limits };
             site.set_expiry(&lock, UnixMillis(now.0 + wanted));
         }
     }
@@ -275,9 +320,15 @@ pub fn release_session_locks(
     now: UnixMillis,
     patience: Duration,
 ) -> bool {
-    if let Some(ticket) = client.unpark() {
-        ticket.cancel();
+    if let Some(ticket) = client.unpark()
+        && ticket.cancel()
+        && matches!(ticket.awaited, Awaited::Lock(_))
+    {
+        worker.effects.counters.sessions.session_waits_abandoned += 1;
     }
+    let killed = client.card.killed.load(Ordering::Relaxed);
+    let cause = if killed { Cause::Kill } else { Cause::Disconnect };
+    let limits = &host.settings().sessions;
     while let Some(held) = client.session_locks.last() {
         let index = HashedKey::new(&held.key).shard();
         let Some(mut locked) = host.keyspace().lock_one(index, patience) else { return false };
@@ -290,10 +341,8 @@ pub fn release_session_locks(
             .is_some_and(|owner| owner.client == id && owner.token == held.token);
         if is_owner {
             let (db, monotonic) = (held.db, host.monotonic());
-            let mut site = Site { shard, effects: &mut worker.effects, db, now, monotonic };
-            if release(&mut site, &held.key, &held.token) {
-                site.effects.counters.session_releases_disconnect += 1;
-            }
+            let mut site = Site { shard, effects: &mut worker.effects, db, now, monotonic, limits };
+            release(&mut site, &held.key, &held.token, cause);
             settle(&mut locked, host, worker, now, Deliveries::new());
         }
         client.session_locks.pop();
@@ -314,14 +363,16 @@ pub(crate) fn forget_unserved(client: &mut Client, lock: &SessionLock) {
 /// After a restart native locks belong to nobody: they end soon unless their token is presented.
 pub fn unbind_native_locks(host: &dyn Host, worker: &mut Worker, now: UnixMillis, databases: u32) {
     let patience = Duration::from_hours(1);
+    let limits = &host.settings().sessions;
     for index in 0..SHARDS {
         let Some(mut locked) = host.keyspace().lock_one(index, patience) else { continue };
         let shard = locked.held().next().expect("one shard was locked");
         for db in 0..databases {
             for lock in native_locks(shard, db) {
                 let effects = &mut worker.effects;
-                let mut site = Site { shard, effects, db, now, monotonic: Duration::ZERO };
-                let end = UnixMillis(now.0 + ORPHAN_LEASE_MS);
+                let monotonic = Duration::ZERO;
+                let mut site = Site { shard, effects, db, now, monotonic, limits };
+                let end = UnixMillis(now.0 + millis(limits.restart_lease()));
                 if site.expiry(&lock).is_none_or(|expiry| expiry > end) {
                     site.set_expiry(&lock, end);
                 }

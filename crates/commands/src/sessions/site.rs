@@ -7,6 +7,8 @@ use guarda_store::{HashedKey, Record, Shard, UnixMillis, ValueRef};
 use itoa::Buffer;
 use sha1::{Digest, Sha1};
 
+use super::counters::Cause;
+use super::limits::SessionLimits;
 use super::locks::ShardSessions;
 use crate::effects::Effects;
 use crate::error::CommandError;
@@ -20,6 +22,7 @@ pub(crate) struct Site<'a> {
     pub(crate) db: u32,
     pub(crate) now: UnixMillis,
     pub(crate) monotonic: Duration,
+    pub(crate) limits: &'a SessionLimits,
 }
 
 impl Site<'_> {
@@ -117,9 +120,13 @@ impl Site<'_> {
 }
 
 /// Removes the lock of the session at `key` if `token` holds it; says whether it did.
-pub(crate) fn release(site: &mut Site<'_>, key: &[u8], token: &[u8]) -> bool {
+pub(crate) fn release(site: &mut Site<'_>, key: &[u8], token: &[u8], cause: Cause) -> bool {
     let lock = lock_key(key);
-    matches!(site.string(&lock), Ok(Some(value)) if value == token) && site.delete(&lock)
+    if !matches!(site.string(&lock), Ok(Some(value)) if value == token) {
+        return false;
+    }
+    site.sessions().releasing = Some(cause);
+    site.delete(&lock)
 }
 
 /// The generation of a session: a digest of its bytes, or `absent`. It is the one that Redis's

@@ -21,10 +21,10 @@ fn committed_tokens_are_forgotten_oldest_first_beyond_the_limit() {
 fn keys_that_are_no_locks_are_none_of_its_business() {
     let mut sessions = ShardSessions::default();
     *sessions.find_or_new(0, b"s_LOCK") = LockState::default();
-    sessions.removed(0, b"s");
-    sessions.removed(1, b"s_LOCK");
+    sessions.removed(0, b"s", false);
+    sessions.removed(1, b"s_LOCK", false);
     assert!(sessions.find(0, b"s_LOCK").is_some());
-    sessions.removed(0, b"s_LOCK");
+    sessions.removed(0, b"s_LOCK", true);
     assert!(sessions.find(0, b"s_LOCK").is_none());
     assert!(sessions.take_freed().is_empty(), "nobody waits");
 }

@@ -78,6 +78,11 @@ impl KeyWaits {
         self.queues.get(&db).is_some_and(|queues| queues.contains_key(key))
     }
 
+    /// The keys of a database whose changes are of interest.
+    pub(crate) fn keys_with_queue(&self, db: u32) -> Vec<Box<[u8]>> {
+        self.queues.get(&db).map_or_else(Vec::new, |queues| queues.keys().cloned().collect())
+    }
+
     /// Notes that a key with a queue now holds a value of this kind.
     pub(crate) fn note_ready(&mut self, db: u32, key: &[u8], kind: ValueKind) {
         let can_be_waited_for = matches!(kind, ValueKind::List | ValueKind::SortedSet);

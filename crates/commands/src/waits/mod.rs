@@ -58,12 +58,20 @@ impl ShardWaits {
 }
 
 impl Attachment for ShardWaits {
-    fn removed(&mut self, db: u32, key: &[u8]) {
-        self.sessions.removed(db, key);
+    fn removed(&mut self, db: u32, key: &[u8], was_due: bool) {
+        self.sessions.removed(db, key, was_due);
     }
 
     fn flushed(&mut self, db: u32) {
         self.sessions.flushed(db);
+    }
+
+    fn swapped(&mut self, a: u32, b: u32) {
+        self.sessions.swapped(a, b);
+    }
+
+    fn awaited(&self, db: u32) -> Vec<Box<[u8]>> {
+        self.keys.keys_with_queue(db)
     }
 
     fn awaits(&self, db: u32, key: &[u8]) -> bool {
@@ -98,7 +106,8 @@ pub fn wait_ran_out(client: &mut Client, worker: &mut Worker, now: Duration) -> 
     let mut reply = Vec::new();
     reply_unserved(ticket, now, &mut ReplyWriter::new(&mut reply, client.protocol));
     if let Awaited::Lock(_) = ticket.awaited {
-        worker.effects.counters.session_waits_timed_out += 1;
+        worker.effects.counters.sessions.session_waits_timed_out += 1;
+        worker.effects.counters.sessions.session_opens_busy += 1;
     }
     end_wait(client);
     Some(reply)

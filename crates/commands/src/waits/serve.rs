@@ -82,8 +82,9 @@ fn serve_key(
         let mut writer = ReplyWriter::new(&mut reply, request.protocol);
         if let Err(error) = request.want.take(&mut place, hashed.bytes, &mut writer) {
             reply.clear();
-            ReplyWriter::new(&mut reply, request.protocol).error_bytes(&error.wire());
-            place.effects.counters.error_replies += 1;
+            let text = error.wire();
+            ReplyWriter::new(&mut reply, request.protocol).error_bytes(&text);
+            place.effects.note_error(&text);
         }
         place.effects.counters.dirty += place.effects.changes;
         place.forget_changes();

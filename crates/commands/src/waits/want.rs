@@ -6,6 +6,7 @@ use guarda_store::{ListEnd, ValueKind};
 use crate::db::Db;
 use crate::error::CommandError;
 use crate::families::list_pops::{Transfer, reply_popped, take_element};
+use crate::families::sorted_set_pops::{self, End, write_popped_from};
 
 /// What one command wants of a key that has something.
 pub(crate) enum Want {
@@ -15,6 +16,10 @@ pub(crate) enum Want {
     Elements(ListEnd, usize),
     /// An element, to be put into another list (BLMOVE, BRPOPLPUSH).
     Transfer(Transfer),
+    /// A member and its score (BZPOPMIN, BZPOPMAX).
+    Member(End),
+    /// Up to so many members (BZMPOP).
+    Members(End, usize),
 }
 
 impl Want {
@@ -22,6 +27,7 @@ impl Want {
     pub(crate) fn kind(&self) -> ValueKind {
         match self {
             Want::Element(_) | Want::Elements(..) | Want::Transfer(_) => ValueKind::List,
+            Want::Member(_) | Want::Members(..) => ValueKind::SortedSet,
         }
     }
 
@@ -29,7 +35,7 @@ impl Want {
     pub(crate) fn destination(&self) -> Option<&[u8]> {
         match self {
             Want::Transfer(transfer) => Some(&transfer.to),
-            Want::Element(_) | Want::Elements(..) => None,
+            Want::Element(_) | Want::Elements(..) | Want::Member(_) | Want::Members(..) => None,
         }
     }
 
@@ -37,7 +43,9 @@ impl Want {
     pub(crate) fn reply_none(&self, reply: &mut ReplyWriter<'_>) {
         match self {
             Want::Transfer(_) => reply.null(),
-            Want::Element(_) | Want::Elements(..) => reply.null_array(),
+            Want::Element(_) | Want::Elements(..) | Want::Member(_) | Want::Members(..) => {
+                reply.null_array();
+            }
         }
     }
 
@@ -55,6 +63,20 @@ impl Want {
             Want::Element(end) => take_element(db, key, *end, reply),
             Want::Elements(end, count) => reply_popped(db, key, *end, *count, reply),
             Want::Transfer(transfer) => transfer.carry_out(db, key, reply).map(|_| ()),
+            Want::Member(end) => {
+                let popped = sorted_set_pops::pop(db, key, *end, 1)?;
+                let (member, score) = popped.first().expect("the caller knows that there is one");
+                reply.array(3);
+                reply.bulk(key);
+                reply.bulk(member);
+                reply.double(*score);
+                Ok(())
+            }
+            Want::Members(end, count) => {
+                let popped = sorted_set_pops::pop(db, key, *end, *count)?;
+                write_popped_from(reply, key, &popped);
+                Ok(())
+            }
         }
     }
 }

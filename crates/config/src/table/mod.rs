@@ -10,6 +10,7 @@ mod memory;
 mod network;
 mod persistence;
 mod process;
+mod sessions;
 mod tls;
 
 use crate::kind::Kind;
@@ -72,6 +73,7 @@ pub(crate) const SECTIONS: &[(&str, &[Directive])] = &[
     ("Process and logs", process::ROWS),
     ("Persistence", persistence::ROWS),
     ("Memory, expiry and encodings", memory::ROWS),
+    ("Sessions", sessions::ROWS),
     ("TLS", tls::ROWS),
     ("Access control", access::ROWS),
     ("Replication", absent::REPLICATION),

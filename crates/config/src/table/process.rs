@@ -119,14 +119,14 @@ pub(super) const ROWS: &[Directive] = &[
         "latency-tracking",
         Kind::Bool,
         "yes",
-        Status::AcceptedIgnored(NO_LATENCY),
+        Status::Implemented,
         "Keep a histogram of each command's latency.",
     ),
     Directive::new(
         "latency-tracking-info-percentiles",
         Kind::Percentiles,
         "50 99 99.9",
-        Status::AcceptedIgnored(NO_LATENCY),
+        Status::Implemented,
         "Percentiles that INFO shows.",
     ),
     Directive::new(

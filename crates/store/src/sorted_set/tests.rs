@@ -167,8 +167,6 @@ fn forms_change_at_their_limits_and_by_what_is_to_come() {
     assert!(!set.is_packed());
     set.remove(b"one more");
     assert!(!set.is_packed(), "never back by itself");
-    set.refit(LIMITS);
-    assert!(set.is_packed());
     assert_eq!(set.rank(b"5"), Some((98, 99.0)), "just before `99`");
 
     let mut set = SortedSetValue::default();
@@ -177,8 +175,6 @@ fn forms_change_at_their_limits_and_by_what_is_to_come() {
     set.prepare(128, LIMITS);
     assert!(set.is_packed());
     set.insert(&[b'x'; 65], 0.0, LIMITS);
-    assert!(!set.is_packed());
-    set.refit(LIMITS);
     assert!(!set.is_packed());
 
     assert!(SortedSetValue::suited(128, 64, LIMITS).is_packed());

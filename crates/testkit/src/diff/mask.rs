@@ -38,6 +38,8 @@ pub enum Mask {
     UnorderedPairs(String),
     /// The order at every depth, and these names with their values.
     UnorderedDeep(Vec<String>, String),
+    /// How numbers with a fraction are written, at every depth.
+    Doubles(String),
     /// An integer's distance.
     Within(u64, String),
     /// Everything but type and length.
@@ -139,6 +141,7 @@ impl Mask {
             {
                 Self::UnorderedDeep(names().split_off(1), reason)
             }
+            (b"doubles", []) => Self::Doubles(reason),
             (b"within", [distance]) => {
                 let distance = String::from_utf8_lossy(distance);
                 Self::Within(distance.parse().map_err(|_| "`within` takes a number")?, reason)
@@ -217,6 +220,7 @@ impl Mask {
                 }
                 _ => false,
             },
+            Self::Doubles(_) => with_plain_doubles(left) == with_plain_doubles(right),
             Self::Within(distance, _) => match (left, right) {
                 (Frame::Integer(left), Frame::Integer(right)) => {
                     *left >= 0 && *right >= 0 && left.abs_diff(*right) <= *distance
@@ -312,6 +316,23 @@ fn sorted(frame: &Frame, depth: usize) -> Frame {
     }
 }
 
+/// The frame with all doubles, and the strings that are numbers, in one form.
+#[must_use]
+pub fn with_plain_doubles(frame: &Frame) -> Frame {
+    let plain = |text: &[u8]| {
+        let number: Option<f64> = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+        number.map_or_else(|| text.to_vec(), |number| format!("{number:e}").into_bytes())
+    };
+    let list = |elements: &[Frame]| elements.iter().map(with_plain_doubles).collect();
+    match frame {
+        Frame::Double(text) => Frame::Double(plain(text)),
+        Frame::Bulk(text) => Frame::Bulk(plain(text)),
+        Frame::Array(elements) => Frame::Array(list(elements)),
+        Frame::Set(elements) => Frame::Set(list(elements)),
+        other => other.clone(),
+    }
+}
+
 /// The frame without these names and their values, in maps and in flat arrays of pairs.
 fn stripped(frame: &Frame, names: &[String]) -> Frame {
     let is_left_out = |frame: &Frame| {
@@ -397,6 +418,9 @@ mod tests {
             ("unordered-deep", "*1 *2 :1 :2 ", "*1 *2 :2 :1 ", "*1 *2 :1 :1 "),
             ("unordered-deep without x", "*1 *2 :1 :2 ", "*1 *4 :2 +x :9 :1 ", "*1 *2 :1 :1 "),
             ("unordered-deep without x", "*1 %1 +a :2 ", "*1 %2 +x :9 +a :2 ", "*1 %1 +x :2 "),
+            ("doubles", "$4 0.10 ", "$3 0.1 ", "$3 0.2 "),
+            ("doubles", "*1 *2 +a ,1e2 ", "*1 *2 +a ,100 ", "*1 *2 +b ,100 "),
+            ("doubles", "$1 x ", "$1 x ", "$1 y "),
             ("within 2", ":10 ", ":12 ", ":13 "),
             ("within 2", ":0 ", ":2 ", ":-1 "),
             ("shape", "*1 :1 ", "*1 :2 ", "*2 :1 :1 "),

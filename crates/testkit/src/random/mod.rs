@@ -5,6 +5,7 @@
 mod restart;
 mod shrink;
 pub mod vocabulary;
+mod words;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -207,7 +208,7 @@ fn batch_len(ops: &[Op]) -> usize {
 fn scan_layout(args: &[Vec<u8>]) -> Option<(usize, usize)> {
     match args[0].to_ascii_uppercase().as_slice() {
         b"SCAN" => Some((1, 1)),
-        b"HSCAN" => Some((2, 2)),
+        b"HSCAN" | b"ZSCAN" => Some((2, 2)),
         b"SSCAN" => Some((2, 1)),
         _ => None,
     }
@@ -349,11 +350,15 @@ fn mask_for(args: &[Vec<u8>], queued: bool) -> Mask {
             Mask::Unordered(order())
         }
         b"HGETALL" => Mask::UnorderedPairs(order()),
-        b"RANDOMKEY" | b"HRANDFIELD" | b"SRANDMEMBER" | b"SPOP" => Mask::Shape(chance()),
+        b"RANDOMKEY" | b"HRANDFIELD" | b"SRANDMEMBER" | b"SPOP" | b"ZRANDMEMBER" => {
+            Mask::Shape(chance())
+        }
         b"OBJECT" => match args.get(1).map(|word| word.to_ascii_uppercase()).as_deref() {
             Some(b"ENCODING") => {
-                let made = "how the string was made is not kept".to_owned();
-                Mask::Either(vec!["int".to_owned(), "embstr".to_owned()], made)
+                let made =
+                    "how the string was made is not kept; 7.0 has no packed lists".to_owned();
+                let names = ["int", "embstr", "listpack", "quicklist"].map(str::to_owned);
+                Mask::Either(names.to_vec(), made)
             }
             // Redis's small integers are shared objects: their counts and times are everybody's.
             _ => Mask::Any("counts and times of shared objects are the server's own".to_owned()),
@@ -365,9 +370,10 @@ fn mask_for(args: &[Vec<u8>], queued: bool) -> Mask {
         b"TIME" => Mask::Shape(time()),
         // Keys that were set with a time in the past count until somebody looks at them.
         b"DBSIZE" => Mask::Within(12, "expired keys count until they are looked at".to_owned()),
-        b"SCAN" | b"HSCAN" | b"SSCAN" if queued => {
+        b"SCAN" | b"HSCAN" | b"SSCAN" | b"ZSCAN" if queued => {
             Mask::Any("one step of a scan finds any part".to_owned())
         }
+        [b'Z', ..] => Mask::Doubles("an older reference sends 17 digits".to_owned()),
         _ => Mask::Exact,
     }
 }

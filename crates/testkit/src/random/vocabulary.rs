@@ -4,6 +4,9 @@
 //! millisecond decides: GT and LT come with absolute times only, relative ones lie days apart from
 //! all absolute ones.
 
+use super::words::{
+    AGGREGATES, BOUNDS, LEX_BOUNDS, LEX_KEYS, MEMBERS, SCORES, SET_KEYS, SORTED_SET_KEYS,
+};
 use crate::prng::Prng;
 
 /// One command and the connection that sends it.
@@ -99,6 +102,12 @@ const TEMPLATES: &[(usize, &str)] = &[
     (3, "HRANDFIELD {key} {small} WITHVALUES"),
     (4, "HSCAN {key} 0"),
     (2, "HSCAN {key} 0 COUNT 2 MATCH {pattern}"),
+    // Publish and subscribe.
+    (2, "PUBLISH {key} {value}"),
+    (1, "SPUBLISH {key} {value}"),
+    (1, "PUBSUB NUMSUB {key} {key}"),
+    (1, "PUBSUB CHANNELS {pattern}"),
+    (1, "PUBSUB NUMPAT"),
     // Sets.
     (16, "SADD {set-key} {member}"),
     (12, "SADD {set-key} {member} {member} {member}"),
@@ -125,6 +134,94 @@ const TEMPLATES: &[(usize, &str)] = &[
     (2, "SSCAN {set-key} 0 COUNT 2 MATCH {pattern}"),
     (3, "OBJECT ENCODING {set-key}"),
     (2, "DEL {set-key}"),
+    // Lists.
+    (14, "RPUSH {key} {value}"),
+    (10, "LPUSH {key} {value} {value} {value}"),
+    (3, "RPUSHX {key} {value}"),
+    (3, "LPUSHX {key} {value} {value}"),
+    (6, "LPOP {key}"),
+    (4, "RPOP {key} {small}"),
+    (4, "LLEN {key}"),
+    (8, "LRANGE {key} {index} {index}"),
+    (5, "LINDEX {key} {index}"),
+    (5, "LSET {key} {index} {value}"),
+    (3, "LINSERT {key} BEFORE {value} {value}"),
+    (3, "LINSERT {key} AFTER {value} {value}"),
+    (4, "LREM {key} {integer} {value}"),
+    (3, "LTRIM {key} {index} {index}"),
+    (4, "LPOS {key} {value}"),
+    (3, "LPOS {key} {value} RANK {small} COUNT {small} MAXLEN {small}"),
+    (5, "LMOVE {key} {key} LEFT RIGHT"),
+    (4, "RPOPLPUSH {key} {key}"),
+    (4, "LMPOP 2 {key} {key} RIGHT COUNT {small}"),
+    // These wait for a millisecond; the other connection is silent meanwhile.
+    (4, "BLPOP {key} {key} 0.001"),
+    (2, "BRPOP {key} 0.001"),
+    (3, "BLMOVE {key} {key} RIGHT LEFT 0.001"),
+    (2, "BRPOPLPUSH {key} {key} 0.001"),
+    (3, "BLMPOP 0.001 2 {key} {key} LEFT COUNT {small}"),
+    (2, "BZPOPMIN {zset-key} {key} 0.001"),
+    (2, "BZPOPMAX {zset-key} 0.001"),
+    (2, "BZMPOP 0.001 2 {zset-key} {key} MIN COUNT {small}"),
+    // Sorting by text takes the locale into account in Redis, unless the result is stored.
+    (3, "SORT {key}"),
+    (2, "SORT {key} BY {sort-by} GET # GET {sort-get} LIMIT {small} {small}"),
+    (2, "SORT_RO {key} DESC GET {sort-get}"),
+    (4, "SORT {key} ALPHA STORE {key}"),
+    (2, "CLIENT UNBLOCK {small}"),
+    // Sorted sets.
+    (16, "ZADD {zset-key} {score} {member}"),
+    (10, "ZADD {zset-key} {score} {member} {score} {member} {score} {member}"),
+    (8, "ZADD {zset-key} {zadd-options} {score} {member}"),
+    (5, "ZINCRBY {zset-key} {score} {member}"),
+    (4, "ZREM {zset-key} {member}"),
+    (2, "ZREM {zset-key} {member} {member} {member}"),
+    (3, "ZCARD {zset-key}"),
+    (4, "ZSCORE {zset-key} {member}"),
+    (3, "ZMSCORE {zset-key} {member} {member}"),
+    (4, "ZRANK {zset-key} {member}"),
+    (4, "ZREVRANK {zset-key} {member}"),
+    (6, "ZRANGE {zset-key} {index} {index}"),
+    (4, "ZRANGE {zset-key} {index} {index} {zrange-options}"),
+    (4, "ZRANGE {zset-key} {bound} {bound} BYSCORE {zrange-options}"),
+    (4, "ZRANGE {zset-key} {bound} {bound} BYSCORE LIMIT {small} {small} {zrange-options}"),
+    (4, "ZREVRANGE {zset-key} {index} {index} WITHSCORES"),
+    (4, "ZRANGEBYSCORE {zset-key} {bound} {bound} WITHSCORES"),
+    (4, "ZREVRANGEBYSCORE {zset-key} {bound} {bound} LIMIT {small} {small}"),
+    (4, "ZRANGESTORE {zset-key} {zset-key} {index} {index}"),
+    (3, "ZRANGESTORE {zset-key} {zset-key} {bound} {bound} BYSCORE"),
+    (4, "ZCOUNT {zset-key} {bound} {bound}"),
+    (2, "ZREMRANGEBYRANK {zset-key} {index} {index}"),
+    (2, "ZREMRANGEBYSCORE {zset-key} {bound} {bound}"),
+    (2, "ZPOPMIN {zset-key}"),
+    (2, "ZPOPMAX {zset-key} {small}"),
+    (2, "ZMPOP 2 {zset-key} {zset-key} MIN"),
+    (2, "ZMPOP 2 {zset-key} {zset-key} MAX COUNT {small}"),
+    (2, "ZRANDMEMBER {zset-key}"),
+    (3, "ZRANDMEMBER {zset-key} {small}"),
+    (2, "ZRANDMEMBER {zset-key} {small} WITHSCORES"),
+    (3, "ZUNION 2 {zset-key} {zset-key} {zunion-options}"),
+    (3, "ZINTER 2 {zset-key} {zset-key} {zunion-options}"),
+    (2, "ZUNION {small} {zset-key} {set-key} {zset-key} WITHSCORES"),
+    (3, "ZDIFF 2 {zset-key} {zset-key} WITHSCORES"),
+    (3, "ZUNIONSTORE {zset-key} 2 {zset-key} {set-key} WEIGHTS {score} {score}"),
+    (3, "ZUNIONSTORE {zset-key} 2 {zset-key} {zset-key} {zunion-options}"),
+    (3, "ZINTERSTORE {zset-key} 2 {zset-key} {zset-key} {zunion-options}"),
+    (3, "ZDIFFSTORE {zset-key} 2 {zset-key} {zset-key}"),
+    (3, "ZINTERCARD 2 {zset-key} {zset-key} LIMIT {small}"),
+    (4, "ZSCAN {zset-key} 0"),
+    (2, "ZSCAN {zset-key} 0 COUNT 2 MATCH {pattern}"),
+    (3, "OBJECT ENCODING {zset-key}"),
+    (2, "DEL {zset-key}"),
+    // Lexical ranges need equal scores: nothing else writes to these keys.
+    (6, "ZADD {lex-key} 0 {member} 0 {member}"),
+    (1, "ZREM {lex-key} {member}"),
+    (4, "ZRANGEBYLEX {lex-key} {lex} {lex}"),
+    (3, "ZREVRANGEBYLEX {lex-key} {lex} {lex} LIMIT {small} {small}"),
+    (3, "ZRANGE {lex-key} {lex} {lex} BYLEX REV"),
+    (3, "ZLEXCOUNT {lex-key} {lex} {lex}"),
+    (1, "ZREMRANGEBYLEX {lex-key} {lex} {lex}"),
+    (1, "DEL {lex-key}"),
     // Transactions and databases.
     (12, "MULTI"),
     (16, "EXEC"),
@@ -134,6 +231,7 @@ const TEMPLATES: &[(usize, &str)] = &[
     (2, "UNWATCH"),
     (6, "SELECT {database}"),
     (1, "FLUSHDB"),
+    (1, "SWAPDB {database} {database}"),
     (1, "FLUSHALL"),
     // Scripts, as the session handler uses them.
     (3, "EVAL {unlock} 1 {key} {value}"),
@@ -161,27 +259,6 @@ const TEMPLATES: &[(usize, &str)] = &[
 
 const KEYS: &[&[u8]] =
     &[b"a", b"b", b"c", b"d", b"e", b"h1", b"h2", b"h3", b"", b"bin\x00\r\n\xff", b"sess_LOCK"];
-
-/// Keys that mostly hold sets.
-const SET_KEYS: &[&[u8]] = &[b"s1", b"s2", b"s3"];
-
-const MEMBERS: &[&[u8]] = &[
-    b"1",
-    b"2",
-    b"3",
-    b"4",
-    b"5",
-    b"-7",
-    b"300",
-    b"70000",
-    b"9223372036854775807",
-    b"01",
-    b"x",
-    b"y",
-    b"",
-    b"\x00\xff",
-    &[b'l'; 65],
-];
 
 const FIELDS: &[&[u8]] =
     &[b"f", b"g", b"h", b"i", b"j", b"", b"\x00\xff", b"1", b"field with spaces", &[b'l'; 70]];
@@ -348,6 +425,11 @@ const SMALL: &[&[u8]] = &[b"0", b"1", b"3", b"100", b"-1", b"-5", b"abc"];
 const PATTERNS: &[&[u8]] =
     &[b"*", b"?", b"h*", b"[a-c]", b"[^a]*", b"*\\*", b"h[12]", b"", b"bin*", b"[", b"*_LOCK"];
 
+/// All with a star: without one a set would keep the order it has.
+const SORT_BY: &[&[u8]] = &[b"*", b"h*", b"h*->f", b"*->g", b"sess*", b"h*->"];
+
+const SORT_GET: &[&[u8]] = &[b"#", b"*", b"h*", b"h*->f", b"h*->1", b"h1", b"*->", b""];
+
 const PROTOCOLS: &[&[u8]] = &[b"2", b"3", b"2", b"3", b"4", b"abc"];
 
 const DATABASES: &[&[u8]] = &[b"0", b"0", b"1", b"2", b"15", b"16", b"-1", b"abc"];
@@ -430,7 +512,8 @@ fn fill(prng: &mut Prng, template: &str) -> Vec<Vec<u8>> {
         0 if args.len() > 1 && args[0] != b"SPOP" => {
             args.pop();
         }
-        1 => args.push(b"extra".to_vec()),
+        // ZRANK has one more argument since 7.2.
+        1 if !matches!(&args[0][..], b"ZRANK" | b"ZREVRANK") => args.push(b"extra".to_vec()),
         _ => {}
     }
     args[0] = mixed_case(prng, &args[0]);
@@ -440,8 +523,25 @@ fn fill(prng: &mut Prng, template: &str) -> Vec<Vec<u8>> {
 fn words_of(prng: &mut Prng, kind: &str, args: &mut Vec<Vec<u8>>) {
     let choices = match kind {
         "key" => KEYS,
-        "set-key" if prng.percent(10) => KEYS,
+        "set-key" | "zset-key" if prng.percent(10) => KEYS,
         "set-key" => SET_KEYS,
+        "zset-key" => SORTED_SET_KEYS,
+        "lex-key" => LEX_KEYS,
+        "lex" => LEX_BOUNDS,
+        "bound" => BOUNDS,
+        "score" => &SCORES[..if prng.percent(80) { 8 } else { SCORES.len() }],
+        "zadd-options" => {
+            options(prng, args, &["NX", "XX", "GT", "LT", "CH", "INCR", "?"]);
+            return;
+        }
+        "zrange-options" => {
+            options(prng, args, &["REV", "WITHSCORES", "?"]);
+            return;
+        }
+        "zunion-options" => {
+            options(prng, args, &["WITHSCORES", "AGGREGATE", "WEIGHTS", "?"]);
+            return;
+        }
         // Mostly the first few, which are integers.
         "member" => &MEMBERS[..if prng.percent(60) { 5 } else { MEMBERS.len() }],
         "field" => FIELDS,
@@ -466,6 +566,8 @@ fn words_of(prng: &mut Prng, kind: &str, args: &mut Vec<Vec<u8>>) {
         "offset" => OFFSETS,
         "index" => INDEXES,
         "small" => SMALL,
+        "sort-by" => SORT_BY,
+        "sort-get" => SORT_GET,
         "pattern" => PATTERNS,
         "database" => DATABASES,
         "protocol" => PROTOCOLS,
@@ -515,6 +617,11 @@ fn options(prng: &mut Prng, args: &mut Vec<Vec<u8>>, choices: &[&str]) {
             "PX" => MILLIS,
             "EXAT" => AT,
             "PXAT" => AT_MILLIS,
+            "AGGREGATE" => AGGREGATES,
+            "WEIGHTS" => {
+                args.push(prng.pick(SCORES).to_vec());
+                SCORES
+            }
             _ => continue,
         };
         args.push(prng.pick(times).to_vec());

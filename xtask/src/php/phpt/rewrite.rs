@@ -108,6 +108,8 @@ impl Test<'_> {
             ("session.save_path", "") if !self.keeps_files => {
                 format!("{name}=\"{}\"\n", self.handler.save_path)
             }
+            // No lifetime for a store that lets sessions expire by itself: ours and phpredis 6 say so.
+            ("session.gc_maxlifetime", "0") if !self.keeps_files => format!("{name}=1440\n"),
             _ => line.to_owned(),
         }
     }
@@ -170,6 +172,7 @@ mod tests {
             ("session.save_handler=whatever", "session.save_handler=whatever"),
             ("session.save_path=", "session.save_path=\"tcp://h?database=1\""),
             ("session.save_path=\"/x\"", "session.save_path=\"/x\""),
+            ("session.gc_maxlifetime=0", "session.gc_maxlifetime=1440"),
             ("session.name=files", "session.name=files"),
         ] {
             let test = |line: &str| format!("--TEST--\nt\n--INI--\n{line}\n--FILE--\n<?php\n");

@@ -11,6 +11,8 @@ use super::super::installed::Php;
 use super::rewrite::{Handler, rewrite};
 use super::{Keeper, Manner};
 
+/// E_ALL without E_DEPRECATED.
+const ALL_BUT_DEPRECATED: u32 = 32_767 - 8_192;
 /// What one test may take; most take a few hundredths.
 const TEST_SECONDS_MAX: &str = "120";
 
@@ -25,6 +27,8 @@ pub(super) struct Subject {
     pub(super) keeper: Keeper,
     pub(super) extensions: Vec<PathBuf>,
     pub(super) locking: bool,
+    /// Whether PHP keeps silent about what is deprecated.
+    pub(super) without_deprecations: bool,
     /// The server's name, for people.
     pub(super) server: String,
     pub(super) save_path: String,
@@ -37,6 +41,7 @@ impl Subject {
             keeper: Keeper::Files,
             extensions: Vec::new(),
             locking: false,
+            without_deprecations: false,
             server: String::new(),
             save_path: String::new(),
         }
@@ -66,6 +71,9 @@ impl Subject {
     fn settings(&self) -> Vec<String> {
         let mut settings: Vec<String> =
             self.extensions.iter().map(|path| format!("extension={}", path.display())).collect();
+        if self.without_deprecations {
+            settings.push(format!("error_reporting={ALL_BUT_DEPRECATED}"));
+        }
         match self.handler() {
             Some(Handler { name, save_path }) => {
                 settings.push(format!("session.save_handler={name}"));

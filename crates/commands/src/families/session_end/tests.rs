@@ -77,7 +77,7 @@ fn kill_by_tag_ends_the_sessions_of_one_user() {
     bench.check("GET q:d_LOCK", bulk(A));
     let commit = format!("SESSION COMMIT q:d {A} {} TTL 5000 DATA back", generation("data"));
     bench.check(&commit, simple("DESTROYED"));
-    assert_eq!(bench.worker.effects.counters.sessions_destroyed, 3);
+    assert_eq!(bench.worker.effects.counters.sessions.sessions_killed, 3);
     bench.check("SESSION KILL TAG one x", err("ERR syntax error"));
     bench.check("SESSION KILL TAG", err("ERR syntax error"));
     bench.check("COMMAND GETKEYS SESSION KILL TAG one", crate::testing::array([]));

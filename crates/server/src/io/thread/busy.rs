@@ -149,14 +149,14 @@ impl IoThread {
         let start = connection.out.len();
         if let Some(used) = first_command_len(connection, &limits) {
             connection.pending.drain(..used);
-            let error = CommandError::BusyScript.to_string();
+            let error = CommandError::BusyScript.wire();
             if let Some(client) = &mut connection.client {
                 if let Some(transaction) = &mut client.transaction {
                     transaction.refused = true;
                 }
-                ReplyWriter::new(&mut connection.out, client.protocol).error(&error);
+                ReplyWriter::new(&mut connection.out, client.protocol).error_bytes(&error);
             }
-            self.worker.effects.counters.error_replies += 1;
+            self.worker.effects.note_error(&error);
         }
         self.settle_reply(slot, start, Outcome::Reply);
         self.serve(slot, now);

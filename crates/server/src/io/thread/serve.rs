@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use guarda_commands::{
     Admission, AuthState, Busy, Call, Client, Flags, Meaning, Outcome, ReplyMode, admit, execute,
-    needs_script_thread, unknown_command,
+    needs_script_thread, note_refusal, unknown_command,
 };
 use guarda_resp::{ArgVec, Limits, Parsed, ProtocolError, ReplyWriter};
 use guarda_store::UnixMillis;
@@ -144,6 +144,7 @@ impl IoThread {
     fn run_commands(&mut self, slot: usize, input: &mut [u8], now: UnixMillis) -> Ran {
         let mut used = 0;
         let len = input.len();
+        self.worker.effects.mark = self.server.clock.monotonic();
         let mut queue_is_full = false;
         while used < len && !queue_is_full {
             let Some(connection) = self.connections.get_mut(slot) else {
@@ -221,7 +222,7 @@ impl IoThread {
         client.note_refusal();
         let error = unknown_command(args);
         ReplyWriter::new(&mut connection.out, client.protocol).error_bytes(&error.wire());
-        self.worker.effects.counters.error_replies += 1;
+        self.worker.effects.note_error(&error.wire());
         self.worker.effects.counters.commands_processed += 1;
         self.settle_reply(slot, start, Outcome::Reply)
     }
@@ -258,8 +259,9 @@ impl IoThread {
                 Outcome::Reply
             }
             Admission::Refused(error) => {
-                self.worker.effects.counters.error_replies += 1;
-                ReplyWriter::new(&mut connection.out, client.protocol).error_bytes(&error.wire());
+                let text = error.wire();
+                note_refusal(args, &text, &mut self.worker.effects);
+                ReplyWriter::new(&mut connection.out, client.protocol).error_bytes(&text);
                 Outcome::Reply
             }
             Admission::Dropped => {
