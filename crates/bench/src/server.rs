@@ -53,8 +53,11 @@ impl Program {
         ensure!(output.status.success(), "`{} --version` failed", path.display());
         let said = String::from_utf8_lossy(&output.stdout);
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        // It runs in a directory of its own, where a relative path would lead elsewhere.
+        let in_place = path.components().count() > 1;
+        let absolute = in_place.then(|| path.canonicalize()).transpose()?;
         Ok(Self {
-            path: path.to_path_buf(),
+            path: absolute.unwrap_or_else(|| path.to_path_buf()),
             name: name.with_context(|| format!("{} is no program", path.display()))?,
             version: said.lines().next().unwrap_or("unknown version").trim().to_owned(),
         })

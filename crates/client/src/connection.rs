@@ -15,6 +15,8 @@ use crate::transport::Transport;
 
 /// What is read at once.
 const CHUNK: usize = 16 * 1024;
+/// A socket's timeout from which on waking up in vain costs nothing.
+const SHORT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Buffers above this size are given back after use.
 const KEPT_MAX: usize = 64 * 1024;
 /// How often a connection that was closed is made again, with `retry_interval`; as in phpredis.
@@ -290,11 +292,15 @@ impl Connection {
         }
     }
 
-    /// Sets the socket's timeout. One that is up to a fifth too short or too long stays, to save the
-    /// system calls; `converse` looks at the deadline itself whenever anything arrives.
+    /// Sets the socket's timeout. One that is up to a fifth too short or too long stays, and so does a
+    /// shorter one from a second on, to save the system calls: the answer to a commit is waited for
+    /// less long than a lock, in turns. `converse` looks at the deadline itself whenever it wakes.
     fn set_timeout(&mut self, wanted: Duration) -> Result<(), Error> {
         let wanted = wanted.max(Duration::from_millis(1));
-        if self.timeout.is_some_and(|now| now.abs_diff(wanted) <= wanted / 5) {
+        let serves = |now: Duration| {
+            now.abs_diff(wanted) <= wanted / 5 || (SHORT_TIMEOUT..=wanted).contains(&now)
+        };
+        if self.timeout.is_some_and(serves) {
             return Ok(());
         }
         self.transport.set_timeout(wanted).map_err(|source| self.lost(source))?;

@@ -58,7 +58,7 @@ impl Transport {
                 Ok(_) => understand(&mut tls, &mut self.stream)?,
                 // Whether it was too late is for the limit to say.
                 Err(error) if is_temporary(&error) => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(alert(&mut tls, &mut self.stream).unwrap_or(error)),
             }
         }
         self.tls = Some(Box::new(tls));
@@ -125,6 +125,17 @@ impl Transport {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Why the peer hung up in the middle of the handshake, if it said so before: its alert may have
+/// arrived while a write was still under way, which then fails.
+fn alert(tls: &mut ClientConnection, stream: &mut Stream) -> Option<io::Error> {
+    while let Ok(1..) = tls.read_tls(stream) {
+        if let Err(error) = tls.process_new_packets() {
+            return Some(io::Error::new(io::ErrorKind::InvalidData, error));
+        }
+    }
+    None
 }
 
 /// Works on what arrived; what is wrong with it is also told to the peer, if it listens.

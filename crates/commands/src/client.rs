@@ -209,6 +209,11 @@ impl Client {
         }
     }
 
+    /// Whether the client's user may read this key, or with `changes` change it.
+    pub(crate) fn may_use(&self, key: &[u8], changes: bool) -> bool {
+        self.user.as_ref().is_none_or(|user| user.may_use(key, changes))
+    }
+
     /// Makes the client what every new connection is: the default user, which may have to give a
     /// password first.
     pub fn become_default_user(&mut self, users: &Users) {

@@ -138,9 +138,10 @@ impl Connection {
         self.accepted(answer)
     }
 
-    /// Connects again if the server has closed the connection since it was last used.
+    /// Connects again if the server has closed the connection since it was last used. The pool has
+    /// looked already at one that it has just given out.
     pub(super) fn reconnect_if_closed(&mut self, budget: &Budget) -> Result<(), Error> {
-        if !self.is_clean() {
+        if !self.reused && !self.is_clean() {
             self.replace(budget)?;
         }
         Ok(())

@@ -126,6 +126,14 @@ impl User {
             || self.rules().selectors().any(|selector| selector.allows_all_keys(needed))
     }
 
+    /// Whether it may read this key, or with `changes` change it: for commands that name no key and
+    /// walk over all of them.
+    pub(crate) fn may_use(&self, key: &[u8], changes: bool) -> bool {
+        let needed = super::selector::KeyRights { read: !changes, write: changes };
+        self.unrestricted.load(Ordering::Acquire)
+            || self.rules().selectors().any(|selector| selector.allows_key(key, needed))
+    }
+
     /// Whether it may hear this channel (or exactly this pattern).
     pub fn may_hear(&self, channel: &[u8], is_pattern: bool) -> bool {
         self.unrestricted.load(Ordering::Acquire)

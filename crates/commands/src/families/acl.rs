@@ -523,4 +523,34 @@ mod tests {
         let user = bench.host.users.default_user();
         assert_eq!(format!("{user:?}"), "User(default)");
     }
+
+    #[test]
+    fn session_commands_without_keys_show_and_end_only_what_the_user_may() {
+        let mut bench = Bench::new();
+        let token = |n: u8| format!("guarda:{n:032x}");
+        for (n, key) in ["a:1", "b:1"].iter().enumerate() {
+            let token = token(n as u8);
+            bench.run(&format!("SESSION OPEN {key} {token} LEASE 60000"));
+            bench.check(
+                &format!("SESSION COMMIT {key} {token} absent TTL 60000 TAG t DATA x"),
+                bulk_or_simple("OK"),
+            );
+            bench.run(&format!("SESSION OPEN {key} {token}"));
+        }
+        bench.check("ACL SETUSER app on nopass +session +acl ~a:*", ok());
+        bench.check("AUTH app x", ok());
+        let listed = bench.run("SESSION LIST");
+        let shows = |reply: &[u8], key: &str| reply.windows(3).any(|part| part == key.as_bytes());
+        assert!(shows(&listed, "a:1") && !shows(&listed, "b:1"));
+        let locks = bench.run("SESSION LOCKS");
+        assert!(shows(&locks, "a:1") && !shows(&locks, "b:1"));
+        bench.check("SESSION KILL TAG t", int(1));
+        bench.client.user = None;
+        bench.check("EXISTS a:1", int(0));
+        bench.check("EXISTS b:1", int(1));
+    }
+
+    fn bulk_or_simple(text: &str) -> Vec<u8> {
+        crate::testing::simple(text)
+    }
 }

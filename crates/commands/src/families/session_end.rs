@@ -76,13 +76,16 @@ fn kill_tagged(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let (db, now, monotonic, host) = (cx.db.index, cx.db.now, cx.host.monotonic(), cx.host);
     let limits = &host.settings().sessions;
     // Transactions and scripts hold all shards, and go to the log as one.
+    let client = &*cx.client;
     let holds_one = cx.caller == Caller::Client;
     let mut killed = 0;
     for index in 0..SHARDS {
         let effects = &mut *cx.db.effects;
         killed += cx.db.locked.visit_shard(index, |shard| {
             let tagged = tagged_in(shard, db, now, |key, its| {
-                its == tag && pattern.is_none_or(|pattern| glob_match(pattern, key, false))
+                its == tag
+                    && client.may_use(key, true)
+                    && pattern.is_none_or(|pattern| glob_match(pattern, key, false))
             });
             let mut ended = 0;
             for key in tagged {

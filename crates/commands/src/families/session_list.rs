@@ -88,10 +88,14 @@ pub(super) fn list(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResu
     let (db, now) = (cx.db.index, cx.db.now);
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     let mut found = Vec::new();
+    let client = &*cx.client;
     let page = cx.db.locked.scan_among(db, cursor, count, |shard, record| {
         if pattern.is_none_or(|pattern| glob_match(pattern, record.key(), false)) {
-            let is_wanted =
-                |listed: &Listed| wanted.is_none_or(|tag| listed.tag.as_deref() == Some(tag));
+            // Key patterns of its user confine a client here, too.
+            let is_wanted = |listed: &Listed| {
+                client.may_use(&listed.key, false)
+                    && wanted.is_none_or(|tag| listed.tag.as_deref() == Some(tag))
+            };
             found.extend(Listed::of(shard, db, record, now).filter(is_wanted));
         }
     });

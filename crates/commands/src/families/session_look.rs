@@ -141,6 +141,7 @@ pub(super) fn locks(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandRes
     }
     let (db, now) = (cx.db.index, cx.host.monotonic());
     let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let client = &*cx.client;
     let mut found: Vec<(Vec<u8>, Card)> = Vec::new();
     for index in 0..SHARDS {
         if found.len() >= count {
@@ -152,7 +153,8 @@ pub(super) fn locks(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandRes
                 let key = lock.strip_suffix(LOCK_SUFFIX.as_bytes()).unwrap_or(lock);
                 let wanted = pattern.is_none_or(|pattern| glob_match(pattern, key, false));
                 let is_live = state.owner.is_some() || state.has_waiters();
-                if of == db && wanted && is_live && found.len() < count {
+                let may_see = || client.may_use(key, false);
+                if of == db && wanted && is_live && found.len() < count && may_see() {
                     found.push((key.to_vec(), Card::of(state, now)));
                 }
             }
