@@ -210,6 +210,7 @@ struct FakeHost {
     settings: Settings,
     users: Users,
     observations: Observations,
+    pubsub: guarda_commands::PubSub,
     scripts: Box<dyn Scripting + Send>,
     clients: Mutex<Vec<Arc<ClientCard>>>,
     now: AtomicU64,
@@ -223,6 +224,7 @@ impl FakeHost {
             settings: Settings::default(),
             users: Users::default(),
             observations: Observations::default(),
+            pubsub: guarda_commands::PubSub::default(),
             scripts,
             clients: Mutex::default(),
             now: AtomicU64::new(START.0.cast_unsigned()),
@@ -302,6 +304,10 @@ impl Host for FakeHost {
 
     fn scripting(&self) -> &dyn Scripting {
         &*self.scripts
+    }
+
+    fn pubsub(&self) -> &guarda_commands::PubSub {
+        &self.pubsub
     }
 
     fn users(&self) -> &Users {

@@ -373,6 +373,7 @@ const SUBCOMMANDS: &[(&str, &[&str])] = &[
     ("config", &["get", "help", "resetstat", "rewrite", "set"]),
     ("latency", &["doctor", "graph", "help", "histogram", "history", "latest", "reset"]),
     ("object", &["encoding", "freq", "help", "idletime", "refcount"]),
+    ("pubsub", &["channels", "help", "numpat", "numsub", "shardchannels", "shardnumsub"]),
     ("script", &["debug", "exists", "flush", "help", "kill", "load"]),
     ("slowlog", &["get", "help", "len", "reset"]),
 ];

@@ -61,6 +61,8 @@ pub struct Worker {
     pub seen_seq: u64,
     /// Set when a command was journalled; the owner resets it.
     pub wrote: bool,
+    /// Set when a command published something; the owner resets it.
+    pub published: bool,
 }
 
 /// Whether a call needs the Lua interpreter, and so must run on the thread that has it.
@@ -239,12 +241,19 @@ pub(crate) fn settle(
     mut deliveries: Deliveries,
 ) {
     serve_waiters(locked, &mut worker.effects, host, now, &mut deliveries);
+    // The place of the records in the log is the place of the messages among all messages.
+    let turn = (!worker.effects.published.is_empty()).then(|| host.pubsub().take_turn());
     if let Some(seq) = worker.effects.append_to_log(host) {
         locked.set_last_seq(seq);
     }
     worker.wrote |= std::mem::take(&mut worker.effects.logged);
     let seq = locked.last_seq();
     worker.seen_seq = worker.seen_seq.max(seq);
+    if turn.is_some() {
+        worker.published = true;
+        host.spread(std::mem::take(&mut worker.effects.published), seq);
+    }
+    drop(turn);
     for (client, reply) in deliveries {
         host.deliver(client, reply, seq);
     }

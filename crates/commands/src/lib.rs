@@ -20,6 +20,7 @@ mod histogram;
 mod host;
 mod latency;
 mod observations;
+mod pubsub;
 mod reference;
 mod renames;
 mod secrets;
@@ -56,6 +57,7 @@ pub use host::{
 };
 pub use latency::LatencyMonitor;
 pub use observations::Observations;
+pub use pubsub::{Addressed, PubSub, Publication, Subscriptions, Topic};
 pub use reference::reference_markdown;
 pub use renames::{Meaning, RenameError, Renames};
 pub use sessions::{

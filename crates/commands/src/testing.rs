@@ -297,6 +297,9 @@ pub(crate) struct FakeHost {
     pub(crate) scripting: FakeScripting,
     pub(crate) users: Users,
     pub(crate) observations: Observations,
+    pub(crate) pubsub: crate::pubsub::PubSub,
+    /// Messages on their way to subscribers.
+    pub(crate) spread: Mutex<Vec<crate::pubsub::Addressed>>,
     pub(crate) over_memory: AtomicBool,
     pub(crate) loading: AtomicBool,
     pub(crate) write_refusal: Mutex<Option<CommandError>>,
@@ -322,6 +325,8 @@ impl FakeHost {
             scripting: FakeScripting::default(),
             users: Users::default(),
             observations: Observations::default(),
+            pubsub: crate::pubsub::PubSub::default(),
+            spread: Mutex::default(),
             over_memory: AtomicBool::new(false),
             loading: AtomicBool::new(false),
             write_refusal: Mutex::new(None),
@@ -370,6 +375,14 @@ impl Host for FakeHost {
 
     fn scripting(&self) -> &dyn Scripting {
         &self.scripting
+    }
+
+    fn pubsub(&self) -> &crate::pubsub::PubSub {
+        &self.pubsub
+    }
+
+    fn spread(&self, messages: Vec<crate::pubsub::Addressed>, _seq: u64) {
+        self.spread.lock().extend(messages);
     }
 
     fn users(&self) -> &Users {

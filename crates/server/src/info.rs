@@ -1,7 +1,10 @@
 //! INFO's text, under Redis's field names.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+use guarda_commands::{ClientCard, Topic};
 
 use crate::state::Server;
 use crate::stats::read;
@@ -109,6 +112,9 @@ fn clients(server: &Server, text: &mut Text) {
     let (_, for_locks) = guarda_commands::session_gauges(&server.keyspace);
     let for_elements = guarda_commands::element_waiters(&server.keyspace);
     text.field("blocked_clients", for_locks + for_elements);
+    let is_subscriber = |card: &&Arc<ClientCard>| card.is_subscriber();
+    let cards = server.clients.cards();
+    text.field("pubsub_clients", cards.iter().filter(is_subscriber).count());
     text.field("tracking_clients", 0);
     text.field("clients_in_timeout_table", 0);
 }
@@ -189,6 +195,13 @@ fn stats(server: &Server, text: &mut Text) {
     text.field("evicted_clients", 0);
     text.field("keyspace_hits", read(&stats.keyspace_hits));
     text.field("keyspace_misses", read(&stats.keyspace_misses));
+    for (name, topic) in [
+        ("pubsub_channels", Topic::Channel),
+        ("pubsub_patterns", Topic::Pattern),
+        ("pubsubshard_channels", Topic::ShardChannel),
+    ] {
+        text.field(name, server.pubsub.len(topic));
+    }
     text.field("latest_fork_usec", 0);
     text.field("total_forks", 0);
     text.field("total_error_replies", read(&stats.error_replies));

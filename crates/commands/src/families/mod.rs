@@ -20,6 +20,7 @@ pub(crate) mod list_pops;
 mod lists;
 mod object;
 mod observing;
+mod pubsub;
 mod scan;
 pub(crate) mod scripting;
 mod server;
@@ -74,6 +75,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     sorted_set_algebra::FAMILY,
     transactions::FAMILY,
     scripting::FAMILY,
+    pubsub::FAMILY,
     server::FAMILY,
     observing::FAMILY,
     session::FAMILY,

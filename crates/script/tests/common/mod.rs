@@ -23,6 +23,7 @@ pub(crate) struct FakeHost {
     settings: Settings,
     users: Users,
     observations: Observations,
+    pubsub: guarda_commands::PubSub,
     pub(crate) engine: LuaEngine,
     log: FakeLog,
     pub(crate) over_memory: AtomicBool,
@@ -52,6 +53,7 @@ impl Bench {
             settings: Settings::default(),
             users: Users::default(),
             observations: Observations::default(),
+            pubsub: guarda_commands::PubSub::default(),
             engine: LuaEngine::new(limits),
             log: FakeLog::default(),
             over_memory: AtomicBool::new(false),
@@ -167,6 +169,10 @@ impl Host for FakeHost {
 
     fn scripting(&self) -> &dyn Scripting {
         &self.engine
+    }
+
+    fn pubsub(&self) -> &guarda_commands::PubSub {
+        &self.pubsub
     }
 
     fn users(&self) -> &Users {
