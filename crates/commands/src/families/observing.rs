@@ -1,5 +1,7 @@
 //! SLOWLOG and LATENCY: what takes long.
 
+use std::fmt::Write as _;
+
 use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
@@ -239,11 +241,12 @@ fn doctor(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
     for (name, event) in &events {
         let sum: u64 = event.samples.iter().map(|(_, ms)| ms).sum();
         let count = event.samples.len().max(1) as u64;
-        text.push_str(&format!(
-            "{name}: {count} seconds with spikes, {} ms on average, {} ms at worst\n",
+        let _ = writeln!(
+            text,
+            "{name}: {count} seconds with spikes, {} ms on average, {} ms at worst",
             sum / count,
             event.longest_ms
-        ));
+        );
     }
     if !events.is_empty() {
         text.push_str("SLOWLOG GET names the commands.\n");
