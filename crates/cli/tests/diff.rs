@@ -20,6 +20,8 @@ mod hashes;
 mod keys;
 #[path = "diff/lists.rs"]
 mod lists;
+#[path = "diff/notifications.rs"]
+mod notifications;
 #[path = "diff/protocol.rs"]
 mod protocol;
 #[path = "diff/pubsub.rs"]
@@ -76,6 +78,7 @@ families! {
     hashes: hashes_in_resp2, hashes_in_resp3;
     keys: keys_in_resp2, keys_in_resp3;
     lists: lists_in_resp2, lists_in_resp3;
+    notifications: notifications_in_resp2, notifications_in_resp3;
     protocol: protocol_in_resp2, protocol_in_resp3;
     pubsub: pubsub_in_resp2, pubsub_in_resp3;
     scripting: scripting_in_resp2, scripting_in_resp3;

@@ -51,7 +51,7 @@ pub use histogram::Histogram;
 pub use host::{
     ConfigSetRejected, Host, Log, ScriptCall, ScriptRef, Scripting, Settings, ShutdownMode,
 };
-pub use pubsub::{Addressed, PubSub, Publication, Subscriptions, Topic};
+pub use pubsub::{Addressed, EventClasses, PubSub, Publication, Subscriptions, Topic};
 pub use reference::reference_markdown;
 pub use renames::{Meaning, RenameError, Renames};
 pub use sessions::{
