@@ -18,6 +18,7 @@ mod execute;
 mod gates;
 mod histogram;
 mod host;
+mod overview;
 mod reference;
 mod renames;
 mod sessions;
@@ -50,14 +51,13 @@ pub use histogram::Histogram;
 pub use host::{
     ConfigSetRejected, Host, Log, ScriptCall, ScriptRef, Scripting, Settings, ShutdownMode,
 };
+pub use overview::{DatabaseOverview, Overview};
 pub use reference::reference_markdown;
 pub use renames::{Meaning, RenameError, Renames};
-pub use sessions::{
-    SessionCounters, SessionLimits, release_session_locks, session_gauges, unbind_native_locks,
-};
+pub use sessions::{SessionCounters, SessionLimits, release_session_locks, unbind_native_locks};
 pub use spec::{
     Arity, Categories, ChannelUse, CommandSpec, Flags, Group, KeyAccess, KeyPositions, Keys, Locks,
 };
 pub use table::{CommandTable, table};
 pub use tallies::{CommandStatistics, Tallies, Tally};
-pub use waits::{Ticket, element_waiters, end_wait, tend_shard, wait_ran_out};
+pub use waits::{Ticket, end_wait, tend_shard, wait_ran_out};

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guarda_commands::{
-    ClientCard, CommandError, ConfigSetRejected, Effects, Host, Log, Renames, Scripting, Settings,
-    ShutdownMode, Users,
+    ClientCard, CommandError, ConfigSetRejected, Effects, Host, Log, Overview, Renames, Scripting,
+    Settings, ShutdownMode, Users,
 };
 use guarda_store::{Keyspace, UnixMillis};
 
@@ -86,8 +86,8 @@ impl Host for Server {
         self.commands.reset();
     }
 
-    fn info(&self, sections: &[String]) -> String {
-        crate::info::render(self, sections)
+    fn info(&self, sections: &[String], overview: &Overview) -> String {
+        crate::info::render(self, sections, overview)
     }
 
     fn clients(&self) -> Vec<Arc<ClientCard>> {
