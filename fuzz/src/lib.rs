@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use guarda_commands::{
     Admission, AuthState, Client, ClientCard, CommandError, CommandResult, ConfigSetRejected,
-    Context, Host, Log, Overview, Outcome, Records, ScriptCall, Scripting, Settings, ShutdownMode, Users, Worker,
+    Context, Host, Log, Observations, Outcome, Overview, Records, ScriptCall, Scripting, Settings, ShutdownMode, Users, Worker,
     admit, execute, replay, sha1_hex,
 };
 use guarda_resp::{Frame, ReplyWriter, decode};
@@ -209,6 +209,8 @@ struct FakeHost {
     log: Kept,
     settings: Settings,
     users: Users,
+    observations: Observations,
+    pubsub: guarda_commands::PubSub,
     scripts: Box<dyn Scripting + Send>,
     clients: Mutex<Vec<Arc<ClientCard>>>,
     now: AtomicU64,
@@ -221,6 +223,8 @@ impl FakeHost {
             log: Kept::default(),
             settings: Settings::default(),
             users: Users::default(),
+            observations: Observations::default(),
+            pubsub: guarda_commands::PubSub::default(),
             scripts,
             clients: Mutex::default(),
             now: AtomicU64::new(START.0.cast_unsigned()),
@@ -274,6 +278,10 @@ fn parts(value: ValueRef<'_>) -> Vec<Vec<u8>> {
 }
 
 impl Host for FakeHost {
+    fn observations(&self) -> &Observations {
+        &self.observations
+    }
+
     fn monotonic(&self) -> std::time::Duration {
         std::time::Duration::ZERO
     }
@@ -296,6 +304,10 @@ impl Host for FakeHost {
 
     fn scripting(&self) -> &dyn Scripting {
         &*self.scripts
+    }
+
+    fn pubsub(&self) -> &guarda_commands::PubSub {
+        &self.pubsub
     }
 
     fn users(&self) -> &Users {

@@ -20,8 +20,12 @@ mod hashes;
 mod keys;
 #[path = "diff/lists.rs"]
 mod lists;
+#[path = "diff/operations.rs"]
+mod operations;
 #[path = "diff/protocol.rs"]
 mod protocol;
+#[path = "diff/pubsub.rs"]
+mod pubsub;
 #[path = "diff/scripting.rs"]
 mod scripting;
 #[path = "diff/scripting_api.rs"]
@@ -74,7 +78,9 @@ families! {
     hashes: hashes_in_resp2, hashes_in_resp3;
     keys: keys_in_resp2, keys_in_resp3;
     lists: lists_in_resp2, lists_in_resp3;
+    operations: operations_in_resp2, operations_in_resp3;
     protocol: protocol_in_resp2, protocol_in_resp3;
+    pubsub: pubsub_in_resp2, pubsub_in_resp3;
     scripting: scripting_in_resp2, scripting_in_resp3;
     scripting_applications: scripting_applications_in_resp2, scripting_applications_in_resp3;
     scripting_api: scripting_api_in_resp2, scripting_api_in_resp3;

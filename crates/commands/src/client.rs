@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use crate::acl::{User, Users};
 use crate::error::CommandError;
+use crate::pubsub::Subscriptions;
 use crate::sessions::SessionLock;
 use crate::spec::CommandSpec;
 use crate::waits::Ticket;
@@ -80,6 +81,8 @@ pub struct Client {
     pub(crate) session_locks: Vec<SessionLock>,
     /// Set while the client is parked.
     pub waiting: Option<Arc<Ticket>>,
+    /// What it listens to; the register of all subscriptions says the same.
+    pub(crate) subscriptions: Subscriptions,
 }
 
 /// What CLIENT LIST shows of a client; shared with other threads.
@@ -117,6 +120,9 @@ pub struct ClientDetails {
     /// Queued commands, `None` outside MULTI.
     pub multi: Option<usize>,
     pub watch: usize,
+    pub sub: usize,
+    pub psub: usize,
+    pub ssub: usize,
     pub no_evict: bool,
     /// Full name of the last command, `client|list`.
     pub cmd: Cow<'static, str>,
@@ -145,6 +151,9 @@ impl ClientCard {
                 resp: 2,
                 multi: None,
                 watch: 0,
+                sub: 0,
+                psub: 0,
+                ssub: 0,
                 no_evict: false,
                 cmd: Cow::Borrowed("NULL"),
                 query_buffer: 0,
@@ -158,6 +167,12 @@ impl ClientCard {
     /// Whether the client is parked: not idle, however long it sends nothing.
     pub fn is_parked(&self) -> bool {
         self.wait.lock().is_some()
+    }
+
+    /// Whether the client listens to a channel: it is not idle either.
+    pub fn is_subscriber(&self) -> bool {
+        let details = self.details.lock();
+        details.sub + details.psub + details.ssub > 0
     }
 
     /// Takes the client out of the queues it stands in: it is about to be closed, and what it would
@@ -190,6 +205,7 @@ impl Client {
             card,
             session_locks: Vec::new(),
             waiting: None,
+            subscriptions: Subscriptions::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use guarda_store::Shard;
 use smallvec::SmallVec;
 
 use crate::host::Host;
+use crate::pubsub::Addressed;
 use crate::sessions::SessionCounters;
 use crate::tallies::Tallies;
 
@@ -79,6 +80,8 @@ pub struct Counters {
 pub struct Effects {
     /// Journal records so far.
     pub records: Records,
+    /// Messages to be sent once the records have their place in the log, in order.
+    pub(crate) published: Vec<Addressed>,
     /// Counters, to be collected by the thread's owner.
     pub counters: Counters,
     /// What commands cost, to be collected likewise.

@@ -61,6 +61,8 @@ pub struct Worker {
     pub seen_seq: u64,
     /// Set when a command was journalled; the owner resets it.
     pub wrote: bool,
+    /// Set when a command published something; the owner resets it.
+    pub published: bool,
 }
 
 /// Whether a call needs the Lua interpreter, and so must run on the thread that has it.
@@ -216,7 +218,17 @@ fn note_cost(call: &Call<'_>, cx: &mut Context<'_, '_>, began: Duration, start: 
     let failed = cx.reply.buf.get(start) == Some(&b'-');
     let effects = &mut *cx.db.effects;
     effects.mark = ended;
-    effects.tallies.note_call(call.spec, ended.saturating_sub(began), failed);
+    let took = ended.saturating_sub(began);
+    effects.tallies.note_call(call.spec, took, failed);
+    let (observed, now_s) = (cx.host.observations(), || cx.host.now_micros() / 1_000_000);
+    let event = if call.spec.flags.contains(Flags::FAST) { "fast-command" } else { "command" };
+    observed.latency.note(event, took, now_s);
+    let micros = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
+    if observed.slow.is_slow(micros) && !call.spec.flags.contains(Flags::SKIP_SLOWLOG) {
+        let card = &cx.client.card;
+        let name = card.details.lock().name.clone();
+        observed.slow.add(call, now_s(), micros, card.addr.clone(), name);
+    }
 }
 
 /// Serves those who wait for what was freed, hands the records to the log, still under the locks,
@@ -229,12 +241,19 @@ pub(crate) fn settle(
     mut deliveries: Deliveries,
 ) {
     serve_waiters(locked, &mut worker.effects, host, now, &mut deliveries);
+    // The place of the records in the log is the place of the messages among all messages.
+    let turn = (!worker.effects.published.is_empty()).then(|| host.pubsub().take_turn());
     if let Some(seq) = worker.effects.append_to_log(host) {
         locked.set_last_seq(seq);
     }
     worker.wrote |= std::mem::take(&mut worker.effects.logged);
     let seq = locked.last_seq();
     worker.seen_seq = worker.seen_seq.max(seq);
+    if turn.is_some() {
+        worker.published = true;
+        host.spread(std::mem::take(&mut worker.effects.published), seq);
+    }
+    drop(turn);
     for (client, reply) in deliveries {
         host.deliver(client, reply, seq);
     }

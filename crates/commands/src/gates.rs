@@ -1,5 +1,7 @@
 //! The gates a call passes before it runs. Their order decides which error a client sees.
 
+use guarda_resp::Protocol;
+
 use crate::acl;
 use crate::client::{AuthState, Client, QueuedCall};
 use crate::error::{CommandError, until_nul};
@@ -90,10 +92,23 @@ fn check<'a>(
     {
         return Err(refusal);
     }
+    if client.protocol == Protocol::Resp2 && client.is_subscriber() && !suits_subscribers(call.spec)
+    {
+        let name = acl::full_name(&call);
+        return Err(CommandError::owned(format!(
+            "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
+             RESET are allowed in this context"
+        )));
+    }
     if !flags.contains(Flags::LOADING) && host.is_loading() {
         return Err(CommandError::text("LOADING Redis is loading the dataset in memory"));
     }
     Ok(call)
+}
+
+/// Whether one who speaks RESP2 and has subscriptions may send this.
+fn suits_subscribers(spec: &CommandSpec) -> bool {
+    matches!(spec.name, "ping" | "quit" | "reset") || spec.name.ends_with("subscribe")
 }
 
 fn ends_transaction(spec: &CommandSpec) -> bool {

@@ -11,7 +11,9 @@ use crate::client::ClientCard;
 use crate::context::{CommandResult, Context};
 use crate::effects::{Effects, Records};
 use crate::error::CommandError;
+use crate::observations::Observations;
 use crate::overview::Overview;
+use crate::pubsub::{Addressed, PubSub};
 use crate::renames::Renames;
 use crate::sessions::SessionLimits;
 
@@ -160,6 +162,11 @@ pub trait Host: Sync {
     fn scripting(&self) -> &dyn Scripting;
     /// The users and what they may do.
     fn users(&self) -> &Users;
+    /// Who listens to what.
+    fn pubsub(&self) -> &PubSub;
+    /// Sends messages to those they are addressed to, once the log has reached `seq`. Called by one
+    /// thread at a time, in the order of the log; a host without connections sends nothing.
+    fn spread(&self, _messages: Vec<Addressed>, _seq: u64) {}
     /// Commands that go by other names, if any do.
     fn renames(&self) -> Option<&Renames> {
         None
@@ -188,6 +195,8 @@ pub trait Host: Sync {
     fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)>;
     /// CONFIG SET: all of the pairs or none.
     fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected>;
+    /// What is observed of commands.
+    fn observations(&self) -> &Observations;
     /// Adds what this thread has counted to what INFO shows, before its turn ends.
     fn collect(&self, _effects: &mut Effects) {}
     /// CONFIG RESETSTAT.

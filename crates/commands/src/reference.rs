@@ -17,6 +17,7 @@ const GROUPS: &[(Group, &str)] = &[
     (Group::SortedSet, "Sorted sets"),
     (Group::Transactions, "Transactions"),
     (Group::Scripting, "Scripts"),
+    (Group::PubSub, "Publish and subscribe"),
     (Group::Server, "Server"),
 ];
 

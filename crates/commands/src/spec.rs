@@ -285,6 +285,7 @@ pub enum Group {
     Server,
     Transactions,
     Scripting,
+    PubSub,
     Session,
 }
 
@@ -302,6 +303,7 @@ impl Group {
             Group::Server => "server",
             Group::Transactions => "transactions",
             Group::Scripting => "scripting",
+            Group::PubSub => "pubsub",
             Group::Session => "session",
         }
     }

@@ -25,6 +25,7 @@ use crate::execute::{Worker, execute, note_refusal};
 use crate::families::scripting::sha1_hex;
 use crate::gates::{Admission, admit};
 use crate::host::{ConfigSetRejected, Host, Log, ScriptCall, Scripting, Settings, ShutdownMode};
+use crate::observations::Observations;
 use crate::overview::Overview;
 
 /// The time at which every bench starts: far from zero, not a whole second.
@@ -301,6 +302,10 @@ pub(crate) struct FakeHost {
     pub(crate) settings: Settings,
     pub(crate) scripting: FakeScripting,
     pub(crate) users: Users,
+    pub(crate) observations: Observations,
+    pub(crate) pubsub: crate::pubsub::PubSub,
+    /// Messages on their way to subscribers.
+    pub(crate) spread: Mutex<Vec<crate::pubsub::Addressed>>,
     pub(crate) over_memory: AtomicBool,
     pub(crate) loading: AtomicBool,
     pub(crate) write_refusal: Mutex<Option<CommandError>>,
@@ -325,6 +330,9 @@ impl FakeHost {
             settings: Settings::default(),
             scripting: FakeScripting::default(),
             users: Users::default(),
+            observations: Observations::default(),
+            pubsub: crate::pubsub::PubSub::default(),
+            spread: Mutex::default(),
             over_memory: AtomicBool::new(false),
             loading: AtomicBool::new(false),
             write_refusal: Mutex::new(None),
@@ -343,6 +351,10 @@ impl FakeHost {
 }
 
 impl Host for FakeHost {
+    fn observations(&self) -> &Observations {
+        &self.observations
+    }
+
     fn monotonic(&self) -> Duration {
         Duration::from_millis(self.monotonic_ms.load(Ordering::Relaxed))
     }
@@ -369,6 +381,14 @@ impl Host for FakeHost {
 
     fn scripting(&self) -> &dyn Scripting {
         &self.scripting
+    }
+
+    fn pubsub(&self) -> &crate::pubsub::PubSub {
+        &self.pubsub
+    }
+
+    fn spread(&self, messages: Vec<crate::pubsub::Addressed>, _seq: u64) {
+        self.spread.lock().extend(messages);
     }
 
     fn users(&self) -> &Users {

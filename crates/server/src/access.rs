@@ -86,7 +86,23 @@ pub(crate) fn load(server: &Server) -> Result<(), CommandError> {
         ))
     })?;
     gone.iter().for_each(|name| close_connections_of(name, server));
+    server.users.all().iter().for_each(|user| end_forbidden_subscriptions(server, user.name()));
     Ok(())
+}
+
+/// Closes the connections of a user that listen to what it may no longer hear.
+pub(crate) fn end_forbidden_subscriptions(server: &Server, name: &[u8]) {
+    let Some(user) = server.users.find(name) else { return };
+    let overhearing = server.pubsub.overhearing(&user);
+    if overhearing.is_empty() {
+        return;
+    }
+    let name = String::from_utf8_lossy(name);
+    for card in server.clients.cards() {
+        if overhearing.contains(&card.id) && card.details.lock().user == name {
+            server.kill(card.id);
+        }
+    }
 }
 
 /// ACL SAVE: a new file takes the old one's place once it is whole and on the disk.

@@ -49,6 +49,16 @@ impl Clients {
         self.by_id.lock().get(&id)?.place
     }
 
+    /// Tells where the connections of these clients are, as far as they are still there.
+    pub(crate) fn places_of(&self, ids: &[u64], mut tell: impl FnMut(u64, Place)) {
+        let by_id = self.by_id.lock();
+        for id in ids {
+            if let Some(place) = by_id.get(id).and_then(|entry| entry.place) {
+                tell(*id, place);
+            }
+        }
+    }
+
     pub(crate) fn remove(&self, id: u64) {
         self.by_id.lock().remove(&id);
     }

@@ -7,7 +7,7 @@ use guarda_commands::ConfigSetRejected;
 use guarda_config::{AppendFsync, Config, ConfigSetError, Exposure};
 use guarda_journal::log::SyncPolicy;
 
-use crate::io::OutputLimit;
+use crate::io::{OutputLimit, OutputLimits};
 use crate::snapshots;
 use crate::state::Server;
 
@@ -31,13 +31,18 @@ pub(crate) fn apply(server: &Server, config: &Config) {
     limits.busy_script_ms.store(busy, Ordering::Relaxed);
     limits.is_protected.store(config.protected_mode, Ordering::Relaxed);
     limits.tracks_latency.store(config.latency_tracking, Ordering::Relaxed);
+    let observations = &server.observations;
+    observations.slow.set_limits(config.slowlog_log_slower_than, config.slowlog_max_len);
+    observations.latency.set_threshold(config.latency_monitor_threshold_ms);
     limits.query_buffer_max.store(config.client_query_buffer_limit.0 as usize, Ordering::Relaxed);
-    let normal = config.client_output_buffer_limit.normal;
-    *limits.output.write() = OutputLimit {
-        hard: normal.hard.0 as usize,
-        soft: normal.soft.0 as usize,
-        soft_for: Duration::from_secs(u64::from(normal.soft_seconds)),
+    let limit_of = |class: guarda_config::OutputLimit| OutputLimit {
+        hard: class.hard.0 as usize,
+        soft: class.soft.0 as usize,
+        soft_for: Duration::from_secs(u64::from(class.soft_seconds)),
     };
+    let classes = config.client_output_buffer_limit;
+    *limits.output.write() =
+        OutputLimits { normal: limit_of(classes.normal), subscribers: limit_of(classes.pubsub) };
 
     let settings = &server.settings;
     settings.list_max_listpack_size.store(config.list_max_listpack_size, Ordering::Relaxed);

@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guarda_commands::{
-    ClientCard, CommandError, ConfigSetRejected, Effects, Host, Log, Overview, Renames, Scripting,
-    Settings, ShutdownMode, Users,
+    Addressed, ClientCard, CommandError, ConfigSetRejected, Effects, Host, Log, Observations,
+    Overview, PubSub, Renames, Scripting, Settings, ShutdownMode, Users,
 };
 use guarda_store::{Keyspace, UnixMillis};
 
-use crate::io::{Message, Served};
+use crate::io::{Heard, Message, Served};
 use crate::state::Server;
 
 impl Host for Server {
@@ -46,7 +46,29 @@ impl Host for Server {
         crate::access::save(self)
     }
 
-    fn user_changed(&self, _name: &[u8]) {}
+    fn user_changed(&self, name: &[u8]) {
+        crate::access::end_forbidden_subscriptions(self, name);
+    }
+
+    fn pubsub(&self) -> &PubSub {
+        &self.pubsub
+    }
+
+    fn spread(&self, messages: Vec<Addressed>, seq: u64) {
+        let mut by_thread: Vec<Vec<Heard>> = Vec::new();
+        by_thread.resize_with(self.thread_count(), Vec::new);
+        for Addressed { publication, clients } in messages {
+            self.clients.places_of(&clients, |id, place| {
+                let (slot, publication) = (place.slot as usize, Arc::clone(&publication));
+                by_thread[place.thread as usize].push(Heard { slot, id, publication, seq });
+            });
+        }
+        for (thread, heard) in by_thread.into_iter().enumerate() {
+            if !heard.is_empty() {
+                self.mailbox(thread).send_heard(heard);
+            }
+        }
+    }
 
     fn fill_random(&self, bytes: &mut [u8]) -> Result<(), CommandError> {
         getrandom::fill(bytes)
@@ -77,13 +99,17 @@ impl Host for Server {
         crate::configure::config_set(self, pairs)
     }
 
+    fn observations(&self) -> &Observations {
+        &self.observations
+    }
+
     fn collect(&self, effects: &mut Effects) {
         self.collect_effects(effects);
     }
 
     fn config_reset_statistics(&self) {
         self.stats.reset();
-        self.commands.reset();
+        self.observations.commands.reset();
     }
 
     fn info(&self, sections: &[String], overview: &Overview) -> String {

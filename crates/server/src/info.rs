@@ -1,7 +1,10 @@
 //! INFO's text, under Redis's field names.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+use guarda_commands::{ClientCard, Topic};
 
 use crate::state::Server;
 use crate::stats::read;
@@ -107,6 +110,9 @@ fn clients(server: &Server, overview: &Overview, text: &mut Text) {
     text.field("client_recent_max_input_buffer", 0);
     text.field("client_recent_max_output_buffer", 0);
     text.field("blocked_clients", overview.session_waiters + overview.element_waiters);
+    let is_subscriber = |card: &&Arc<ClientCard>| card.is_subscriber();
+    let cards = server.clients.cards();
+    text.field("pubsub_clients", cards.iter().filter(is_subscriber).count());
     text.field("tracking_clients", 0);
     text.field("clients_in_timeout_table", 0);
 }
@@ -187,6 +193,13 @@ fn stats(server: &Server, _: &Overview, text: &mut Text) {
     text.field("evicted_clients", 0);
     text.field("keyspace_hits", read(&stats.keyspace_hits));
     text.field("keyspace_misses", read(&stats.keyspace_misses));
+    for (name, topic) in [
+        ("pubsub_channels", Topic::Channel),
+        ("pubsub_patterns", Topic::Pattern),
+        ("pubsubshard_channels", Topic::ShardChannel),
+    ] {
+        text.field(name, server.pubsub.len(topic));
+    }
     text.field("latest_fork_usec", 0);
     text.field("total_forks", 0);
     text.field("total_error_replies", read(&stats.error_replies));
@@ -240,7 +253,7 @@ fn cpu_seconds() -> (f64, f64) {
 }
 
 fn command_statistics(server: &Server, _: &Overview, text: &mut Text) {
-    for (name, tally) in server.commands.commands() {
+    for (name, tally) in server.observations.commands.commands() {
         let micros = tally.nanos / 1000;
         let per_call = if tally.calls > 0 { micros as f64 / tally.calls as f64 } else { 0.0 };
         text.field(
@@ -254,14 +267,14 @@ fn command_statistics(server: &Server, _: &Overview, text: &mut Text) {
 }
 
 fn error_statistics(server: &Server, _: &Overview, text: &mut Text) {
-    for (code, count) in server.commands.errors() {
+    for (code, count) in server.observations.commands.errors() {
         text.field(&format!("errorstat_{code}"), format_args!("count={count}"));
     }
 }
 
 fn latency_statistics(server: &Server, _: &Overview, text: &mut Text) {
     let percentiles = server.config.lock().latency_percentiles.clone();
-    for (name, tally) in server.commands.commands() {
+    for (name, tally) in server.observations.commands.commands() {
         let Some(latency) = tally.latency else { continue };
         let value = |percentile: &String| {
             let nanos = latency.percentile(percentile.parse().unwrap_or(0.0));

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use guarda_commands::{
-    AuthState, Client, ClientCard, CommandStatistics, Effects, Renames, Scripting, Settings, Users,
-    Worker,
+    AuthState, Client, ClientCard, Effects, Observations, PubSub, Renames, Scripting, Settings,
+    Users, Worker,
 };
 use guarda_resp::Limits;
 use guarda_store::Keyspace;
@@ -15,7 +15,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::clients::Clients;
 use crate::clock::Clock;
-use crate::io::{Mailbox, Message, OutputLimit, ScriptJob};
+use crate::io::{Mailbox, Message, OutputLimits, ScriptJob};
 use crate::logins::Logins;
 use crate::memory::Memory;
 use crate::persistence::Persistence;
@@ -29,7 +29,7 @@ pub(crate) struct Server {
     pub(crate) settings: Settings,
     pub(crate) limits: RuntimeLimits,
     pub(crate) stats: Stats,
-    pub(crate) commands: CommandStatistics,
+    pub(crate) observations: Observations,
     pub(crate) clients: Clients,
     pub(crate) memory: Memory,
     pub(crate) persistence: Persistence,
@@ -39,6 +39,7 @@ pub(crate) struct Server {
     /// Held while CONFIG SET changes it.
     pub(crate) config_changes: Mutex<()>,
     pub(crate) users: Arc<Users>,
+    pub(crate) pubsub: PubSub,
     pub(crate) renames: Renames,
     pub(crate) logins: Logins,
     /// What new connections on `tls-port` use; none if there is no such port.
@@ -68,7 +69,7 @@ pub(crate) struct RuntimeLimits {
     pub(crate) is_protected: AtomicBool,
     pub(crate) tracks_latency: AtomicBool,
     pub(crate) query_buffer_max: AtomicUsize,
-    pub(crate) output: RwLock<OutputLimit>,
+    pub(crate) output: RwLock<OutputLimits>,
 }
 
 /// Everything [`Server::new`] needs beside the configuration.
@@ -110,7 +111,7 @@ impl Server {
                 output: RwLock::default(),
             },
             stats: Stats::default(),
-            commands: CommandStatistics::default(),
+            observations: Observations::default(),
             clients: Clients::default(),
             memory: Memory::default(),
             persistence,
@@ -120,6 +121,7 @@ impl Server {
             config: Mutex::new(config),
             config_changes: Mutex::new(()),
             users,
+            pubsub: PubSub::default(),
             renames,
             logins: Logins::default(),
             tls: RwLock::default(),
@@ -167,7 +169,7 @@ impl Server {
     pub(crate) fn collect_effects(&self, effects: &mut Effects) {
         let dirty = self.stats.collect(&mut effects.counters);
         let latency = self.limits.tracks_latency.load(Ordering::Relaxed);
-        self.commands.collect(&mut effects.tallies, latency);
+        self.observations.commands.collect(&mut effects.tallies, latency);
         if dirty > 0 {
             self.dirty.fetch_add(dirty, Ordering::Relaxed);
         }
@@ -240,8 +242,8 @@ impl Server {
         }
     }
 
-    /// `client-output-buffer-limit normal`.
-    pub(crate) fn output_limit(&self) -> OutputLimit {
+    /// `client-output-buffer-limit`.
+    pub(crate) fn output_limits(&self) -> OutputLimits {
         *self.limits.output.read()
     }
 }

@@ -21,6 +21,7 @@ pub use check::Denial;
 pub use user::User;
 pub use users::{AclFileError, Users};
 
+pub(crate) use check::full_name;
 pub(crate) use gate::{admit, admit_at_exec, admit_in_script, note_failed_login};
 pub(crate) use log::LogEntry;
 pub(crate) use selector::Selector;

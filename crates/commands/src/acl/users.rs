@@ -55,7 +55,7 @@ impl Users {
     }
 
     /// All of them, by name.
-    pub(crate) fn all(&self) -> Vec<Arc<User>> {
+    pub fn all(&self) -> Vec<Arc<User>> {
         self.by_name.read().values().map(Arc::clone).collect()
     }
 

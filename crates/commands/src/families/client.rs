@@ -274,6 +274,9 @@ pub(crate) fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
     let seconds = |millis: i64| (millis / 1000).max(0);
     let multi = details.multi.map_or(-1, |queued| queued as i64);
     let mut flags = String::new();
+    if details.sub + details.psub + details.ssub > 0 {
+        flags.push('P');
+    }
     if card.is_parked() {
         flags.push('b');
     }
@@ -291,8 +294,8 @@ pub(crate) fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
     let total = details.query_buffer + details.output_buffer;
     writeln!(
         out,
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub=0 psub=0 \
-         ssub=0 multi={multi} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 \
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub={} psub={} \
+         ssub={} multi={multi} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 \
          omem=0 tot-mem={total} events=r cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}",
         card.id,
         card.addr,
@@ -302,6 +305,9 @@ pub(crate) fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
         seconds(now.since(card.created)),
         seconds(idle),
         details.db,
+        details.sub,
+        details.psub,
+        details.ssub,
         details.query_buffer,
         details.output_buffer,
         details.cmd,
@@ -333,9 +339,9 @@ impl ClientKind {
         }
     }
 
-    /// Without replication and subscriptions every client is a normal one.
-    fn of(_: &ClientCard) -> ClientKind {
-        ClientKind::Normal
+    /// Without replication there are no others.
+    fn of(card: &ClientCard) -> ClientKind {
+        if card.is_subscriber() { ClientKind::PubSub } else { ClientKind::Normal }
     }
 }
 

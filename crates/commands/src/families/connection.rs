@@ -221,7 +221,15 @@ fn select(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn ping(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
-    match args.take_rest() {
+    let words = args.take_rest();
+    // In RESP2 a subscriber gets nothing but arrays, so that it can tell messages apart.
+    if cx.client.is_subscriber() && cx.client.protocol == Protocol::Resp2 && words.len() < 2 {
+        cx.reply.array(2);
+        cx.reply.bulk_str("pong");
+        cx.reply.bulk(words.first().copied().unwrap_or_default());
+        return Ok(Outcome::Reply);
+    }
+    match words {
         [] => cx.reply.simple("PONG"),
         [message] => cx.reply.bulk(message),
         _ => return Err(CommandError::WrongArity("ping".into())),
@@ -242,6 +250,7 @@ fn quit(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
 fn reset(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
     let client = &mut *cx.client;
     client.abandon_transaction(cx.host.keyspace());
+    client.end_subscriptions(cx.host.pubsub());
     client.reply_mode = ReplyMode::On;
     client.db = 0;
     client.become_default_user(cx.host.users());

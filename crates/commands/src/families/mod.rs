@@ -19,6 +19,8 @@ mod keys;
 pub(crate) mod list_pops;
 mod lists;
 mod object;
+mod observing;
+mod pubsub;
 mod scan;
 pub(crate) mod scripting;
 mod server;
@@ -73,7 +75,9 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     sorted_set_algebra::FAMILY,
     transactions::FAMILY,
     scripting::FAMILY,
+    pubsub::FAMILY,
     server::FAMILY,
+    observing::FAMILY,
     session::FAMILY,
     command_info::FAMILY,
 ];

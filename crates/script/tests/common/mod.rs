@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use guarda_commands::{
-    Admission, AuthState, Client, ClientCard, CommandError, ConfigSetRejected, Host, Log, Overview,
-    Records, Scripting, Settings, ShutdownMode, Users, Worker, admit, execute,
+    Admission, AuthState, Client, ClientCard, CommandError, ConfigSetRejected, Host, Log,
+    Observations, Overview, Records, Scripting, Settings, ShutdownMode, Users, Worker, admit,
+    execute,
 };
 use guarda_resp::ReplyWriter;
 use guarda_script::{LuaEngine, ScriptLimits};
@@ -22,6 +23,8 @@ pub(crate) struct FakeHost {
     keyspace: Keyspace,
     settings: Settings,
     users: Users,
+    observations: Observations,
+    pubsub: guarda_commands::PubSub,
     pub(crate) engine: LuaEngine,
     log: FakeLog,
     pub(crate) over_memory: AtomicBool,
@@ -50,6 +53,8 @@ impl Bench {
             keyspace: Keyspace::new(16),
             settings: Settings::default(),
             users: Users::default(),
+            observations: Observations::default(),
+            pubsub: guarda_commands::PubSub::default(),
             engine: LuaEngine::new(limits),
             log: FakeLog::default(),
             over_memory: AtomicBool::new(false),
@@ -139,6 +144,10 @@ impl Log for FakeLog {
 }
 
 impl Host for FakeHost {
+    fn observations(&self) -> &Observations {
+        &self.observations
+    }
+
     fn monotonic(&self) -> std::time::Duration {
         std::time::Duration::ZERO
     }
@@ -161,6 +170,10 @@ impl Host for FakeHost {
 
     fn scripting(&self) -> &dyn Scripting {
         &self.engine
+    }
+
+    fn pubsub(&self) -> &guarda_commands::PubSub {
+        &self.pubsub
     }
 
     fn users(&self) -> &Users {

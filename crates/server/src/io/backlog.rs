@@ -10,7 +10,7 @@ pub(crate) const STALL_MAX: Duration = Duration::from_mins(1);
 /// How often backlogs are looked at without any event.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// `client-output-buffer-limit normal`.
+/// One class of `client-output-buffer-limit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct OutputLimit {
     /// Unsent bytes at which the client is closed at once; 0 = none.
@@ -18,6 +18,13 @@ pub(crate) struct OutputLimit {
     /// Unsent bytes that a client may have for `soft_for`; 0 = none.
     pub(crate) soft: usize,
     pub(crate) soft_for: Duration,
+}
+
+/// `client-output-buffer-limit`: `normal` and `pubsub`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct OutputLimits {
+    pub(crate) normal: OutputLimit,
+    pub(crate) subscribers: OutputLimit,
 }
 
 /// Why a slow client is closed.
@@ -111,14 +118,20 @@ impl Backlogs {
         (!self.by_slot.is_empty()).then(|| self.check_at.saturating_sub(now))
     }
 
-    /// Clients to give up on, when it is time to look.
-    pub(crate) fn overdue(&mut self, limit: OutputLimit, now: Duration) -> Vec<(usize, Fault)> {
+    /// Clients to give up on, when it is time to look; the limit is told by the slot.
+    pub(crate) fn overdue(
+        &mut self,
+        limit_of: impl Fn(usize) -> OutputLimit,
+        now: Duration,
+    ) -> Vec<(usize, Fault)> {
         if self.by_slot.is_empty() || now < self.check_at {
             return Vec::new();
         }
         self.check_at = now + CHECK_INTERVAL;
         let slots = self.by_slot.iter();
-        slots.filter_map(|(slot, b)| b.fault(limit, now).map(|fault| (*slot, fault))).collect()
+        slots
+            .filter_map(|(slot, b)| b.fault(limit_of(*slot), now).map(|fault| (*slot, fault)))
+            .collect()
     }
 }
 
@@ -138,8 +151,8 @@ mod tests {
         assert_eq!(backlogs.next_check(s(0)), None);
         assert_eq!(backlogs.note((3, 7), 100, false, NONE, s(0)), None);
         assert!(backlogs.next_check(s(0)).is_some());
-        assert_eq!(backlogs.overdue(NONE, s(59)), []);
-        assert_eq!(backlogs.overdue(NONE, s(60)), [(3, Fault::Stalled)]);
+        assert_eq!(backlogs.overdue(|_| NONE, s(59)), []);
+        assert_eq!(backlogs.overdue(|_| NONE, s(60)), [(3, Fault::Stalled)]);
     }
 
     #[test]
@@ -148,8 +161,8 @@ mod tests {
         assert_eq!(backlogs.note((3, 7), 100, false, NONE, s(0)), None);
         assert_eq!(backlogs.note((3, 7), 99, true, NONE, s(50)), None);
         assert_eq!(backlogs.note((3, 7), 200, false, NONE, s(100)), None);
-        assert_eq!(backlogs.overdue(NONE, s(109)), []);
-        assert_eq!(backlogs.overdue(NONE, s(110)), [(3, Fault::Stalled)]);
+        assert_eq!(backlogs.overdue(|_| NONE, s(109)), []);
+        assert_eq!(backlogs.overdue(|_| NONE, s(110)), [(3, Fault::Stalled)]);
     }
 
     #[test]
@@ -158,7 +171,7 @@ mod tests {
         assert_eq!(backlogs.note((3, 7), 100, false, NONE, s(0)), None);
         assert_eq!(backlogs.note((3, 8), 100, false, NONE, s(70)), None);
         backlogs.clear(3);
-        assert_eq!(backlogs.overdue(NONE, s(1000)), []);
+        assert_eq!(backlogs.overdue(|_| NONE, s(1000)), []);
         assert_eq!(backlogs.next_check(s(1000)), None);
     }
 

@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use guarda_commands::{AuthState, Client};
 use guarda_resp::RequestParser;
 
+use super::backlog::{OutputLimit, OutputLimits};
+use super::mailbox::Heard;
 use super::stream::Stream;
 
 /// Unsent output at which the server stops reading from a client until it has read some.
@@ -28,6 +30,8 @@ pub(crate) struct Connection {
     /// `None` while a script of this client runs on the script thread.
     pub(crate) client: Option<Box<Client>>,
     pub(crate) id: u64,
+    /// Messages for the client that have come while its script ran.
+    pub(crate) unheard: Vec<Heard>,
     pub(crate) parser: RequestParser,
     /// Received and not yet executed: the beginning of a command, or what follows a parked one.
     pub(crate) pending: Vec<u8>,
@@ -78,6 +82,7 @@ impl Connection {
         Connection {
             stream,
             id: client.card.id,
+            unheard: Vec::new(),
             client: Some(Box::new(client)),
             parser: RequestParser::default(),
             pending: Vec::new(),
@@ -104,6 +109,13 @@ impl Connection {
     /// Bytes of replies that the kernel has not taken yet.
     pub(crate) fn unsent(&self) -> usize {
         self.out.len() - self.sent
+    }
+
+    /// Which limit of unsent output applies. One whose script runs counts as a
+    /// normal client meanwhile: it gets nothing then.
+    pub(crate) fn output_limit(&self, limits: &OutputLimits) -> OutputLimit {
+        let is_subscriber = self.client.as_ref().is_some_and(|client| client.is_subscriber());
+        if is_subscriber { limits.subscribers } else { limits.normal }
     }
 
     /// Whether commands may be taken from this connection now.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use guarda_commands::{Client, Outcome};
+use guarda_commands::{Client, Outcome, Publication};
 use mio::Waker;
 use parking_lot::Mutex;
 
@@ -33,6 +33,15 @@ pub(crate) struct Served {
     pub(crate) id: u64,
     pub(crate) reply: Vec<u8>,
     /// Journal sequence number that the reply depends on.
+    pub(crate) seq: u64,
+}
+
+/// A message for a subscriber.
+pub(crate) struct Heard {
+    pub(crate) slot: usize,
+    pub(crate) id: u64,
+    pub(crate) publication: Arc<Publication>,
+    /// Journal sequence number that the message depends on.
     pub(crate) seq: u64,
 }
 
@@ -68,6 +77,8 @@ pub(crate) struct ScriptDone {
 /// An I/O thread's mailbox.
 pub(crate) struct Mailbox {
     messages: Mutex<Vec<Message>>,
+    /// Messages for subscribers, apart: they are taken between two commands too.
+    heard: Mutex<Vec<Heard>>,
     waker: Waker,
     /// Connections of the thread, those on their way to it included: a storm of them must not all
     /// go to the thread that has not yet had time to take the first.
@@ -80,6 +91,7 @@ impl Mailbox {
     pub(crate) fn new(waker: Waker) -> Arc<Mailbox> {
         Arc::new(Mailbox {
             messages: Mutex::default(),
+            heard: Mutex::default(),
             waker,
             connections: AtomicUsize::new(0),
             wants_retry: AtomicBool::new(false),
@@ -95,6 +107,22 @@ impl Mailbox {
         if first && let Err(error) = self.wake() {
             tracing::error!(%error, "an I/O thread could not be woken");
         }
+    }
+
+    /// Leaves messages for subscribers and wakes the thread.
+    pub(crate) fn send_heard(&self, mut heard: Vec<Heard>) {
+        let mut waiting = self.heard.lock();
+        let first = waiting.is_empty();
+        waiting.append(&mut heard);
+        drop(waiting);
+        if first && let Err(error) = self.wake() {
+            tracing::error!(%error, "an I/O thread could not be woken");
+        }
+    }
+
+    /// Takes the messages for subscribers.
+    pub(crate) fn take_heard(&self) -> Vec<Heard> {
+        std::mem::take(&mut self.heard.lock())
     }
 
     fn wake(&self) -> io::Result<()> {

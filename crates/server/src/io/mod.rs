@@ -14,6 +14,6 @@ mod tls_stream;
 mod waits;
 
 pub(crate) use accept::{Listener, bind_tcp, bind_unix};
-pub(crate) use backlog::OutputLimit;
-pub(crate) use mailbox::{Mailbox, Message, Place, ScriptDone, ScriptJob, Served};
+pub(crate) use backlog::{OutputLimit, OutputLimits};
+pub(crate) use mailbox::{Heard, Mailbox, Message, Place, ScriptDone, ScriptJob, Served};
 pub(crate) use thread::IoThread;

@@ -6,6 +6,7 @@
 //! socket anywhere but at the end of the turn.
 
 mod busy;
+mod hearing;
 mod send;
 mod serve;
 mod waiting;
@@ -168,7 +169,13 @@ impl IoThread {
         self.look_after_waits(now);
         if !self.backlogs.is_empty() {
             let monotonic = self.server.clock.monotonic();
-            for (slot, fault) in self.backlogs.overdue(self.server.output_limit(), monotonic) {
+            let (limits, connections) = (self.server.output_limits(), &self.connections);
+            let limit_of = |slot| {
+                connections
+                    .get(slot)
+                    .map_or(limits.normal, |c: &Connection| c.output_limit(&limits))
+            };
+            for (slot, fault) in self.backlogs.overdue(limit_of, monotonic) {
                 self.give_up(slot, fault);
             }
         }
@@ -269,6 +276,7 @@ impl IoThread {
     }
 
     fn read_mailbox(&mut self, now: UnixMillis) {
+        self.hear_messages();
         for message in self.mailbox.take() {
             match message {
                 Message::Connection(stream, client) => self.adopt(stream, client, now),

@@ -102,6 +102,12 @@ const TEMPLATES: &[(usize, &str)] = &[
     (3, "HRANDFIELD {key} {small} WITHVALUES"),
     (4, "HSCAN {key} 0"),
     (2, "HSCAN {key} 0 COUNT 2 MATCH {pattern}"),
+    // Publish and subscribe.
+    (2, "PUBLISH {key} {value}"),
+    (1, "SPUBLISH {key} {value}"),
+    (1, "PUBSUB NUMSUB {key} {key}"),
+    (1, "PUBSUB CHANNELS {pattern}"),
+    (1, "PUBSUB NUMPAT"),
     // Sets.
     (16, "SADD {set-key} {member}"),
     (12, "SADD {set-key} {member} {member} {member}"),

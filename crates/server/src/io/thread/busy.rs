@@ -67,6 +67,7 @@ impl IoThread {
     pub(super) fn bid_farewell(&mut self, mut client: Client) {
         let now = self.server.clock.now();
         let (server, worker) = (&*self.server, &mut self.worker);
+        client.end_subscriptions(&server.pubsub);
         let released = release_session_locks(&mut client, server, worker, now, self.patience);
         if !released || !client.unwatch_within(&self.server.keyspace, Duration::ZERO) {
             self.gone.push(client);
@@ -94,6 +95,7 @@ impl IoThread {
         connection.needs_sync = true;
         self.worker.seen_seq = self.worker.seen_seq.max(seq);
         self.settle_reply(slot, start, outcome);
+        self.hear_what_came_meanwhile(slot);
         self.serve(slot, now);
     }
 

@@ -73,7 +73,7 @@ impl IoThread {
             }
             Flushed::Blocked => {
                 let now = self.server.clock.monotonic();
-                let limit = self.server.output_limit();
+                let limit = connection.output_limit(&self.server.output_limits());
                 let who = (slot, connection.id);
                 if let Some(fault) = self.backlogs.note(who, unsent, sent > 0, limit, now) {
                     self.give_up(slot, fault);

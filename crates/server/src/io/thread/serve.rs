@@ -235,7 +235,12 @@ impl IoThread {
         {
             connection.out = buffer;
         }
-        let start = connection.out.len();
+        if client.is_subscriber() {
+            self.hear_messages();
+        }
+        let connection = &mut self.connections[slot];
+        let Some(client) = connection.client.as_deref_mut() else { return Flow::Stop };
+        let mut start = connection.out.len();
         if !client.watched.is_empty() && self.exec_would_wait(slot, args) {
             self.park(slot, args);
             return Flow::Stop;
@@ -286,6 +291,11 @@ impl IoThread {
                     self.park(slot, args);
                     return Flow::Stop;
                 };
+                if call.spec.flags.contains(Flags::PUBSUB) && call.spec.name.ends_with("subscribe")
+                {
+                    // Confirmations are messages, which CLIENT REPLY does not hold back.
+                    start = self.connections[slot].out.len();
+                }
                 outcome
             }
         };
@@ -298,7 +308,11 @@ impl IoThread {
             self.begin_wait(slot);
             return Flow::Stop;
         }
-        self.settle_reply(slot, start, outcome)
+        let flow = self.settle_reply(slot, start, outcome);
+        if std::mem::take(&mut self.worker.published) {
+            self.hear_messages();
+        }
+        flow
     }
 
     /// Applies CLIENT REPLY and the outcome to the reply that begins at `start`.
