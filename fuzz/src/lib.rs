@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use guarda_commands::{
     Admission, AuthState, Client, ClientCard, CommandError, CommandResult, ConfigSetRejected,
-    Context, Host, Log, Outcome, Records, ScriptCall, Scripting, Settings, ShutdownMode, Users, Worker,
+    Context, Host, Log, Observations, Outcome, Overview, Records, ScriptCall, Scripting, Settings, ShutdownMode, Users, Worker,
     admit, execute, replay, sha1_hex,
 };
 use guarda_resp::{Frame, ReplyWriter, decode};
@@ -209,6 +209,7 @@ struct FakeHost {
     log: Kept,
     settings: Settings,
     users: Users,
+    observations: Observations,
     pubsub: guarda_commands::PubSub,
     scripts: Box<dyn Scripting + Send>,
     clients: Mutex<Vec<Arc<ClientCard>>>,
@@ -222,6 +223,7 @@ impl FakeHost {
             log: Kept::default(),
             settings: Settings::default(),
             users: Users::default(),
+            observations: Observations::default(),
             pubsub: guarda_commands::PubSub::default(),
             scripts,
             clients: Mutex::default(),
@@ -276,6 +278,10 @@ fn parts(value: ValueRef<'_>) -> Vec<Vec<u8>> {
 }
 
 impl Host for FakeHost {
+    fn observations(&self) -> &Observations {
+        &self.observations
+    }
+
     fn monotonic(&self) -> std::time::Duration {
         std::time::Duration::ZERO
     }
@@ -330,7 +336,7 @@ impl Host for FakeHost {
 
     fn config_reset_statistics(&self) {}
 
-    fn info(&self, sections: &[String]) -> String {
+    fn info(&self, sections: &[String], _: &Overview) -> String {
         format!("# {} sections\r\n", sections.len())
     }
 

@@ -22,6 +22,8 @@ mod keys;
 mod lists;
 #[path = "diff/notifications.rs"]
 mod notifications;
+#[path = "diff/operations.rs"]
+mod operations;
 #[path = "diff/protocol.rs"]
 mod protocol;
 #[path = "diff/pubsub.rs"]
@@ -79,6 +81,7 @@ families! {
     keys: keys_in_resp2, keys_in_resp3;
     lists: lists_in_resp2, lists_in_resp3;
     notifications: notifications_in_resp2, notifications_in_resp3;
+    operations: operations_in_resp2, operations_in_resp3;
     protocol: protocol_in_resp2, protocol_in_resp3;
     pubsub: pubsub_in_resp2, pubsub_in_resp3;
     scripting: scripting_in_resp2, scripting_in_resp3;

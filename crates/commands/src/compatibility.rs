@@ -371,9 +371,11 @@ const SUBCOMMANDS: &[(&str, &[&str])] = &[
     ),
     ("command", &["count", "docs", "getkeys", "getkeysandflags", "help", "info", "list"]),
     ("config", &["get", "help", "resetstat", "rewrite", "set"]),
+    ("latency", &["doctor", "graph", "help", "histogram", "history", "latest", "reset"]),
     ("object", &["encoding", "freq", "help", "idletime", "refcount"]),
     ("pubsub", &["channels", "help", "numpat", "numsub", "shardchannels", "shardnumsub"]),
     ("script", &["debug", "exists", "flush", "help", "kill", "load"]),
+    ("slowlog", &["get", "help", "len", "reset"]),
 ];
 
 /// Whether Redis 7.2 has a command of this name, in lower case, be it here or not.

@@ -220,7 +220,17 @@ fn note_cost(call: &Call<'_>, cx: &mut Context<'_, '_>, began: Duration, start: 
     let failed = cx.reply.buf.get(start) == Some(&b'-');
     let effects = &mut *cx.db.effects;
     effects.mark = ended;
-    effects.tallies.note_call(call.spec, ended.saturating_sub(began), failed);
+    let took = ended.saturating_sub(began);
+    effects.tallies.note_call(call.spec, took, failed);
+    let (observed, now_s) = (cx.host.observations(), || cx.host.now_micros() / 1_000_000);
+    let event = if call.spec.flags.contains(Flags::FAST) { "fast-command" } else { "command" };
+    observed.latency.note(event, took, now_s);
+    let micros = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
+    if observed.slow.is_slow(micros) && !call.spec.flags.contains(Flags::SKIP_SLOWLOG) {
+        let card = &cx.client.card;
+        let name = card.details.lock().name.clone();
+        observed.slow.add(call, now_s(), micros, card.addr.clone(), name);
+    }
 }
 
 /// Serves those who wait for what was freed, hands the records to the log, still under the locks,

@@ -11,6 +11,8 @@ use crate::client::ClientCard;
 use crate::context::{CommandResult, Context};
 use crate::effects::{Effects, Records};
 use crate::error::CommandError;
+use crate::observations::Observations;
+use crate::overview::Overview;
 use crate::pubsub::{Addressed, PubSub};
 use crate::renames::Renames;
 use crate::sessions::SessionLimits;
@@ -193,12 +195,14 @@ pub trait Host: Sync {
     fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)>;
     /// CONFIG SET: all of the pairs or none.
     fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected>;
+    /// What is observed of commands.
+    fn observations(&self) -> &Observations;
     /// Adds what this thread has counted to what INFO shows, before its turn ends.
     fn collect(&self, _effects: &mut Effects) {}
     /// CONFIG RESETSTAT.
     fn config_reset_statistics(&self);
     /// INFO's text for these sections (lower case; empty: the default ones).
-    fn info(&self, sections: &[String]) -> String;
+    fn info(&self, sections: &[String], overview: &Overview) -> String;
     /// All clients, by rising id.
     fn clients(&self) -> Vec<Arc<ClientCard>>;
     /// Has a client's connection closed.

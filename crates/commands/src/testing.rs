@@ -25,6 +25,8 @@ use crate::execute::{Worker, execute, note_refusal};
 use crate::families::scripting::sha1_hex;
 use crate::gates::{Admission, admit};
 use crate::host::{ConfigSetRejected, Host, Log, ScriptCall, Scripting, Settings, ShutdownMode};
+use crate::observations::Observations;
+use crate::overview::Overview;
 
 /// The time at which every bench starts: far from zero, not a whole second.
 pub(crate) const START: UnixMillis = UnixMillis(1_700_000_000_123);
@@ -113,6 +115,11 @@ impl Bench {
     pub(crate) fn frame(&mut self, line: &str) -> Frame {
         let reply = self.run(line);
         decode(&reply).expect("well formed").expect("whole").0
+    }
+
+    /// What INFO would count.
+    pub(crate) fn overview(&self) -> Overview {
+        Overview::of(&mut self.host.keyspace.lock_none(), self.now)
     }
 
     /// What was journalled since the last call: one line a record, arguments separated by blanks
@@ -295,6 +302,7 @@ pub(crate) struct FakeHost {
     pub(crate) settings: Settings,
     pub(crate) scripting: FakeScripting,
     pub(crate) users: Users,
+    pub(crate) observations: Observations,
     pub(crate) pubsub: crate::pubsub::PubSub,
     /// Messages on their way to subscribers.
     pub(crate) spread: Mutex<Vec<crate::pubsub::Addressed>>,
@@ -322,6 +330,7 @@ impl FakeHost {
             settings: Settings::default(),
             scripting: FakeScripting::default(),
             users: Users::default(),
+            observations: Observations::default(),
             pubsub: crate::pubsub::PubSub::default(),
             spread: Mutex::default(),
             over_memory: AtomicBool::new(false),
@@ -342,6 +351,10 @@ impl FakeHost {
 }
 
 impl Host for FakeHost {
+    fn observations(&self) -> &Observations {
+        &self.observations
+    }
+
     fn monotonic(&self) -> Duration {
         Duration::from_millis(self.monotonic_ms.load(Ordering::Relaxed))
     }
@@ -435,7 +448,7 @@ impl Host for FakeHost {
         self.ask("config_reset_statistics".into());
     }
 
-    fn info(&self, sections: &[String]) -> String {
+    fn info(&self, sections: &[String], _: &Overview) -> String {
         format!("# {}\r\n", sections.join(","))
     }
 

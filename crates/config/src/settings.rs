@@ -100,6 +100,12 @@ pub struct Settings {
     pub maxmemory: Option<ByteCount>,
     /// `maxmemory-policy`.
     pub maxmemory_policy: MaxmemoryPolicy,
+    /// `slowlog-log-slower-than`, in microseconds; negative: never.
+    pub slowlog_log_slower_than: i64,
+    /// `slowlog-max-len`.
+    pub slowlog_max_len: usize,
+    /// `latency-monitor-threshold`; 0: nothing is watched.
+    pub latency_monitor_threshold_ms: u64,
     /// `latency-tracking`.
     pub latency_tracking: bool,
     /// `latency-tracking-info-percentiles`, as they are written.
@@ -354,6 +360,9 @@ impl Settings {
             stop_writes_on_bgsave_error: v.bool("stop-writes-on-bgsave-error"),
             maxmemory: Some(v.bytes("maxmemory")).filter(|bytes| bytes.0 > 0),
             maxmemory_policy: MaxmemoryPolicy::from_word(v.choice("maxmemory-policy")),
+            slowlog_log_slower_than: v.int("slowlog-log-slower-than"),
+            slowlog_max_len: v.int("slowlog-max-len") as usize,
+            latency_monitor_threshold_ms: v.int("latency-monitor-threshold") as u64,
             latency_tracking: v.bool("latency-tracking"),
             latency_percentiles: v.words("latency-tracking-info-percentiles").to_vec(),
             hz: v.int("hz") as u32,

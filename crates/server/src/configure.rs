@@ -31,6 +31,9 @@ pub(crate) fn apply(server: &Server, config: &Config) {
     limits.busy_script_ms.store(busy, Ordering::Relaxed);
     limits.is_protected.store(config.protected_mode, Ordering::Relaxed);
     limits.tracks_latency.store(config.latency_tracking, Ordering::Relaxed);
+    let observations = &server.observations;
+    observations.slow.set_limits(config.slowlog_log_slower_than, config.slowlog_max_len);
+    observations.latency.set_threshold(config.latency_monitor_threshold_ms);
     limits.query_buffer_max.store(config.client_query_buffer_limit.0 as usize, Ordering::Relaxed);
     let limit_of = |class: guarda_config::OutputLimit| OutputLimit {
         hard: class.hard.0 as usize,

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guarda_commands::{
-    Addressed, ClientCard, CommandError, ConfigSetRejected, Effects, Host, Log, PubSub, Renames,
-    Scripting, Settings, ShutdownMode, Users,
+    Addressed, ClientCard, CommandError, ConfigSetRejected, Effects, Host, Log, Observations,
+    Overview, PubSub, Renames, Scripting, Settings, ShutdownMode, Users,
 };
 use guarda_store::{Keyspace, UnixMillis};
 
@@ -99,17 +99,21 @@ impl Host for Server {
         crate::configure::config_set(self, pairs)
     }
 
+    fn observations(&self) -> &Observations {
+        &self.observations
+    }
+
     fn collect(&self, effects: &mut Effects) {
         self.collect_effects(effects);
     }
 
     fn config_reset_statistics(&self) {
         self.stats.reset();
-        self.commands.reset();
+        self.observations.commands.reset();
     }
 
-    fn info(&self, sections: &[String]) -> String {
-        crate::info::render(self, sections)
+    fn info(&self, sections: &[String], overview: &Overview) -> String {
+        crate::info::render(self, sections, overview)
     }
 
     fn clients(&self) -> Vec<Arc<ClientCard>> {

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use guarda_commands::{
-    AuthState, Client, ClientCard, CommandStatistics, Effects, PubSub, Renames, Scripting,
-    Settings, Users, Worker,
+    AuthState, Client, ClientCard, Effects, Observations, PubSub, Renames, Scripting, Settings,
+    Users, Worker,
 };
 use guarda_resp::Limits;
 use guarda_store::Keyspace;
@@ -29,7 +29,7 @@ pub(crate) struct Server {
     pub(crate) settings: Settings,
     pub(crate) limits: RuntimeLimits,
     pub(crate) stats: Stats,
-    pub(crate) commands: CommandStatistics,
+    pub(crate) observations: Observations,
     pub(crate) clients: Clients,
     pub(crate) memory: Memory,
     pub(crate) persistence: Persistence,
@@ -111,7 +111,7 @@ impl Server {
                 output: RwLock::default(),
             },
             stats: Stats::default(),
-            commands: CommandStatistics::default(),
+            observations: Observations::default(),
             clients: Clients::default(),
             memory: Memory::default(),
             persistence,
@@ -169,7 +169,7 @@ impl Server {
     pub(crate) fn collect_effects(&self, effects: &mut Effects) {
         let dirty = self.stats.collect(&mut effects.counters);
         let latency = self.limits.tracks_latency.load(Ordering::Relaxed);
-        self.commands.collect(&mut effects.tallies, latency);
+        self.observations.commands.collect(&mut effects.tallies, latency);
         if dirty > 0 {
             self.dirty.fetch_add(dirty, Ordering::Relaxed);
         }

@@ -19,6 +19,7 @@ mod keys;
 pub(crate) mod list_pops;
 mod lists;
 mod object;
+mod observing;
 mod pubsub;
 mod scan;
 pub(crate) mod scripting;
@@ -76,6 +77,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     scripting::FAMILY,
     pubsub::FAMILY,
     server::FAMILY,
+    observing::FAMILY,
     session::FAMILY,
     command_info::FAMILY,
 ];

@@ -6,8 +6,6 @@ use crate::value::Value;
 
 /// The words of `shutdown-on-sigint` and `shutdown-on-sigterm`.
 const SHUTDOWN: Kind = Kind::Flags(&["default", "save", "nosave", "now", "force"]);
-const NO_LATENCY: &str = "there is no latency monitor yet";
-const NO_SLOWLOG: &str = "there is no SLOWLOG yet";
 
 pub(super) const ROWS: &[Directive] = &[
     Directive::new("daemonize", Kind::Bool, "no", Status::Implemented, "Run in the background.")
@@ -98,21 +96,21 @@ pub(super) const ROWS: &[Directive] = &[
         "slowlog-log-slower-than",
         int(-1, i64::MAX),
         "10000",
-        Status::AcceptedIgnored(NO_SLOWLOG),
+        Status::Implemented,
         "Microseconds from which a command is logged as slow; -1 means never.",
     ),
     Directive::new(
         "slowlog-max-len",
         int(0, i64::MAX),
         "128",
-        Status::AcceptedIgnored(NO_SLOWLOG),
+        Status::Implemented,
         "Slow commands that are remembered.",
     ),
     Directive::new(
         "latency-monitor-threshold",
         int(0, i64::MAX),
         "0",
-        Status::AcceptedIgnored(NO_LATENCY),
+        Status::Implemented,
         "Milliseconds from which an event is recorded by LATENCY.",
     ),
     Directive::new(

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use guarda_commands::{
-    Admission, AuthState, Client, ClientCard, CommandError, ConfigSetRejected, Host, Log, Records,
-    Scripting, Settings, ShutdownMode, Users, Worker, admit, execute,
+    Admission, AuthState, Client, ClientCard, CommandError, ConfigSetRejected, Host, Log,
+    Observations, Overview, Records, Scripting, Settings, ShutdownMode, Users, Worker, admit,
+    execute,
 };
 use guarda_resp::ReplyWriter;
 use guarda_script::{LuaEngine, ScriptLimits};
@@ -22,6 +23,7 @@ pub(crate) struct FakeHost {
     keyspace: Keyspace,
     settings: Settings,
     users: Users,
+    observations: Observations,
     pubsub: guarda_commands::PubSub,
     pub(crate) engine: LuaEngine,
     log: FakeLog,
@@ -51,6 +53,7 @@ impl Bench {
             keyspace: Keyspace::new(16),
             settings: Settings::default(),
             users: Users::default(),
+            observations: Observations::default(),
             pubsub: guarda_commands::PubSub::default(),
             engine: LuaEngine::new(limits),
             log: FakeLog::default(),
@@ -141,6 +144,10 @@ impl Log for FakeLog {
 }
 
 impl Host for FakeHost {
+    fn observations(&self) -> &Observations {
+        &self.observations
+    }
+
     fn monotonic(&self) -> std::time::Duration {
         std::time::Duration::ZERO
     }
@@ -196,7 +203,7 @@ impl Host for FakeHost {
 
     fn config_reset_statistics(&self) {}
 
-    fn info(&self, _: &[String]) -> String {
+    fn info(&self, _: &[String], _: &Overview) -> String {
         "# Server\r\n".into()
     }
 

@@ -1,0 +1,39 @@
+//! Which arguments of a call are secrets, for whatever shows calls to others.
+
+use smallvec::SmallVec;
+
+use crate::execute::Call;
+
+/// What stands in the place of a secret.
+const REDACTED: &[u8] = b"(redacted)";
+
+/// Directives whose values are secrets.
+const SECRET_DIRECTIVES: [&str; 5] =
+    ["requirepass", "masterauth", "masteruser", "tls-key-file-pass", "tls-client-key-file-pass"];
+
+/// The arguments of a call, names included, without its secrets.
+pub(crate) fn without_secrets<'a>(call: &Call<'a>) -> SmallVec<[&'a [u8]; 8]> {
+    let mut args: SmallVec<[&[u8]; 8]> = call.args.iter().copied().collect();
+    let is = |arg: &[u8], word: &str| arg.eq_ignore_ascii_case(word.as_bytes());
+    let container = call.args[0];
+    match (call.names, call.spec.name) {
+        (1, "auth") => args[1..].fill(REDACTED),
+        (1, "hello") => {
+            if let Some(at) = args.iter().skip(2).position(|arg| is(arg, "auth")) {
+                args.iter_mut().skip(at + 3).take(2).for_each(|arg| *arg = REDACTED);
+            }
+        }
+        (2, "setuser") if is(container, "acl") => args[2..].fill(REDACTED),
+        (2, "set") if is(container, "config") => {
+            for pair in args[2..].chunks_mut(2) {
+                if let [name, value] = pair
+                    && SECRET_DIRECTIVES.iter().any(|directive| is(name, directive))
+                {
+                    *value = REDACTED;
+                }
+            }
+        }
+        _ => {}
+    }
+    args
+}
