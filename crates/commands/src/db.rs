@@ -48,13 +48,26 @@ impl Db<'_, '_> {
 
     /// Looks a key up to answer about it: counts a hit or miss, leaves the access time (TTL, TYPE).
     pub fn look(&mut self, key: &[u8]) -> Option<&Record> {
-        if self.exists(key) {
-            self.effects.counters.keyspace_hits += 1;
-        } else {
-            self.effects.counters.keyspace_misses += 1;
+        if !self.count_look(key) {
             self.notify(EventClasses::KEY_MISS, "keymiss", key);
         }
         self.peek(key)
+    }
+
+    /// As [`Db::look`], but a miss is no event (OBJECT).
+    pub fn inspect(&mut self, key: &[u8]) -> Option<&Record> {
+        self.count_look(key);
+        self.peek(key)
+    }
+
+    fn count_look(&mut self, key: &[u8]) -> bool {
+        let found = self.exists(key);
+        if found {
+            self.effects.counters.keyspace_hits += 1;
+        } else {
+            self.effects.counters.keyspace_misses += 1;
+        }
+        found
     }
 
     /// Looks a key up without counting or noting the access (writes).

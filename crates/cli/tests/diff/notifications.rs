@@ -219,9 +219,9 @@ pub(crate) const CASES: &[Case<'static>] = &[
         SPOP s
         2> !read
         2> !read
-        SPOP t 1
+        SPOP t 1 //~ shape -- chance
         2> !read
-        SPOP t 5
+        SPOP t 5 //~ shape -- chance
         2> !read
         2> !read
         2> PING
@@ -269,6 +269,155 @@ pub(crate) const CASES: &[Case<'static>] = &[
         2> !read
         ZREMRANGEBYRANK z 0 -1
         2> !read
+        2> !read
+        2> PING
+        CONFIG SET notify-keyspace-events ""
+        "#,
+    ),
+    Case::new(
+        "misses_and_new_keys",
+        r#"
+        CONFIG SET notify-keyspace-events Emn
+        2> PSUBSCRIBE __key*
+        GET m
+        2> !read
+        MGET m m2
+        2> !read
+        2> !read
+        GETEX m
+        2> !read
+        GETDEL m
+        2> !read
+        GETSET m v
+        2> !read
+        2> !read
+        DEL m
+        SET m v GET
+        2> !read
+        2> !read
+        DEL m
+        STRLEN m
+        2> !read
+        GETRANGE m 0 1
+        2> !read
+        EXISTS m
+        2> !read
+        TOUCH m
+        2> !read
+        TYPE m
+        2> !read
+        TTL m
+        2> !read
+        OBJECT ENCODING m
+        HGET m f
+        2> !read
+        HGETALL m
+        2> !read
+        HMGET m f
+        2> !read
+        HLEN m
+        2> !read
+        HSCAN m 0
+        2> !read
+        HRANDFIELD m
+        2> !read
+        LLEN m
+        2> !read
+        LRANGE m 0 1
+        2> !read
+        LINDEX m 0
+        2> !read
+        LPOS m a
+        2> !read
+        LPOP m
+        LMPOP 1 m LEFT
+        LMOVE m m2 LEFT LEFT
+        SCARD m
+        2> !read
+        SMEMBERS m
+        2> !read
+        SISMEMBER m a
+        2> !read
+        SPOP m
+        SPOP m 3
+        SRANDMEMBER m
+        2> !read
+        SINTER m m2
+        2> !read
+        2> !read
+        SUNION m
+        2> !read
+        SINTERSTORE d m
+        2> !read
+        SMOVE m m2 a
+        SSCAN m 0
+        2> !read
+        SINTERCARD 1 m
+        2> !read
+        ZSCORE m a
+        2> !read
+        ZRANGE m 0 1
+        2> !read
+        ZCARD m
+        2> !read
+        ZCOUNT m 0 1
+        2> !read
+        ZRANK m a
+        2> !read
+        ZUNION 1 m
+        2> !read
+        ZUNIONSTORE d 1 m
+        2> !read
+        ZRANGESTORE d m 0 1
+        2> !read
+        ZPOPMIN m
+        ZRANDMEMBER m
+        2> !read
+        ZSCAN m 0
+        2> !read
+        ZMSCORE m a
+        2> !read
+        SORT m
+        2> !read
+        SORT m STORE d
+        2> !read
+        COPY m n
+        2> !read
+        RENAME m n
+        EXPIRE m 1
+        PERSIST m
+        INCR i
+        2> !read
+        APPEND ap x
+        2> !read
+        SETRANGE sr 0 x
+        2> !read
+        LCS m m2
+        2> !read
+        2> !read
+        HDEL m f
+        HSETNX hn f v
+        2> !read
+        RPUSH rl a
+        2> !read
+        SADD ss a
+        2> !read
+        ZADD zz 1 a
+        2> !read
+        HSET ss f v
+        RENAME ap ap2
+        2> !read
+        COPY ap2 ap3
+        2> !read
+        MOVE ap3 4
+        2> !read
+        SUNIONSTORE su ss
+        2> !read
+        ZUNIONSTORE zu 1 zz
+        2> !read
+        SORT rl ALPHA STORE so
+        2> !read
+        LMOVE rl rl2 LEFT RIGHT
         2> !read
         2> PING
         CONFIG SET notify-keyspace-events ""
