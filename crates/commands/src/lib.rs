@@ -59,7 +59,7 @@ pub use host::{
 pub use latency::LatencyMonitor;
 pub use observations::Observations;
 pub use overview::{DatabaseOverview, Overview};
-pub use pubsub::{Addressed, PubSub, Publication, Subscriptions, Topic};
+pub use pubsub::{Addressed, EventClasses, PubSub, Publication, Subscriptions, Topic};
 pub use reference::reference_markdown;
 pub use renames::{Meaning, RenameError, Renames};
 pub use sessions::{SessionCounters, SessionLimits, release_session_locks, unbind_native_locks};

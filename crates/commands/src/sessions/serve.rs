@@ -326,6 +326,7 @@ pub fn release_session_locks(
     {
         worker.effects.counters.sessions.session_waits_abandoned += 1;
     }
+    worker.effects.wanted_events = host.pubsub().wanted_events();
     let killed = client.card.killed.load(Ordering::Relaxed);
     let cause = if killed { Cause::Kill } else { Cause::Disconnect };
     let limits = &host.settings().sessions;
