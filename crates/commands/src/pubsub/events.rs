@@ -172,6 +172,22 @@ mod tests {
     }
 
     #[test]
+    fn sessions_and_expiry_tell_of_the_plain_changes_they_make() {
+        let mut bench = Bench::new();
+        bench.run("PSUBSCRIBE __keyevent@*");
+        bench.swap_client(new_client(2));
+        bench.host.pubsub.set_wanted_events(EventClasses::of_letters("EA"));
+        let token = "guarda:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+        let opened = events(&mut bench, &format!("SESSION OPEN s {token}"));
+        assert_eq!(opened, ["set s_LOCK", "expire s_LOCK"]);
+        let commit = format!("SESSION COMMIT s {token} absent TTL 5 DATA one");
+        let committed = events(&mut bench, &commit);
+        assert_eq!(committed, ["set s", "expire s", "del s_LOCK"]);
+        bench.advance(5);
+        assert_eq!(events(&mut bench, "EXISTS s"), ["expired s"]);
+    }
+
+    #[test]
     fn letters_name_classes_and_nothing_is_told_without_a_form() {
         let wanted = EventClasses::of_letters("KA");
         assert!(wanted.wants(EventClasses::MODULE) && wanted.wants(EventClasses::GENERIC));
