@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use guarda_commands::{
     Admission, AuthState, Client, ClientCard, CommandError, CommandResult, ConfigSetRejected,
-    Context, Host, Log, Observations, Outcome, Records, ScriptCall, Scripting, Settings, ShutdownMode, Users, Worker,
+    Context, Host, Log, Observations, Outcome, Overview, Records, ScriptCall, Scripting, Settings, ShutdownMode, Users, Worker,
     admit, execute, replay, sha1_hex,
 };
 use guarda_resp::{Frame, ReplyWriter, decode};
@@ -336,7 +336,7 @@ impl Host for FakeHost {
 
     fn config_reset_statistics(&self) {}
 
-    fn info(&self, sections: &[String]) -> String {
+    fn info(&self, sections: &[String], _: &Overview) -> String {
         format!("# {} sections\r\n", sections.len())
     }
 

@@ -91,3 +91,39 @@ fn subscribers_are_not_idle_and_a_user_that_may_hear_no_longer_is_closed() {
     call(&mut admin, "ACL SETUSER bob resetchannels");
     assert!(bob.read().is_err(), "bob listens to what he may not hear");
 }
+
+#[test]
+fn events_come_in_the_order_of_the_log_whatever_thread_they_come_from() {
+    const WRITERS: usize = 6;
+    const KEYS: usize = 200;
+    let server = start(&[
+        ("io-threads", "4"),
+        ("appendonly", "yes"),
+        ("appendfsync", "no"),
+        ("notify-keyspace-events", "E$"),
+    ]);
+    let mut listener = subscribe(&server, "__keyevent@0__:set");
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let mut connection = server.connect().unwrap();
+            scope.spawn(move || {
+                for key in 0..KEYS {
+                    connection.call(&["SET", &format!("key:{writer}:{key}"), "v"]).unwrap();
+                }
+            });
+        }
+    });
+    let mut told = Vec::new();
+    for _ in 0..WRITERS * KEYS {
+        told.push(text(&listener.read().unwrap().elements().unwrap()[2]));
+    }
+    let mut log = String::new();
+    for entry in std::fs::read_dir(server.dir().join("appendonlydir")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.to_string_lossy().ends_with(".incr.aof") {
+            log = String::from_utf8(std::fs::read(path).unwrap()).unwrap();
+        }
+    }
+    let logged: Vec<&str> = log.lines().filter(|line| line.starts_with("key:")).collect();
+    assert_eq!(told, logged);
+}

@@ -10,6 +10,7 @@ use guarda_store::{Collection, HashedKey, Locked, Record, UnixMillis, Value, Val
 use crate::effects::Effects;
 use crate::error::CommandError;
 use crate::host::Settings;
+use crate::pubsub::EventClasses;
 
 /// One numbered database under the running command's locks.
 pub struct Db<'a, 'k> {
@@ -34,24 +35,39 @@ impl Db<'_, '_> {
 
     /// Looks a key up to read it: counts a hit or miss and notes the access.
     pub fn read(&mut self, key: &[u8]) -> Option<&Record> {
-        let key = self.locked.hashed(key);
-        let found = self.locked.shard(key).access(self.index, key, self.now);
+        let hashed = self.locked.hashed(key);
+        let found = self.locked.shard(hashed).access(self.index, hashed, self.now);
         if found.is_some() {
             self.effects.counters.keyspace_hits += 1;
         } else {
             self.effects.counters.keyspace_misses += 1;
+            self.effects.notify(EventClasses::KEY_MISS, self.index, "keymiss", key);
         }
         found
     }
 
     /// Looks a key up to answer about it: counts a hit or miss, leaves the access time (TTL, TYPE).
     pub fn look(&mut self, key: &[u8]) -> Option<&Record> {
-        if self.exists(key) {
+        if !self.count_look(key) {
+            self.notify(EventClasses::KEY_MISS, "keymiss", key);
+        }
+        self.peek(key)
+    }
+
+    /// As [`Db::look`], but a miss is no event (OBJECT).
+    pub fn inspect(&mut self, key: &[u8]) -> Option<&Record> {
+        self.count_look(key);
+        self.peek(key)
+    }
+
+    fn count_look(&mut self, key: &[u8]) -> bool {
+        let found = self.exists(key);
+        if found {
             self.effects.counters.keyspace_hits += 1;
         } else {
             self.effects.counters.keyspace_misses += 1;
         }
-        self.peek(key)
+        found
     }
 
     /// Looks a key up without counting or noting the access (writes).
@@ -110,6 +126,19 @@ impl Db<'_, '_> {
 
     // Changing ---------------------------------------------------------------------------------
 
+    /// Tells those who listen to keyspace events what happened to `key`. Costs nothing but a look at
+    /// a number where nobody asked for this class.
+    pub fn notify(&mut self, class: EventClasses, event: &'static str, key: &[u8]) {
+        self.effects.notify(class, self.index, event, key);
+    }
+
+    /// Tells, where that is wanted, that `key` is about to be made.
+    fn notify_if_new(&mut self, index: u32, key: &[u8]) {
+        if self.effects.wanted_events.wants(EventClasses::NEW) && !self.exists_in(index, key) {
+            self.effects.notify(EventClasses::NEW, index, "new", key);
+        }
+    }
+
     /// Announces a change of `key`: watchers are told, the command counts as having changed data.
     ///
     /// Called by the commands that change a value in place through the `…_mut` methods; the other
@@ -127,6 +156,7 @@ impl Db<'_, '_> {
 
     /// Stores a string with this expiry, whatever was there.
     pub fn set_string(&mut self, key: &[u8], value: &[u8], expiry: Option<UnixMillis>) {
+        self.notify_if_new(self.index, key);
         let hashed = self.locked.hashed(key);
         self.locked.shard(hashed).set_string(self.index, hashed, value, expiry, self.now);
         self.changed(key);
@@ -134,6 +164,7 @@ impl Db<'_, '_> {
 
     /// Stores a value of any type with this expiry, whatever was there.
     pub fn set_value(&mut self, key: &[u8], value: Value, expiry: Option<UnixMillis>) {
+        self.notify_if_new(self.index, key);
         let hashed = self.locked.hashed(key);
         self.locked.shard(hashed).set_copy(self.index, hashed, value, expiry, self.now);
         self.changed(key);
@@ -144,6 +175,9 @@ impl Db<'_, '_> {
     pub fn string_mut(&mut self, key: &[u8]) -> Result<&mut Vec<u8>, CommandError> {
         let (index, now) = (self.index, self.now);
         let missing = self.peek_string(key)?.is_none();
+        if missing {
+            self.notify_if_new(index, key);
+        }
         let key = self.locked.hashed(key);
         let shard = self.locked.shard(key);
         if missing {
@@ -180,6 +214,7 @@ impl Db<'_, '_> {
     ) -> Result<&mut C, CommandError> {
         if self.peek_collection::<C>(key)?.is_none() {
             let (index, now) = (self.index, self.now);
+            self.notify_if_new(index, key);
             let hashed = self.locked.hashed(key);
             self.locked.shard(hashed).set_value(index, hashed, make().into_value(), None, now);
         }
@@ -190,8 +225,9 @@ impl Db<'_, '_> {
     pub fn remove_if_empty(&mut self, key: &[u8]) -> bool {
         let empty = self.peek(key).is_some_and(|record| record.value().is_empty_collection());
         if empty {
-            let key = self.locked.hashed(key);
-            self.locked.shard(key).remove(self.index, key);
+            let hashed = self.locked.hashed(key);
+            self.locked.shard(hashed).remove(self.index, hashed);
+            self.notify(EventClasses::GENERIC, "del", key);
         }
         empty
     }
@@ -213,6 +249,7 @@ impl Db<'_, '_> {
     /// Stores a record under `key` of database `index` with the expiry it has, whatever was there
     /// (RENAME, COPY, MOVE). Not counted as a change: taking it from elsewhere was one.
     pub fn put(&mut self, index: u32, key: &[u8], record: Record) {
+        self.notify_if_new(index, key);
         let key = self.locked.hashed(key);
         let shard = self.locked.shard(key);
         shard.set_record(index, key, record, self.now);
@@ -257,6 +294,7 @@ impl Db<'_, '_> {
                 for (db, key) in shard.take_expired() {
                     self.effects.counters.expired_keys += 1;
                     self.effects.records.push(db, &[b"DEL", &key]);
+                    self.effects.notify(EventClasses::EXPIRED, db, "expired", &key);
                 }
             }
         }

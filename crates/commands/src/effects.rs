@@ -7,7 +7,7 @@ use guarda_store::Shard;
 use smallvec::SmallVec;
 
 use crate::host::Host;
-use crate::pubsub::Addressed;
+use crate::pubsub::{Addressed, EventClasses, Notice};
 use crate::sessions::SessionCounters;
 use crate::tallies::Tallies;
 
@@ -82,6 +82,10 @@ pub struct Effects {
     pub records: Records,
     /// Messages to be sent once the records have their place in the log, in order.
     pub(crate) published: Vec<Addressed>,
+    /// Keyspace events that are wanted; asked once a command.
+    pub(crate) wanted_events: EventClasses,
+    /// Keyspace events that are not addressed yet.
+    notices: Vec<Notice>,
     /// Counters, to be collected by the thread's owner.
     pub counters: Counters,
     /// What commands cost, to be collected likewise.
@@ -104,6 +108,20 @@ impl Effects {
         self.tallies.note_error(text);
     }
 
+    /// Notes a keyspace event, if it is wanted.
+    pub(crate) fn notify(&mut self, class: EventClasses, db: u32, event: &'static str, key: &[u8]) {
+        if self.wanted_events.wants(class) {
+            self.notices.push(Notice { db, event, key: key.to_vec() });
+        }
+    }
+
+    /// Makes messages of the keyspace events so far, for those who listen now.
+    pub(crate) fn address_notices(&mut self, host: &dyn Host) {
+        for notice in std::mem::take(&mut self.notices) {
+            host.pubsub().address_event(&notice, &mut self.published);
+        }
+    }
+
     /// Hands the records to the log, if one is kept; returns the sequence number that stands for
     /// them. Called under the locks of all shards that they are about.
     pub(crate) fn append_to_log(&mut self, host: &dyn Host) -> Option<u64> {
@@ -120,9 +138,16 @@ impl Effects {
         for (db, key) in shard.take_expired() {
             self.counters.expired_keys += 1;
             self.records.push(db, &[b"DEL", &key]);
+            self.notify(EventClasses::EXPIRED, db, "expired", &key);
         }
-        if let Some(seq) = self.append_to_log(host) {
+        self.address_notices(host);
+        let turn = (!self.published.is_empty()).then(|| host.pubsub().take_turn());
+        let seq = self.append_to_log(host);
+        if let Some(seq) = seq {
             shard.set_last_seq(seq);
+        }
+        if turn.is_some() {
+            host.spread(std::mem::take(&mut self.published), seq.unwrap_or(0));
         }
     }
 }

@@ -96,6 +96,7 @@ pub fn execute(
     patience: Duration,
     out: &mut Vec<u8>,
 ) -> Result<Outcome, Busy> {
+    worker.effects.wanted_events = host.pubsub().wanted_events();
     let keyspace = host.keyspace();
     let mut locked = lock(call, client, host, keyspace, patience).ok_or(Busy)?;
     let mut cx = Context {
@@ -201,6 +202,7 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
         }
     }
     cx.db.record_expired();
+    cx.db.effects.address_notices(cx.host);
     let outcome = result.unwrap_or_else(|error| {
         let text = error.wire();
         cx.db.effects.note_error(&text);
@@ -240,7 +242,9 @@ pub(crate) fn settle(
     now: UnixMillis,
     mut deliveries: Deliveries,
 ) {
+    worker.effects.wanted_events = host.pubsub().wanted_events();
     serve_waiters(locked, &mut worker.effects, host, now, &mut deliveries);
+    worker.effects.address_notices(host);
     // The place of the records in the log is the place of the messages among all messages.
     let turn = (!worker.effects.published.is_empty()).then(|| host.pubsub().take_turn());
     if let Some(seq) = worker.effects.append_to_log(host) {

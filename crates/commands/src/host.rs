@@ -12,6 +12,7 @@ use crate::context::{CommandResult, Context};
 use crate::effects::{Effects, Records};
 use crate::error::CommandError;
 use crate::observations::Observations;
+use crate::overview::Overview;
 use crate::pubsub::{Addressed, PubSub};
 use crate::renames::Renames;
 use crate::sessions::SessionLimits;
@@ -201,7 +202,7 @@ pub trait Host: Sync {
     /// CONFIG RESETSTAT.
     fn config_reset_statistics(&self);
     /// INFO's text for these sections (lower case; empty: the default ones).
-    fn info(&self, sections: &[String]) -> String;
+    fn info(&self, sections: &[String], overview: &Overview) -> String;
     /// All clients, by rising id.
     fn clients(&self) -> Vec<Arc<ClientCard>>;
     /// Has a client's connection closed.

@@ -20,6 +20,7 @@ mod histogram;
 mod host;
 mod latency;
 mod observations;
+mod overview;
 mod pubsub;
 mod reference;
 mod renames;
@@ -57,16 +58,15 @@ pub use host::{
 };
 pub use latency::LatencyMonitor;
 pub use observations::Observations;
-pub use pubsub::{Addressed, PubSub, Publication, Subscriptions, Topic};
+pub use overview::{DatabaseOverview, Overview};
+pub use pubsub::{Addressed, EventClasses, PubSub, Publication, Subscriptions, Topic};
 pub use reference::reference_markdown;
 pub use renames::{Meaning, RenameError, Renames};
-pub use sessions::{
-    SessionCounters, SessionLimits, release_session_locks, session_gauges, unbind_native_locks,
-};
+pub use sessions::{SessionCounters, SessionLimits, release_session_locks, unbind_native_locks};
 pub use slow_log::SlowLog;
 pub use spec::{
     Arity, Categories, ChannelUse, CommandSpec, Flags, Group, KeyAccess, KeyPositions, Keys, Locks,
 };
 pub use table::{CommandTable, table};
 pub use tallies::{CommandStatistics, Tallies, Tally};
-pub use waits::{Ticket, element_waiters, end_wait, tend_shard, wait_ran_out};
+pub use waits::{Ticket, end_wait, tend_shard, wait_ran_out};

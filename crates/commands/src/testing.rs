@@ -26,6 +26,7 @@ use crate::families::scripting::sha1_hex;
 use crate::gates::{Admission, admit};
 use crate::host::{ConfigSetRejected, Host, Log, ScriptCall, Scripting, Settings, ShutdownMode};
 use crate::observations::Observations;
+use crate::overview::Overview;
 
 /// The time at which every bench starts: far from zero, not a whole second.
 pub(crate) const START: UnixMillis = UnixMillis(1_700_000_000_123);
@@ -114,6 +115,11 @@ impl Bench {
     pub(crate) fn frame(&mut self, line: &str) -> Frame {
         let reply = self.run(line);
         decode(&reply).expect("well formed").expect("whole").0
+    }
+
+    /// What INFO would count.
+    pub(crate) fn overview(&self) -> Overview {
+        Overview::of(&mut self.host.keyspace.lock_none(), self.now)
     }
 
     /// What was journalled since the last call: one line a record, arguments separated by blanks
@@ -442,7 +448,7 @@ impl Host for FakeHost {
         self.ask("config_reset_statistics".into());
     }
 
-    fn info(&self, sections: &[String]) -> String {
+    fn info(&self, sections: &[String], _: &Overview) -> String {
         format!("# {}\r\n", sections.join(","))
     }
 

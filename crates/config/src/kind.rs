@@ -209,7 +209,7 @@ impl Kind {
                 if !arg.iter().all(|letter| b"Ag$lshzxeKEtmdn".contains(letter)) {
                     return Err(BadValue::KeyspaceEvents);
                 }
-                Ok(Value::Text(text(arg)?))
+                Ok(Value::Text(event_letters(arg)))
             }
             _ => Ok(Value::Text(text(arg)?)),
         }
@@ -302,6 +302,15 @@ pub(crate) fn shown(kind: Kind, args: &[Vec<u8>]) -> String {
     let printable: String = text.chars().flat_map(char::escape_debug).collect();
     let ellipsis = if joined.len() > text.len() { "…" } else { "" };
     format!("`{printable}{ellipsis}`")
+}
+
+/// The letters as Redis gives them back: each once, in its order, `A` for all that it stands for.
+fn event_letters(given: &[u8]) -> String {
+    const ALL: &str = "g$lshzxetd";
+    let has = |letter: char| given.contains(&(letter as u8));
+    let all = has('A') || ALL.chars().all(has);
+    let classes = if all { "A".to_owned() } else { ALL.chars().filter(|l| has(*l)).collect() };
+    classes + &"KEmn".chars().filter(|letter| has(*letter)).collect::<String>()
 }
 
 fn text(arg: &[u8]) -> Result<String, BadValue> {

@@ -30,6 +30,8 @@ pub struct Settings {
     pub aclfile: Option<PathBuf>,
     /// `acl-pubsub-default allchannels`.
     pub acl_pubsub_all_channels: bool,
+    /// The letters of `notify-keyspace-events`.
+    pub keyspace_events: String,
     /// `acllog-max-len`.
     pub acllog_max_len: u64,
     /// The two words of each `rename-command` line.
@@ -314,6 +316,7 @@ impl Settings {
             users: v.lines("user").to_vec(),
             aclfile: v.path("aclfile"),
             acl_pubsub_all_channels: v.choice("acl-pubsub-default") == "allchannels",
+            keyspace_events: v.text("notify-keyspace-events").to_owned(),
             acllog_max_len: v.int("acllog-max-len") as u64,
             renamed_commands: v
                 .lines("rename-command")

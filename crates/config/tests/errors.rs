@@ -86,7 +86,6 @@ fn what_would_break_a_promise_is_refused() {
         "masterauth secret",
         "masteruser somebody",
         "min-replicas-to-write 1",
-        "notify-keyspace-events Ex",
         "loadmodule /x.so",
         "sentinel monitor a b 1 2",
         "enable-protected-configs local",
@@ -100,7 +99,7 @@ fn what_would_break_a_promise_is_refused() {
 #[test]
 fn the_default_of_what_is_refused_is_fine() {
     let text = "slaveof no one\ncluster-enabled no\ntls-cluster no\naclfile \"\"\nmasterauth \"\"\n\
-                min-slaves-to-write 0\nnotify-keyspace-events \"\"\nenable-protected-configs no\n";
+                min-slaves-to-write 0\nenable-protected-configs no\n";
     assert_eq!(load_text(text).unwrap().warnings, []);
     // What counts is the last word.
     assert_eq!(load_text("tls-cluster yes\ntls-cluster no\n").unwrap().warnings, []);
@@ -174,11 +173,11 @@ fn config_set_says_what_changed() {
     let applied = config.config_set(&pairs).unwrap();
     assert_eq!(applied.changed, ["hz", "replica-priority"]);
     assert_eq!(config.hz, 20);
-    let error = config.config_set(&[("notify-keyspace-events", "Ex")]).unwrap_err();
+    let error = config.config_set(&[("min-replicas-to-write", "1")]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - not \
-         supported yet: keyspace notifications are not sent yet"
+        "ERR CONFIG SET failed (possibly related to argument 'min-replicas-to-write') - not \
+         supported yet: there is no replication yet, so no write would ever be allowed"
     );
     let error = config.config_set(&[("a\r\nb", "x")]).unwrap_err();
     assert!(error.to_string().ends_with("'a  b'"), "{error}");

@@ -378,14 +378,9 @@ fn reasoned_difference(name: &str, kind: Kind, value: &str) -> Option<&'static s
         ("activedefrag", _) => Some("Redis refuses it on an allocator that is not its own"),
         ("proc-title-template", _) => Some("the title is never written, so not checked either"),
         ("repl-backlog-size", _) => Some("Redis raises it to 16 KiB"),
-        (
-            "notify-keyspace-events"
-            | "masterauth"
-            | "masteruser"
-            | "min-replicas-to-write"
-            | "min-slaves-to-write",
-            _,
-        ) => Some("refused until it is implemented"),
+        ("masterauth" | "masteruser" | "min-replicas-to-write" | "min-slaves-to-write", _) => {
+            Some("refused until it is implemented")
+        }
         (tls, _) if tls.starts_with("tls-") => Some("Redis loads certificates at once"),
         (_, Kind::Memory { .. } | Kind::MemoryOrPercent) if value.is_empty() => {
             Some("nothing is no size; Redis takes it as 0")

@@ -38,6 +38,9 @@ pub(crate) fn create(lua: &Lua, control: &Arc<Control>) -> mlua::Result<Table> {
     redis.raw_set("replicate_commands", lua.create_function(|_, ()| Ok(true))?)?;
     redis.raw_set("breakpoint", lua.create_function(|_, ()| Ok(false))?)?;
     redis.raw_set("debug", lua.create_function(|_, _: MultiValue| Ok(()))?)?;
+    let asked = Arc::clone(control);
+    let may_call = lua.create_function(move |_, args| crate::bridge::may_call(&asked, args))?;
+    redis.raw_set("acl_check_cmd", may_call)?;
     let control = Arc::clone(control);
     let setresp = lua.create_function(move |lua, args| setresp(lua, &control, args))?;
     redis.raw_set("setresp", setresp)?;

@@ -67,16 +67,6 @@ impl<'s, 'a, 'k> Session<'s, 'a, 'k> {
         }
     }
 
-    /// `redis.acl_check_cmd`: whether the script's client may run a command.
-    pub(crate) fn may_call(&self, args: MultiValue) -> mlua::Result<bool> {
-        let scratch = &mut *self.scratch.borrow_mut();
-        scratch.take_args(args)?;
-        let user = self.cx.borrow().client.user.clone();
-        may_run(user.as_deref(), &slices(&scratch.bytes, &scratch.ends)).ok_or_else(|| {
-            Raised::new("ERR Invalid command passed to redis.acl_check_cmd()").into()
-        })
-    }
-
     /// Runs a command. The outer error ends the script, the inner one is the command's.
     fn invoke(&self, lua: &Lua, args: MultiValue) -> mlua::Result<Result<Value, Raised>> {
         self.control.check_killed()?;
@@ -111,6 +101,17 @@ impl<'s, 'a, 'k> Session<'s, 'a, 'k> {
             frame => to_lua(lua, protocol, frame).map(Ok),
         }
     }
+}
+
+/// `redis.acl_check_cmd`: whether the script's client may run a command.
+///
+/// Made once, unlike `redis.call`: each function made for one script takes a place from the values
+/// that the binding can hold, and so one argument from the longest call.
+pub(crate) fn may_call(control: &Control, args: MultiValue) -> mlua::Result<bool> {
+    let mut scratch = Scratch::default();
+    scratch.take_args(args)?;
+    may_run(control.user().as_deref(), &slices(&scratch.bytes, &scratch.ends))
+        .ok_or_else(|| Raised::new("ERR Invalid command passed to redis.acl_check_cmd()").into())
 }
 
 /// The arguments that end at `ends`.

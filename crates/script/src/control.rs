@@ -1,9 +1,11 @@
 //! What other threads may do to a running script.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
-use guarda_commands::CommandError;
+use guarda_commands::{CommandError, User};
 use guarda_resp::Protocol;
+use parking_lot::Mutex;
 
 use crate::failure::Raised;
 use crate::{INSTRUCTIONS_PER_CHECK, ScriptLimits};
@@ -25,11 +27,23 @@ pub(crate) struct Control {
     protocol: AtomicU8,
     /// Instructions that the running script has used, in steps.
     instructions: AtomicU64,
+    /// Whose permissions the running script has; nobody's for the server's own.
+    user: Mutex<Option<Arc<User>>>,
     /// Bytes the interpreter held after the last script.
     pub(crate) memory_used: AtomicUsize,
 }
 
 impl Control {
+    /// Whose script is to run.
+    pub(crate) fn set_user(&self, user: Option<&Arc<User>>) {
+        *self.user.lock() = user.cloned();
+    }
+
+    /// Whose script runs.
+    pub(crate) fn user(&self) -> Option<Arc<User>> {
+        self.user.lock().clone()
+    }
+
     /// A script begins.
     pub(crate) fn begin(&self) {
         self.protocol.store(2, Ordering::Relaxed);

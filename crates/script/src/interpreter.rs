@@ -154,6 +154,7 @@ impl Interpreter {
         call: &ScriptCall<'_>,
     ) -> Result<(), Failure> {
         let selected = cx.client.db;
+        self.control.set_user(cx.client.user.as_ref());
         let session = Session::new(cx, &self.control, script.declared, call.read_only);
         let result = self.evaluate(&session, script, call);
         let cx = session.into_context();
@@ -188,10 +189,8 @@ impl Interpreter {
         self.lua.scope(|scope| {
             let call = scope.create_function(|lua, args| session.call(lua, args))?;
             let pcall = scope.create_function(|lua, args| session.pcall(lua, args))?;
-            let may_call = scope.create_function(|_, args| session.may_call(args))?;
             let redis: Table = self.lua.named_registry_value(kept::REDIS)?;
             redis.raw_set("call", call)?;
-            redis.raw_set("acl_check_cmd", may_call)?;
             redis.raw_set("pcall", pcall)?;
             drop(redis);
             run.call(script.slot)

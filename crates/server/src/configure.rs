@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use guarda_commands::ConfigSetRejected;
+use guarda_commands::{ConfigSetRejected, EventClasses};
 use guarda_config::{AppendFsync, Config, ConfigSetError, Exposure};
 use guarda_journal::log::SyncPolicy;
 
@@ -75,6 +75,8 @@ pub(crate) fn apply(server: &Server, config: &Config) {
     }
 
     server.memory.set_limit(config.maxmemory.map_or(0, |bytes| bytes.0));
+    let events = EventClasses::of_letters(&config.keyspace_events);
+    server.pubsub.set_wanted_events(events);
     crate::access::apply(&server.users, config);
     let stop = config.stop_writes_on_bgsave_error && !config.save.is_empty();
     server.persistence.stop_on_save_error.store(stop, Ordering::Relaxed);

@@ -87,9 +87,14 @@ impl Sweeper {
             for (db, key) in &expired {
                 records.push(*db, &[b"DEL", key]);
             }
-            if !records.is_empty() && server.persistence.is_logging() {
-                shard.set_last_seq(server.persistence.append(records));
-            }
+            server.pubsub.tell_expired(&expired, server, || {
+                if records.is_empty() || !server.persistence.is_logging() {
+                    return 0;
+                }
+                let seq = server.persistence.append(records);
+                shard.set_last_seq(seq);
+                seq
+            });
             (looked_at, expired.len() as u64)
         });
         server.stats.expired_keys.fetch_add(removed, Ordering::Relaxed);

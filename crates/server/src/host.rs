@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use guarda_commands::{
     Addressed, ClientCard, CommandError, ConfigSetRejected, Effects, Host, Log, Observations,
-    PubSub, Renames, Scripting, Settings, ShutdownMode, Users,
+    Overview, PubSub, Renames, Scripting, Settings, ShutdownMode, Users,
 };
 use guarda_store::{Keyspace, UnixMillis};
 
@@ -112,8 +112,8 @@ impl Host for Server {
         self.observations.commands.reset();
     }
 
-    fn info(&self, sections: &[String]) -> String {
-        crate::info::render(self, sections)
+    fn info(&self, sections: &[String], overview: &Overview) -> String {
+        crate::info::render(self, sections, overview)
     }
 
     fn clients(&self) -> Vec<Arc<ClientCard>> {

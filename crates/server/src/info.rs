@@ -11,9 +11,9 @@ use crate::stats::read;
 
 pub(crate) use guarda_commands::REDIS_VERSION;
 /// The version of Redis whose behaviour this server has.
-use guarda_commands::SessionCounters;
+use guarda_commands::{Overview, SessionCounters};
 
-type Section = fn(&Server, &mut Text);
+type Section = fn(&Server, &Overview, &mut Text);
 
 /// Sections in the order INFO prints them, and whether plain INFO does.
 const SECTIONS: &[(&str, &str, bool, Section)] = &[
@@ -25,11 +25,11 @@ const SECTIONS: &[(&str, &str, bool, Section)] = &[
     ("sessions", "Sessions", true, sessions),
     ("replication", "Replication", true, replication),
     ("cpu", "CPU", true, cpu),
-    ("modules", "Modules", true, |_, _| ()),
+    ("modules", "Modules", true, |_, _, _| ()),
     ("commandstats", "Commandstats", false, command_statistics),
     ("errorstats", "Errorstats", true, error_statistics),
     ("latencystats", "Latencystats", false, latency_statistics),
-    ("cluster", "Cluster", true, |_, text| text.field("cluster_enabled", 0)),
+    ("cluster", "Cluster", true, |_, _, text| text.field("cluster_enabled", 0)),
     ("keyspace", "Keyspace", true, keyspace),
 ];
 
@@ -43,7 +43,7 @@ impl Text {
 }
 
 /// INFO for these sections; none means the default ones.
-pub(crate) fn render(server: &Server, sections: &[String]) -> String {
+pub(crate) fn render(server: &Server, sections: &[String], overview: &Overview) -> String {
     let wants = |name: &str, by_default: bool| {
         if sections.is_empty() {
             return by_default;
@@ -61,13 +61,13 @@ pub(crate) fn render(server: &Server, sections: &[String]) -> String {
                 text.0.push_str("\r\n");
             }
             let _ = write!(text.0, "# {title}\r\n");
-            fill(server, &mut text);
+            fill(server, overview, &mut text);
         }
     }
     text.0
 }
 
-fn server(server: &Server, text: &mut Text) {
+fn server(server: &Server, _: &Overview, text: &mut Text) {
     let uptime = server.clock.monotonic().as_secs();
     text.field("redis_version", REDIS_VERSION);
     text.field("guarda_version", env!("CARGO_PKG_VERSION"));
@@ -102,16 +102,14 @@ fn server(server: &Server, text: &mut Text) {
     text.field("io_threads_active", server.thread_count());
 }
 
-fn clients(server: &Server, text: &mut Text) {
+fn clients(server: &Server, overview: &Overview, text: &mut Text) {
     let limit = server.limits.clients_max.load(Ordering::Relaxed);
     text.field("connected_clients", server.clients.len());
     text.field("cluster_connections", 0);
     text.field("maxclients", limit);
     text.field("client_recent_max_input_buffer", 0);
     text.field("client_recent_max_output_buffer", 0);
-    let (_, for_locks) = guarda_commands::session_gauges(&server.keyspace);
-    let for_elements = guarda_commands::element_waiters(&server.keyspace);
-    text.field("blocked_clients", for_locks + for_elements);
+    text.field("blocked_clients", overview.session_waiters + overview.element_waiters);
     let is_subscriber = |card: &&Arc<ClientCard>| card.is_subscriber();
     let cards = server.clients.cards();
     text.field("pubsub_clients", cards.iter().filter(is_subscriber).count());
@@ -128,7 +126,7 @@ fn human(bytes: u64) -> String {
         .map_or_else(|| format!("{bytes}B"), |(unit, size)| format!("{:.2}{unit}", value / size))
 }
 
-fn memory(server: &Server, text: &mut Text) {
+fn memory(server: &Server, _: &Overview, text: &mut Text) {
     let used = server.memory.used(server.clock.now()) as u64;
     let peak = server.memory.peak() as u64;
     let resident = resident_bytes();
@@ -157,7 +155,7 @@ fn resident_bytes() -> u64 {
     pages * rustix::param::page_size() as u64
 }
 
-fn persistence(server: &Server, text: &mut Text) {
+fn persistence(server: &Server, _: &Overview, text: &mut Text) {
     let status = server.persistence.status();
     text.field("loading", u8::from(status.is_loading));
     text.field("async_loading", 0);
@@ -182,7 +180,7 @@ fn persistence(server: &Server, text: &mut Text) {
     }
 }
 
-fn stats(server: &Server, text: &mut Text) {
+fn stats(server: &Server, _: &Overview, text: &mut Text) {
     let stats = &server.stats;
     text.field("total_connections_received", read(&stats.connections_received));
     text.field("total_commands_processed", read(&stats.commands_processed));
@@ -215,17 +213,16 @@ fn stats(server: &Server, text: &mut Text) {
     );
 }
 
-fn sessions(server: &Server, text: &mut Text) {
+fn sessions(server: &Server, overview: &Overview, text: &mut Text) {
     let stats = &server.stats;
-    let (held, waiting) = guarda_commands::session_gauges(&server.keyspace);
-    text.field("session_locks_held", held);
-    text.field("session_waiters", waiting);
+    text.field("session_locks_held", overview.session_locks);
+    text.field("session_waiters", overview.session_waiters);
     for (name, counter) in SessionCounters::NAMES.iter().zip(&stats.sessions) {
         text.field(name, read(counter));
     }
 }
 
-fn replication(server: &Server, text: &mut Text) {
+fn replication(server: &Server, _: &Overview, text: &mut Text) {
     text.field("role", "master");
     text.field("connected_slaves", 0);
     text.field("master_failover_state", "no-failover");
@@ -238,7 +235,7 @@ fn replication(server: &Server, text: &mut Text) {
     text.field("repl_backlog_histlen", 0);
 }
 
-fn cpu(_: &Server, text: &mut Text) {
+fn cpu(_: &Server, _: &Overview, text: &mut Text) {
     let (user, system) = cpu_seconds();
     text.field("used_cpu_sys", format_args!("{system:.6}"));
     text.field("used_cpu_user", format_args!("{user:.6}"));
@@ -255,7 +252,7 @@ fn cpu_seconds() -> (f64, f64) {
     (next(), next())
 }
 
-fn command_statistics(server: &Server, text: &mut Text) {
+fn command_statistics(server: &Server, _: &Overview, text: &mut Text) {
     for (name, tally) in server.observations.commands.commands() {
         let micros = tally.nanos / 1000;
         let per_call = if tally.calls > 0 { micros as f64 / tally.calls as f64 } else { 0.0 };
@@ -269,13 +266,13 @@ fn command_statistics(server: &Server, text: &mut Text) {
     }
 }
 
-fn error_statistics(server: &Server, text: &mut Text) {
+fn error_statistics(server: &Server, _: &Overview, text: &mut Text) {
     for (code, count) in server.observations.commands.errors() {
         text.field(&format!("errorstat_{code}"), format_args!("count={count}"));
     }
 }
 
-fn latency_statistics(server: &Server, text: &mut Text) {
+fn latency_statistics(server: &Server, _: &Overview, text: &mut Text) {
     let percentiles = server.config.lock().latency_percentiles.clone();
     for (name, tally) in server.observations.commands.commands() {
         let Some(latency) = tally.latency else { continue };
@@ -288,24 +285,14 @@ fn latency_statistics(server: &Server, text: &mut Text) {
     }
 }
 
-fn keyspace(server: &Server, text: &mut Text) {
-    let now = server.clock.now();
-    for db in 0..server.keyspace.databases() {
-        let (mut keys, mut expiring, mut ttl_sum, mut samples) = (0, 0, 0, 0);
-        server.keyspace.for_each_shard(|shard| {
-            keys += shard.len(db);
-            expiring += shard.expiring_len(db);
-            if let Some(ttl) = shard.average_ttl(db, now) {
-                ttl_sum += ttl;
-                samples += 1;
-            }
-        });
-        if keys > 0 {
-            let average = if samples > 0 { ttl_sum / samples } else { 0 };
-            text.field(
-                &format!("db{db}"),
-                format_args!("keys={keys},expires={expiring},avg_ttl={average}"),
-            );
-        }
+fn keyspace(_: &Server, overview: &Overview, text: &mut Text) {
+    for (db, counts) in overview.databases.iter().enumerate().filter(|(_, of)| of.keys > 0) {
+        text.field(
+            &format!("db{db}"),
+            format_args!(
+                "keys={},expires={},avg_ttl={}",
+                counts.keys, counts.expiring, counts.average_ttl
+            ),
+        );
     }
 }

@@ -82,7 +82,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
     ),
     Case::new(
         "shard_channels_are_channels_of_their_own",
-        r#"
+        r"
         2> SSUBSCRIBE s
         2> PSUBSCRIBE *
         SPUBLISH s one
@@ -96,11 +96,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         PUBSUB CHANNELS
         2> SUNSUBSCRIBE
         SPUBLISH s three
-        "#,
+        ",
     ),
     Case::new(
         "pubsub_tells_who_listens",
-        r#"
+        r"
         PUBSUB CHANNELS
         PUBSUB NUMPAT
         PUBSUB NUMSUB
@@ -130,7 +130,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         3> RESET
         PUBSUB NUMSUB a
         PUBSUB NUMPAT
-        "#,
+        ",
     ),
     Case::new(
         "in_transactions_and_scripts",
@@ -182,7 +182,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
     ),
     Case::new(
         "replies_may_be_off_while_messages_come",
-        r#"
+        r"
         2> HELLO 3 //~ any -- ids and versions are the process's own
         2> !silent CLIENT REPLY OFF
         2> SUBSCRIBE a
@@ -190,7 +190,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         PUBLISH a one
         2> !read
         2> CLIENT REPLY ON
-        "#,
+        ",
     ),
     Case::new(
         "users_hear_what_they_may",
@@ -215,8 +215,8 @@ pub(crate) const CASES: &[Case<'static>] = &[
     ),
     Case::new(
         "command_info",
-        r#"
+        r"
         COMMAND INFO subscribe unsubscribe psubscribe punsubscribe publish pubsub|channels pubsub|numsub pubsub|numpat pubsub|help
-        "#,
+        ",
     ),
 ];

@@ -11,6 +11,14 @@ use crate::connection::Connection;
 use crate::deadline::Budget;
 use crate::error::{Error, code_and_advice};
 
+/// SHA-1 in hexadecimal.
+pub(super) fn sha1_hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits =
+        |byte: u8| [byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)]));
+    Sha1::digest(bytes).into_iter().flat_map(digits).collect()
+}
+
 /// A script and its name on the server.
 pub(super) struct Loaded {
     script: Script,
@@ -19,7 +27,7 @@ pub(super) struct Loaded {
 
 impl Loaded {
     fn new(script: Script) -> Self {
-        let sha1 = Sha1::digest(script.text).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha1 = sha1_hex(script.text.as_bytes());
         Self { script, sha1 }
     }
 }

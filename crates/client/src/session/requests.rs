@@ -6,7 +6,7 @@ use std::time::Duration;
 use guarda_resp::Frame;
 
 use super::operation::{
-    COMMIT, DESTROY, Effect, OPEN, Operation, RELEASE, RENEW, SET_ASIDE, TOUCH,
+    COMMIT, DESTROY, Effect, OPEN, Operation, RELEASE, RENEW, SET_ASIDE, TOUCH, sha1_hex,
 };
 use super::{Commit, Committed, Keys, Open, Opened, Renewed, Status, Touched};
 use crate::connection::Connection;
@@ -329,13 +329,19 @@ fn opened(answer: Frame) -> Option<Opened> {
         other => other.and_then(|frame| frame.as_bytes().map(<[u8]>::to_vec)),
     };
     let data = bytes();
-    let generation = bytes().unwrap_or_default();
+    let named = bytes();
     let nonce = bytes();
     let waited = match items.next() {
         Some(Frame::Integer(ms)) => Duration::from_millis(u64::try_from(ms).unwrap_or_default()),
         _ => Duration::ZERO,
     };
+    let generation = named.unwrap_or_else(|| generation_of(data.as_deref()));
     Some(Opened { status, data, generation, nonce, waited })
+}
+
+/// What a server with `SESSION` would have said: scripts leave hashing to the client.
+fn generation_of(data: Option<&[u8]>) -> Vec<u8> {
+    data.map_or_else(|| b"absent".to_vec(), |data| sha1_hex(data).into_bytes())
 }
 
 fn flag(set: bool) -> &'static [u8] {

@@ -7,6 +7,7 @@ use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
 use crate::families::string_float::LongDouble;
+use crate::pubsub::EventClasses;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group, KeyAccess, Keys};
 
 pub(crate) const NEW: CommandSpec = CommandSpec {
@@ -195,6 +196,7 @@ fn set_pairs(
     }
     cx.db.changed(key);
     cx.db.count_changes(pairs.len() as u64 - 1);
+    cx.db.notify(EventClasses::HASH, "hset", key);
     Ok(added)
 }
 
@@ -218,6 +220,7 @@ fn hsetnx(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     if is_new {
         hash.set(field, value, limits);
         cx.db.changed(key);
+        cx.db.notify(EventClasses::HASH, "hset", key);
     }
     cx.reply.integer(is_new.into());
     Ok(Outcome::Reply)
@@ -232,6 +235,7 @@ fn hdel(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     if removed > 0 {
         cx.db.changed(key);
         cx.db.count_changes(removed as u64 - 1);
+        cx.db.notify(EventClasses::HASH, "hdel", key);
         cx.db.remove_if_empty(key);
     }
     cx.reply.integer(removed as i64);
@@ -265,6 +269,7 @@ fn hincrby(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         write_i64(&mut text, sum);
         Ok(text)
     })?;
+    cx.db.notify(EventClasses::HASH, "hincrby", key);
     cx.reply.integer(sum);
     Ok(Outcome::Reply)
 }
@@ -283,6 +288,7 @@ fn hincrbyfloat(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult 
         Ok(old.add(amount).ok_or(error)?.to_text())
     })?;
     cx.db.record(&[b"HSET", key, field, &text]);
+    cx.db.notify(EventClasses::HASH, "hincrbyfloat", key);
     cx.reply.bulk(&text);
     Ok(Outcome::Reply)
 }

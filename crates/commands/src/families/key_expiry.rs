@@ -10,6 +10,7 @@ use crate::context::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
 use crate::families::keys::NEW;
 use crate::families::string_expiry::TimeUnit;
+use crate::pubsub::EventClasses;
 use crate::spec::{Arity, CommandSpec, Flags, KeyAccess, Keys};
 
 const EXPIRE: CommandSpec = CommandSpec {
@@ -171,10 +172,12 @@ fn expire(
             if at <= now {
                 cx.db.delete(key);
                 cx.db.record(&[b"DEL", key]);
+                cx.db.notify(EventClasses::GENERIC, "del", key);
             } else {
                 cx.db.set_expiry(key, Some(at));
                 let mut digits = Buffer::new();
                 cx.db.record(&[b"PEXPIREAT", key, digits.format(at.0).as_bytes()]);
+                cx.db.notify(EventClasses::GENERIC, "expire", key);
             }
             true
         }
@@ -189,6 +192,7 @@ fn persist(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let expires = cx.db.expiry(key).is_some();
     if expires {
         cx.db.set_expiry(key, None);
+        cx.db.notify(EventClasses::GENERIC, "persist", key);
     }
     cx.reply.integer(expires.into());
     Ok(Outcome::Reply)

@@ -5,6 +5,7 @@ use guarda_store::ValueKind;
 use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
+use crate::pubsub::EventClasses;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group, KeyAccess, Keys};
 
 /// What rows of generic commands have in common.
@@ -125,7 +126,13 @@ fn count(
 }
 
 fn del(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
-    count(cx, args, |cx, key| cx.db.delete(key))
+    count(cx, args, |cx, key| {
+        let deleted = cx.db.delete(key);
+        if deleted {
+            cx.db.notify(EventClasses::GENERIC, "del", key);
+        }
+        deleted
+    })
 }
 
 fn type_of(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
@@ -144,6 +151,8 @@ fn rename(cx: &mut Context<'_, '_>, args: &mut Args<'_>, only_if_free: bool) -> 
         let index = cx.db.index;
         let record = cx.db.take(from).expect("it was there a moment ago");
         cx.db.put(index, to, record);
+        cx.db.notify(EventClasses::GENERIC, "rename_from", from);
+        cx.db.notify(EventClasses::GENERIC, "rename_to", to);
     }
     if only_if_free {
         cx.reply.integer(free.into());
@@ -181,6 +190,7 @@ fn copy(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let copied = match cx.db.read(from).cloned() {
         Some(record) if replace || !cx.db.exists_in(target, to) => {
             cx.db.put(target, to, record);
+            cx.db.effects.notify(EventClasses::GENERIC, target, "copy_to", to);
             cx.db.count_changes(1);
             true
         }
@@ -200,6 +210,8 @@ fn move_key(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     if moves {
         let record = cx.db.take(key).expect("it was there a moment ago");
         cx.db.put(target, key, record);
+        cx.db.notify(EventClasses::GENERIC, "move_from", key);
+        cx.db.effects.notify(EventClasses::GENERIC, target, "move_to", key);
     }
     cx.reply.integer(moves.into());
     Ok(Outcome::Reply)

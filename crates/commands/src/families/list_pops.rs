@@ -9,6 +9,8 @@ use crate::context::{CommandResult, Context, Outcome};
 use crate::db::Db;
 use crate::error::CommandError;
 use crate::families::lists::NEW;
+use crate::families::lists::push_event;
+use crate::pubsub::EventClasses;
 use crate::spec::{Arity, CommandSpec, Flags, KeyAccess, Keys};
 
 /// Reads and removes.
@@ -88,6 +90,7 @@ pub(crate) fn pop_elements(
     if !popped.is_empty() {
         db.changed(key);
         db.count_changes(popped.len() as u64 - 1);
+        db.notify(EventClasses::LIST, pop_event(end), key);
         db.remove_if_empty(key);
     }
     Ok(popped)
@@ -164,12 +167,19 @@ impl Transfer {
             let list = db.collection_or_new::<ListValue>(from)?;
             let element = list.pop(self.from_end, limits).expect("no list is empty");
             list.push_all(self.to_end, [&element[..]], limits);
+            db.notify(EventClasses::LIST, push_event(self.to_end), to);
+            db.notify(EventClasses::LIST, pop_event(self.from_end), from);
             element
         } else {
-            let popped = pop_elements(db, from, self.from_end, 1)?.pop();
-            let element = popped.expect("no list is empty");
+            // The other list comes first, so that its events do.
+            let list = db.collection_mut::<ListValue>(from)?.expect("looked at above");
+            let element = list.pop(self.from_end, limits).expect("no list is empty");
             let list = db.collection_or_new::<ListValue>(to)?;
             list.push_all(self.to_end, [&element[..]], limits);
+            db.notify(EventClasses::LIST, push_event(self.to_end), to);
+            db.changed(from);
+            db.notify(EventClasses::LIST, pop_event(self.from_end), from);
+            db.remove_if_empty(from);
             element
         };
         db.changed(to);
@@ -181,6 +191,11 @@ impl Transfer {
         reply.bulk(&element);
         Ok(true)
     }
+}
+
+/// The event of elements that leave at an end.
+fn pop_event(end: ListEnd) -> &'static str {
+    if end == ListEnd::Head { "lpop" } else { "rpop" }
 }
 
 fn end_name(end: ListEnd) -> &'static [u8] {

@@ -5,6 +5,7 @@ use guarda_store::{Element, ListEnd, ListValue};
 use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
+use crate::pubsub::EventClasses;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group, KeyAccess, Keys};
 
 pub(crate) const NEW: CommandSpec =
@@ -152,6 +153,11 @@ fn range(start: i64, stop: i64, len: usize) -> (usize, usize) {
 
 // Pushing --------------------------------------------------------------------------------------
 
+/// The event of elements that come in at an end.
+pub(crate) fn push_event(end: ListEnd) -> &'static str {
+    if end == ListEnd::Head { "lpush" } else { "rpush" }
+}
+
 fn push(
     cx: &mut Context<'_, '_>,
     args: &mut Args<'_>,
@@ -169,6 +175,7 @@ fn push(
     let len = list.len();
     cx.db.changed(key);
     cx.db.count_changes(items.len() as u64 - 1);
+    cx.db.notify(EventClasses::LIST, push_event(end), key);
     cx.reply.integer(len as i64);
     Ok(Outcome::Reply)
 }
@@ -308,6 +315,7 @@ fn lset(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         return Err(CommandError::IndexOutOfRange);
     }
     cx.db.changed(key);
+    cx.db.notify(EventClasses::LIST, "lset", key);
     cx.reply.ok();
     Ok(Outcome::Reply)
 }
@@ -331,6 +339,7 @@ fn linsert(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     list.insert(at + usize::from(after), item, limits);
     let len = list.len();
     cx.db.changed(key);
+    cx.db.notify(EventClasses::LIST, "linsert", key);
     cx.reply.integer(len as i64);
     Ok(Outcome::Reply)
 }
@@ -350,6 +359,7 @@ fn lrem(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     if removed > 0 {
         cx.db.changed(key);
         cx.db.count_changes(removed as u64 - 1);
+        cx.db.notify(EventClasses::LIST, "lrem", key);
         cx.db.remove_if_empty(key);
     }
     cx.reply.integer(removed as i64);
@@ -364,6 +374,7 @@ fn ltrim(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         let (start, end) = range(start, stop, list.len());
         let removed = list.len() - (end - start);
         list.trim(start, end, limits);
+        cx.db.notify(EventClasses::LIST, "ltrim", key);
         if removed > 0 {
             cx.db.changed(key);
             cx.db.count_changes(removed as u64 - 1);

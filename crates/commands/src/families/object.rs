@@ -86,7 +86,7 @@ fn as_integer(record: &Record) -> Option<i64> {
 }
 
 fn encoding(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
-    let name = cx.db.look(args.key()?).map(|record| match record.value() {
+    let name = cx.db.inspect(args.key()?).map(|record| match record.value() {
         ValueRef::String(_) if record.is_growing_string() => "raw",
         ValueRef::String(_) if as_integer(record).is_some() => "int",
         ValueRef::String(text) if text.len() <= EMBEDDED_LEN_MAX => "embstr",
@@ -111,7 +111,7 @@ fn encoding(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn freq(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
-    if cx.db.look(args.key()?).is_none() {
+    if cx.db.inspect(args.key()?).is_none() {
         cx.reply.null();
         return Ok(Outcome::Reply);
     }
@@ -124,7 +124,7 @@ fn freq(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 
 fn idle_time(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let now = cx.db.now.seconds() as u32;
-    match cx.db.look(args.key()?).map(Record::accessed) {
+    match cx.db.inspect(args.key()?).map(Record::accessed) {
         // A clock that was set back makes no key come from the future.
         Some(accessed) => cx.reply.integer((now.wrapping_sub(accessed) as i32).max(0).into()),
         None => cx.reply.null(),
@@ -133,7 +133,7 @@ fn idle_time(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn reference_count(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
-    let count = cx.db.look(args.key()?).map(|record| match as_integer(record) {
+    let count = cx.db.inspect(args.key()?).map(|record| match as_integer(record) {
         Some(integer) if SHARED.contains(&integer) => SHARED_REFERENCES,
         _ => 1,
     });

@@ -224,6 +224,7 @@ fn unlock(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
             return Err(refusal);
         }
         cx.db.delete(key);
+        cx.db.notify(crate::pubsub::EventClasses::GENERIC, "del", key);
         cx.db.record(&[b"DEL", key]);
     }
     cx.reply.integer(i64::from(owned));

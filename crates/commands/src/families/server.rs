@@ -7,6 +7,7 @@ use crate::context::{Caller, CommandResult, Context, Outcome};
 use crate::error::CommandError;
 use crate::families::subcommand_help;
 use crate::host::ShutdownMode;
+use crate::overview::Overview;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group, Locks};
 
 const NEW: CommandSpec = CommandSpec { group: Group::Server, ..CommandSpec::NEW };
@@ -86,6 +87,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         arity: Arity::at_least(1),
         flags: LOADING_STALE,
         categories: Categories::DANGEROUS,
+        locks: Locks::Walk,
         tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
         run: info,
         ..NEW
@@ -200,7 +202,8 @@ fn info(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let lower = |name: &&[u8]| String::from_utf8_lossy(name).to_ascii_lowercase();
     let sections: Vec<String> = args.take_rest().iter().map(lower).collect();
     cx.host.collect(cx.db.effects);
-    cx.reply.verbatim(b"txt", cx.host.info(&sections).as_bytes());
+    let overview = Overview::of(cx.db.locked, cx.db.now);
+    cx.reply.verbatim(b"txt", cx.host.info(&sections, &overview).as_bytes());
     Ok(Outcome::Reply)
 }
 

@@ -6,6 +6,7 @@ use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
 use crate::families::sets::NEW;
+use crate::pubsub::EventClasses;
 use crate::spec::{Arity, CommandSpec, Flags, KeyAccess, Keys};
 
 const READ: CommandSpec = CommandSpec {
@@ -39,7 +40,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         name: "sdiffstore",
         summary: "Stores the members of the first set that no other set has.",
         complexity: ALL_MEMBERS,
-        run: |cx, args| store(cx, args, difference),
+        run: |cx, args| store(cx, args, difference, "sdiffstore"),
         ..STORE
     },
     CommandSpec {
@@ -66,7 +67,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         summary: "Stores the members that all sets have.",
         complexity: SMALLEST_TIMES_SETS,
         keys: Keys::range(1, -1, 1, KeyAccess::CHANGE).then(2, KeyAccess::READ),
-        run: |cx, args| store(cx, args, intersection),
+        run: |cx, args| store(cx, args, intersection, "sinterstore"),
         ..STORE
     },
     CommandSpec {
@@ -140,30 +141,43 @@ fn sunion(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     Ok(Outcome::Reply)
 }
 
-fn store(cx: &mut Context<'_, '_>, args: &mut Args<'_>, combine: Combine) -> CommandResult {
+fn store(
+    cx: &mut Context<'_, '_>,
+    args: &mut Args<'_>,
+    combine: Combine,
+    event: &'static str,
+) -> CommandResult {
     let (to, keys) = (args.key()?, args.take_rest());
     let limits = cx.db.settings.set_limits();
     let mut result = SetValue::default();
     for member in combine(&sets_of(&cx.db.read_all(keys))?) {
         result.add(&member, limits);
     }
-    replace(cx, to, result)
+    replace(cx, to, result, event)
 }
 
 fn sunionstore(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let (to, keys) = (args.key()?, args.take_rest());
     let limits = cx.db.settings.set_limits();
     let result = union(&sets_of(&cx.db.read_all(keys))?, limits);
-    replace(cx, to, result)
+    replace(cx, to, result, "sunionstore")
 }
 
 /// Puts a result in the place of whatever `to` holds; an empty one removes it.
-fn replace(cx: &mut Context<'_, '_>, to: &[u8], result: SetValue) -> CommandResult {
+fn replace(
+    cx: &mut Context<'_, '_>,
+    to: &[u8],
+    result: SetValue,
+    event: &'static str,
+) -> CommandResult {
     cx.reply.integer(result.len() as i64);
     if result.is_empty() {
-        cx.db.delete(to);
+        if cx.db.delete(to) {
+            cx.db.notify(EventClasses::GENERIC, "del", to);
+        }
     } else {
         cx.db.set_value(to, result.into_value(), None);
+        cx.db.notify(EventClasses::SET, event, to);
     }
     Ok(Outcome::Reply)
 }

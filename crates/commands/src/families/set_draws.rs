@@ -10,6 +10,7 @@ use crate::db::Db;
 use crate::error::CommandError;
 use crate::families::draws::{DRAWN_LEN_MAX, draw_count, is_huge, shuffle_front};
 use crate::families::sets::{NEW, remove_one};
+use crate::pubsub::EventClasses;
 use crate::spec::{Arity, CommandSpec, Flags, KeyAccess, Keys};
 
 pub(crate) const FAMILY: &[CommandSpec] = &[
@@ -79,7 +80,7 @@ fn spop(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         return Ok(Outcome::Reply);
     };
     let member = set.random(Db::random).expect("no set is empty").to_vec();
-    remove_one(cx, key, &member)?;
+    remove_one(cx, key, &member, "spop")?;
     cx.db.record(&[b"SREM", key, &member]);
     cx.reply.bulk(&member);
     Ok(Outcome::Reply)
@@ -98,8 +99,10 @@ fn spop_many(cx: &mut Context<'_, '_>, key: &[u8], args: &mut Args<'_>) -> Comma
     };
     let left = set.len().saturating_sub(count);
     let members: Vec<Vec<u8>> = distinct(set, count).iter().map(|member| member.to_vec()).collect();
+    cx.db.notify(EventClasses::SET, "spop", key);
     if left == 0 {
         cx.db.delete(key);
+        cx.db.notify(EventClasses::GENERIC, "del", key);
         cx.db.record(&[b"DEL", key]);
     } else {
         let set = cx.db.collection_mut::<SetValue>(key)?.expect("looked at above");

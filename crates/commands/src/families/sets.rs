@@ -7,6 +7,7 @@ use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
 use crate::families::scan::{PageOptions, begin_page, parse_cursor};
+use crate::pubsub::EventClasses;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group, KeyAccess, Keys};
 
 pub(crate) const NEW: CommandSpec =
@@ -164,6 +165,7 @@ fn add(cx: &mut Context<'_, '_>, key: &[u8], members: &[&[u8]]) -> Result<usize,
     if added > 0 {
         cx.db.changed(key);
         cx.db.count_changes(added as u64 - 1);
+        cx.db.notify(EventClasses::SET, "sadd", key);
     }
     Ok(added)
 }
@@ -184,6 +186,7 @@ fn srem(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     if removed > 0 {
         cx.db.changed(key);
         cx.db.count_changes(removed as u64 - 1);
+        cx.db.notify(EventClasses::SET, "srem", key);
         cx.db.remove_if_empty(key);
     }
     cx.reply.integer(removed as i64);
@@ -200,7 +203,7 @@ fn smove(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let found = set.contains(member);
     cx.db.peek_collection::<SetValue>(to)?;
     if found && from != to {
-        remove_one(cx, from, member)?;
+        remove_one(cx, from, member, "srem")?;
         add(cx, to, &[member])?;
     }
     cx.reply.integer(found.into());
@@ -212,11 +215,13 @@ pub(crate) fn remove_one(
     cx: &mut Context<'_, '_>,
     key: &[u8],
     member: &[u8],
+    event: &'static str,
 ) -> Result<(), CommandError> {
     if let Some(set) = cx.db.collection_mut::<SetValue>(key)? {
         set.remove(member);
     }
     cx.db.changed(key);
+    cx.db.notify(EventClasses::SET, event, key);
     cx.db.remove_if_empty(key);
     Ok(())
 }

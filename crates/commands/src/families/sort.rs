@@ -8,6 +8,7 @@ use crate::args::Args;
 use crate::context::{Caller, CommandResult, Context, Outcome};
 use crate::error::CommandError;
 use crate::families::keys::NEW;
+use crate::pubsub::EventClasses;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Keys, Locks};
 
 const SORT: CommandSpec = CommandSpec {
@@ -284,6 +285,7 @@ fn store(cx: &mut Context<'_, '_>, key: &[u8], output: &[Option<Vec<u8>>]) {
     let items: Vec<&[u8]> = output.iter().map(|item| item.as_deref().unwrap_or_default()).collect();
     if items.is_empty() {
         if cx.db.delete(key) {
+            cx.db.notify(EventClasses::GENERIC, "del", key);
             cx.db.record(&[b"DEL", key]);
         }
         return;
@@ -301,6 +303,7 @@ fn store(cx: &mut Context<'_, '_>, key: &[u8], output: &[Option<Vec<u8>>]) {
         cx.db.record(&words);
     }
     cx.db.count_changes(items.len() as u64 - 1);
+    cx.db.notify(EventClasses::LIST, "sortstore", key);
 }
 
 #[cfg(test)]

@@ -348,7 +348,7 @@ fn store_result(
     for (member, score) in &members {
         set.insert(member, *score, limits);
     }
-    store(cx, to, set)
+    store(cx, to, set, operation.names[1])
 }
 
 fn zintercard(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {

@@ -118,7 +118,8 @@ pub(crate) fn pop(
             b"ZPOPMAX"
         }
     };
-    announce_removed(db, key, count);
+    let event = if end == End::Min { "zpopmin" } else { "zpopmax" };
+    announce_removed(db, key, count, event);
     db.record(&[command, key, itoa::Buffer::new().format(count).as_bytes()]);
     Ok(popped)
 }

@@ -12,6 +12,7 @@ use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::error::{CommandError, until_nul};
 use crate::families::sorted_sets::{NEW, announce_removed, write_members};
+use crate::pubsub::EventClasses;
 use crate::spec::{Arity, CommandSpec, Flags, KeyAccess, Keys};
 
 const RANGE: CommandSpec = CommandSpec {
@@ -365,16 +366,24 @@ fn zrangestore(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
             result.insert(member, score, limits);
         }
     }
-    store(cx, to, result)
+    store(cx, to, result, "zrangestore")
 }
 
 /// Puts a result in the place of whatever `to` holds; an empty one removes it.
-pub(crate) fn store(cx: &mut Context<'_, '_>, to: &[u8], result: SortedSetValue) -> CommandResult {
+pub(crate) fn store(
+    cx: &mut Context<'_, '_>,
+    to: &[u8],
+    result: SortedSetValue,
+    event: &'static str,
+) -> CommandResult {
     cx.reply.integer(result.len() as i64);
     if result.is_empty() {
-        cx.db.delete(to);
+        if cx.db.delete(to) {
+            cx.db.notify(EventClasses::GENERIC, "del", to);
+        }
     } else {
         cx.db.set_value(to, result.into_value(), None);
+        cx.db.notify(EventClasses::SORTED_SET, event, to);
     }
     Ok(Outcome::Reply)
 }
@@ -399,7 +408,12 @@ fn remove(cx: &mut Context<'_, '_>, args: &mut Args<'_>, order: Order) -> Comman
     {
         set.remove_range(found.clone(), |_, _| {});
     }
-    announce_removed(&mut cx.db, key, found.len());
+    let event = match order {
+        Order::Rank => "zremrangebyrank",
+        Order::Score => "zremrangebyscore",
+        Order::Lex => "zremrangebylex",
+    };
+    announce_removed(&mut cx.db, key, found.len(), event);
     cx.reply.integer(found.len() as i64);
     Ok(Outcome::Reply)
 }

@@ -13,6 +13,7 @@ use crate::context::{CommandResult, Context, Outcome};
 use crate::db::Db;
 use crate::error::CommandError;
 use crate::families::scan::{PageOptions, begin_page, parse_cursor};
+use crate::pubsub::EventClasses;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group, KeyAccess, Keys};
 
 pub(crate) const NEW: CommandSpec =
@@ -357,6 +358,8 @@ fn zadd(cx: &mut Context<'_, '_>, args: &mut Args<'_>, is_zincrby: bool) -> Comm
     if added + updated > 0 {
         cx.db.changed(key);
         cx.db.count_changes(added + updated - 1);
+        let event = if options.increments { "zincr" } else { "zadd" };
+        cx.db.notify(EventClasses::SORTED_SET, event, key);
     }
     if options.increments {
         write_score(&mut cx.reply, last);
@@ -372,16 +375,22 @@ fn zrem(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         Some(set) => members.iter().filter(|member| set.remove(member).is_some()).count(),
         None => 0,
     };
-    announce_removed(&mut cx.db, key, removed);
+    announce_removed(&mut cx.db, key, removed, "zrem");
     cx.reply.integer(removed as i64);
     Ok(Outcome::Reply)
 }
 
 /// Tells of members that were removed, and removes the key with the last of them.
-pub(crate) fn announce_removed(db: &mut Db<'_, '_>, key: &[u8], removed: usize) {
+pub(crate) fn announce_removed(
+    db: &mut Db<'_, '_>,
+    key: &[u8],
+    removed: usize,
+    event: &'static str,
+) {
     if removed > 0 {
         db.changed(key);
         db.count_changes(removed as u64 - 1);
+        db.notify(EventClasses::SORTED_SET, event, key);
         db.remove_if_empty(key);
     }
 }

@@ -8,6 +8,7 @@ use crate::context::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
 use crate::families::string_float::LongDouble;
 use crate::families::strings::NEW;
+use crate::pubsub::EventClasses;
 use crate::spec::{Arity, CommandSpec, Flags, KeyAccess, Keys};
 
 const INCR: CommandSpec = CommandSpec {
@@ -82,6 +83,7 @@ fn add_to_key(
     let new = old.checked_add(amount).ok_or(CommandError::Overflow)?;
     let mut digits = Buffer::new();
     cx.db.set_string(key, digits.format(new).as_bytes(), expiry);
+    cx.db.notify(EventClasses::STRING, "incrby", key);
     cx.reply.integer(new);
     Ok(Outcome::Reply)
 }
@@ -101,6 +103,7 @@ fn add_float(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let expiry = cx.db.peek(key).and_then(Record::expiry);
     cx.db.set_string(key, &text, expiry);
     cx.db.record(&[b"SET", key, &text, b"KEEPTTL"]);
+    cx.db.notify(EventClasses::STRING, "incrbyfloat", key);
     cx.reply.bulk(&text);
     Ok(Outcome::Reply)
 }

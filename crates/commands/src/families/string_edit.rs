@@ -4,6 +4,7 @@ use crate::args::Args;
 use crate::context::{Caller, CommandResult, Context, Outcome};
 use crate::error::CommandError;
 use crate::families::strings::NEW;
+use crate::pubsub::EventClasses;
 use crate::spec::{Arity, CommandSpec, Flags, KeyAccess, Keys};
 
 const GETRANGE: CommandSpec = CommandSpec {
@@ -83,6 +84,7 @@ fn append(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
             len + tail.len()
         }
     };
+    cx.db.notify(EventClasses::STRING, "append", key);
     cx.reply.integer(len as i64);
     Ok(Outcome::Reply)
 }
@@ -115,6 +117,7 @@ fn setrange(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     string[offset..end].copy_from_slice(part);
     let len = string.len();
     cx.db.changed(key);
+    cx.db.notify(EventClasses::STRING, "setrange", key);
     cx.reply.integer(len as i64);
     Ok(Outcome::Reply)
 }

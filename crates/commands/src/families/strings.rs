@@ -9,6 +9,7 @@ use crate::context::{CommandResult, Context, Outcome};
 use crate::db::Db;
 use crate::error::CommandError;
 use crate::families::string_expiry::{Expiry, ExpiryOption, TimeUnit};
+use crate::pubsub::EventClasses;
 use crate::sessions;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group, KeyAccess, Keys};
 
@@ -230,17 +231,28 @@ fn set(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 /// Stores a string; one with an expiry is journalled with the instant.
 fn store(db: &mut Db<'_, '_>, key: &[u8], value: &[u8], expiry: Expiry) {
     match expiry {
-        Expiry::Clear => db.set_string(key, value, None),
+        Expiry::Clear => set_and_tell(db, key, value, None),
         Expiry::Keep => {
             let kept = db.expiry(key);
-            db.set_string(key, value, kept);
+            set_and_tell(db, key, value, kept);
         }
         Expiry::At(at) => {
-            db.set_string(key, value, Some(at));
+            set_and_tell(db, key, value, Some(at));
+            db.notify(EventClasses::GENERIC, "expire", key);
             let mut digits = Buffer::new();
             db.record(&[b"SET", key, value, b"PXAT", digits.format(at.0).as_bytes()]);
         }
     }
+}
+
+fn set_and_tell(
+    db: &mut Db<'_, '_>,
+    key: &[u8],
+    value: &[u8],
+    expiry: Option<guarda_store::UnixMillis>,
+) {
+    db.set_string(key, value, expiry);
+    db.notify(EventClasses::STRING, "set", key);
 }
 
 fn set_expiring(
@@ -262,7 +274,7 @@ fn setnx(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let value = args.bytes()?;
     let absent = !cx.db.exists(key);
     if absent {
-        cx.db.set_string(key, value, None);
+        set_and_tell(&mut cx.db, key, value, None);
     } else {
         sessions::note_refused_lock(cx, key);
     }
@@ -274,7 +286,7 @@ fn getset(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let key = args.key()?;
     let value = args.bytes()?;
     reply_string(cx, key)?;
-    cx.db.set_string(key, value, None);
+    set_and_tell(&mut cx.db, key, value, None);
     cx.db.record(&[b"SET", key, value]);
     Ok(Outcome::Reply)
 }
@@ -294,16 +306,19 @@ fn getex(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
             if cx.db.expiry(key).is_some() {
                 cx.db.set_expiry(key, None);
                 cx.db.record(&[b"PERSIST", key]);
+                cx.db.notify(EventClasses::GENERIC, "persist", key);
             }
         }
         Expiry::At(at) if at <= cx.db.now => {
             cx.db.delete(key);
             cx.db.record(&[b"DEL", key]);
+            cx.db.notify(EventClasses::GENERIC, "del", key);
         }
         Expiry::At(at) => {
             cx.db.set_expiry(key, Some(at));
             let mut digits = Buffer::new();
             cx.db.record(&[b"PEXPIREAT", key, digits.format(at.0).as_bytes()]);
+            cx.db.notify(EventClasses::GENERIC, "expire", key);
         }
     }
     Ok(Outcome::Reply)
@@ -314,6 +329,7 @@ fn getdel(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     if reply_string(cx, key)? {
         cx.db.delete(key);
         cx.db.record(&[b"DEL", key]);
+        cx.db.notify(EventClasses::GENERIC, "del", key);
     }
     Ok(Outcome::Reply)
 }
@@ -349,7 +365,7 @@ where
 
 fn mset(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     for pair in pairs(args, "mset")? {
-        cx.db.set_string(pair[0], pair[1], None);
+        set_and_tell(&mut cx.db, pair[0], pair[1], None);
     }
     cx.reply.ok();
     Ok(Outcome::Reply)
@@ -360,7 +376,7 @@ fn msetnx(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let free = pairs.clone().all(|pair| !cx.db.exists(pair[0]));
     if free {
         for pair in pairs {
-            cx.db.set_string(pair[0], pair[1], None);
+            set_and_tell(&mut cx.db, pair[0], pair[1], None);
         }
     }
     cx.reply.integer(free.into());

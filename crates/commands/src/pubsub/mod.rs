@@ -4,15 +4,19 @@
 //! count in the reply is of those who get it; it is handed to their threads once the command's
 //! records are in the log's buffer, together with their sequence number.
 
+mod events;
 mod message;
 mod subscriptions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use guarda_store::glob_match;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
+pub use events::EventClasses;
+pub(crate) use events::Notice;
 pub use message::Publication;
 pub use subscriptions::Subscriptions;
 
@@ -41,6 +45,8 @@ pub struct PubSub {
     /// Held while a command's records get their sequence number and its messages go out, so that
     /// messages go out in the order of the log. Taken under shards, before the log's buffer.
     order: Mutex<()>,
+    /// Classes of keyspace events that are told.
+    wanted_events: AtomicU32,
 }
 
 impl PubSub {

@@ -22,7 +22,7 @@ pub(crate) use serve::{
     OpenRequest, forget_unserved, grant, lock_wait_ran_out, rebind, reply_without_data,
     serve_freed, set_alarm, tend,
 };
-pub use serve::{release_session_locks, session_gauges, unbind_native_locks};
+pub use serve::{release_session_locks, unbind_native_locks};
 pub(crate) use site::{Site, generation_of, release};
 
 use std::time::Duration;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use guarda_resp::{Protocol, ReplyWriter};
 use guarda_session::{Holder, LOCK_SUFFIX, lock_key, tombstone_key};
-use guarda_store::{HashedKey, Keyspace, Record, SHARDS, Shard, UnixMillis, ValueRef};
+use guarda_store::{HashedKey, Record, SHARDS, Shard, UnixMillis, ValueRef};
 
 use super::counters::Cause;
 use super::limits::SessionLimits;
@@ -326,6 +326,7 @@ pub fn release_session_locks(
     {
         worker.effects.counters.sessions.session_waits_abandoned += 1;
     }
+    worker.effects.wanted_events = host.pubsub().wanted_events();
     let killed = client.card.killed.load(Ordering::Relaxed);
     let cause = if killed { Cause::Kill } else { Cause::Disconnect };
     let limits = &host.settings().sessions;
@@ -395,17 +396,4 @@ fn native_locks(shard: &Shard, db: u32) -> Vec<Vec<u8>> {
         });
     }
     found
-}
-
-/// For INFO: native locks that are held, and clients that wait.
-pub fn session_gauges(keyspace: &Keyspace) -> (usize, usize) {
-    let (mut held, mut waiting) = (0, 0);
-    keyspace.for_each_shard(|shard| {
-        let Some(waits) = ShardWaits::of(shard) else { return };
-        for (_, _, state) in waits.sessions.iter() {
-            held += usize::from(state.owner.is_some());
-            waiting += state.waiters.waiting().count();
-        }
-    });
-    (held, waiting)
 }

@@ -12,6 +12,7 @@ use super::limits::SessionLimits;
 use super::locks::ShardSessions;
 use crate::effects::Effects;
 use crate::error::CommandError;
+use crate::pubsub::EventClasses;
 use crate::waits::ShardWaits;
 
 /// One database's part of a shard under its lock. Every change is recorded as the plain command
@@ -51,6 +52,8 @@ impl Site<'_> {
         let hashed = HashedKey::new(key);
         self.shard.set_string(self.db, hashed, value, Some(expiry), self.now);
         self.changed(key);
+        self.effects.notify(EventClasses::STRING, self.db, "set", key);
+        self.effects.notify(EventClasses::GENERIC, self.db, "expire", key);
         self.record(&[b"SET", key, value, b"PXAT", Buffer::new().format(expiry.0).as_bytes()]);
     }
 
@@ -61,6 +64,7 @@ impl Site<'_> {
         }
         if self.shard.set_expiry(self.db, HashedKey::new(key), Some(expiry), self.now) {
             self.changed(key);
+            self.effects.notify(EventClasses::GENERIC, self.db, "expire", key);
             self.record(&[b"PEXPIREAT", key, Buffer::new().format(expiry.0).as_bytes()]);
         }
     }
@@ -71,6 +75,7 @@ impl Site<'_> {
         }
         self.shard.remove(self.db, HashedKey::new(key));
         self.changed(key);
+        self.effects.notify(EventClasses::GENERIC, self.db, "del", key);
         self.record(&[b"DEL", key]);
         true
     }

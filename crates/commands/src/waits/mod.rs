@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guarda_resp::ReplyWriter;
-use guarda_store::{Attachment, Keyspace, Shard, ValueKind};
+use guarda_store::{Attachment, Shard, ValueKind};
 
 use crate::client::Client;
 use crate::execute::Worker;
@@ -156,15 +156,6 @@ pub(crate) fn unblock(
         Unblock::Error => reply.error(UNBLOCKED),
     }
     true
-}
-
-/// For INFO: commands that wait for elements.
-pub fn element_waiters(keyspace: &Keyspace) -> usize {
-    let mut waiting = 0;
-    keyspace.for_each_shard(|shard| {
-        waiting += ShardWaits::of(shard).map_or(0, |waits| waits.keys.len());
-    });
-    waiting
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub fn tend_shard(
     now: UnixMillis,
     patience: Duration,
 ) -> bool {
+    worker.effects.wanted_events = host.pubsub().wanted_events();
     let keyspace = host.keyspace();
     let Some(mut locked) = keyspace.lock_one(index, patience) else { return false };
     let shard = locked.held().next().expect("one shard was locked");

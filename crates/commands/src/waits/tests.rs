@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use guarda_store::HashedKey;
 
-use super::{Ticket, Unblock, element_waiters, end_wait, tend_shard, unblock, wait_ran_out};
+use super::{Ticket, Unblock, end_wait, tend_shard, unblock, wait_ran_out};
 use crate::client::Client;
 use crate::sessions::release_session_locks;
 use crate::testing::{Bench, array, bulk, bulks, err, int, new_client, ok, wrong_type};
@@ -31,7 +31,7 @@ impl Bench {
     }
 
     fn waiting(&self) -> usize {
-        element_waiters(&self.host.keyspace)
+        self.overview().element_waiters
     }
 }
 

@@ -1,7 +1,7 @@
 //! What Guarda does not have yet: replication, Cluster, modules.
 //!
 //! The rows still know each name and value, so that a stock redis.conf starts. Those whose loss
-//! would break a promise (copies, notifications) are refused instead of
+//! would break a promise (copies) are refused instead of
 //! ignored.
 
 use super::{Directive, INT_MAX, Status, int, size_from};
@@ -286,11 +286,11 @@ pub(super) const REST: &[Directive] = &[
         Status::Implemented,
         "Read another file at this place; a pattern reads all files it matches.",
     ),
-    refused(
+    Directive::new(
         "notify-keyspace-events",
         Kind::KeyspaceEvents,
         "",
-        "keyspace notifications are not sent yet",
+        Status::Implemented,
         "Classes of events published to subscribers.",
     ),
     refused(

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use guarda_commands::{
     Admission, AuthState, Client, ClientCard, CommandError, ConfigSetRejected, Host, Log,
-    Observations, Records, Scripting, Settings, ShutdownMode, Users, Worker, admit, execute,
+    Observations, Overview, Records, Scripting, Settings, ShutdownMode, Users, Worker, admit,
+    execute,
 };
 use guarda_resp::ReplyWriter;
 use guarda_script::{LuaEngine, ScriptLimits};
@@ -202,7 +203,7 @@ impl Host for FakeHost {
 
     fn config_reset_statistics(&self) {}
 
-    fn info(&self, _: &[String]) -> String {
+    fn info(&self, _: &[String], _: &Overview) -> String {
         "# Server\r\n".into()
     }
 

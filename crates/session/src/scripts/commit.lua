@@ -2,8 +2,9 @@
 -- ARGV: token, generation and nonce that OPEN answered, TTL in ms, 1 if no lock is needed, 1 if a
 -- session that has vanished is to be made again, tag ('': as it is, '=': none, '=tag'), data.
 local stored = redis.call('GET', KEYS[1])
-local holder = redis.call('GET', KEYS[2])
-local nonce = redis.call('GET', KEYS[3])
+-- These hold strings or nothing.
+local beside = redis.call('MGET', KEYS[2], KEYS[3], KEYS[4])
+local holder, nonce, tagged = beside[1], beside[2], beside[3]
 local function leave(answer)
   if holder == ARGV[1] then
     redis.call('DEL', KEYS[2])
@@ -13,9 +14,9 @@ end
 local function tag()
   if #ARGV[7] > 1 then
     redis.call('SET', KEYS[4], string.sub(ARGV[7], 2), 'PX', ARGV[4])
-  elseif ARGV[7] == '' and (stored or ARGV[2] ~= 'absent') then
+  elseif tagged and ARGV[7] == '' and (stored or ARGV[2] ~= 'absent') then
     redis.call('PEXPIRE', KEYS[4], ARGV[4])
-  else
+  elseif tagged then
     redis.call('DEL', KEYS[4])
   end
   return leave('OK')

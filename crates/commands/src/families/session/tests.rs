@@ -2,7 +2,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::execute::Worker;
-use crate::sessions::{generation_of, release_session_locks, session_gauges, unbind_native_locks};
+use crate::sessions::{generation_of, release_session_locks, unbind_native_locks};
 use crate::testing::{
     Bench, START, array, bulk, err, int, new_client, nil, ok, simple, wrong_type,
 };
@@ -214,7 +214,7 @@ fn waiters_are_served_in_the_order_of_their_arrival() {
     bench.run(&format!("SESSION OPEN s {A}"));
     let _b = bench.park(2, B);
     let _c = bench.park(3, C);
-    assert_eq!(session_gauges(&bench.host.keyspace), (1, 2));
+    assert_eq!(gauges(&bench), (1, 2));
     bench.advance(40);
     bench.journal();
     bench.check(&format!("SESSION COMMIT s {A} absent TTL 99000 DATA 1"), ok());
@@ -232,7 +232,7 @@ fn waiters_are_served_in_the_order_of_their_arrival() {
     bench.check(&commit, ok());
     assert_eq!(bench.delivered(), [(3, opened("2", 42))]);
     bench.check(&format!("SESSION RELEASE s {C}"), int(1));
-    assert_eq!(session_gauges(&bench.host.keyspace), (0, 0));
+    assert_eq!(gauges(&bench), (0, 0));
     assert_eq!(bench.worker.effects.counters.sessions.session_waits_served, 2);
 }
 
@@ -344,7 +344,7 @@ fn the_end_of_a_connection_frees_its_locks_and_its_place() {
     // Served, but gone before its reply came: its lock goes at once.
     bench.leave(&mut c);
     bench.check("EXISTS s_LOCK", int(0));
-    assert_eq!(session_gauges(&bench.host.keyspace), (0, 0));
+    assert_eq!(gauges(&bench), (0, 0));
 }
 
 #[test]
@@ -389,7 +389,7 @@ fn the_lease_is_renewed_up_to_the_longest_hold() {
         bench.tend();
     }
     bench.check("EXISTS s_LOCK", int(0));
-    assert_eq!(session_gauges(&bench.host.keyspace), (0, 0));
+    assert_eq!(gauges(&bench), (0, 0));
 }
 
 #[test]
@@ -716,4 +716,10 @@ fn renewing_binds_the_lock_to_the_connection_that_asks() {
     assert!(String::from_utf8_lossy(&shown).contains("/slow"), "the holder is known still");
     bench.leave(&mut new);
     bench.check("EXISTS s_LOCK", int(0));
+}
+
+/// Native locks that are held, and clients that wait.
+fn gauges(bench: &Bench) -> (usize, usize) {
+    let overview = bench.overview();
+    (overview.session_locks, overview.session_waiters)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use guarda_store::HashedKey;
 
 use crate::families::session::tests::{A, B, C, opened_absent, refused};
-use crate::sessions::{SessionCounters, session_gauges};
+use crate::sessions::SessionCounters;
 use crate::testing::{Bench, bulk, int, nil, ok, simple};
 
 impl Bench {
@@ -156,7 +156,8 @@ fn swapdb_leaves_waiters_where_they_wait_and_locks_to_their_leases() {
     bench.run("SELECT 0");
     bench.check("SWAPDB 0 1", ok());
     assert!(bench.delivered().is_empty(), "phpredis has the lock now");
-    assert_eq!(session_gauges(&bench.host.keyspace), (0, 1));
+    let overview = bench.overview();
+    assert_eq!((overview.session_locks, overview.session_waiters), (0, 1));
     // The old holder's lock is in database 1 and bound to nobody: its connection frees it no more.
     bench.leave(&mut a);
     bench.run("SELECT 1");
