@@ -89,8 +89,8 @@ fn a_mixed_fleet_counts_exactly_for_as_long_as_it_lasts() {
 }
 
 /// One web server with files, as most sites begin.
-fn single(site: Site) -> FarmOptions {
-    FarmOptions { sites: vec![site.clone()], ..with_extension(&site) }
+fn single(site: &Site) -> FarmOptions {
+    FarmOptions { sites: vec![site.clone()], ..with_extension(site) }
 }
 
 /// guarda.so that takes over what the web server has in files.
@@ -108,7 +108,7 @@ fn keys(farm: &Farm) -> usize {
 #[test]
 fn a_farm_moves_from_files_under_traffic_and_nobody_is_logged_out() {
     for new in destinations() {
-        let mut farm = start(single(Site::new(Handler::Files)));
+        let mut farm = start(single(&Site::new(Handler::Files)));
         let mut away = with_session(farm.browser());
         let mut ledger = Ledger::default();
         assert!(ledger.update(&mut away, "before", ""));

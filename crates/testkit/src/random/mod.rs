@@ -373,7 +373,9 @@ fn mask_for(args: &[Vec<u8>], queued: bool) -> Mask {
         b"SCAN" | b"HSCAN" | b"SSCAN" | b"ZSCAN" if queued => {
             Mask::Any("one step of a scan finds any part".to_owned())
         }
-        [b'Z', ..] => Mask::Doubles("an older reference sends 17 digits".to_owned()),
+        [b'Z', ..] | [b'B', b'Z', ..] => {
+            Mask::Doubles("an older reference sends 17 digits".to_owned())
+        }
         _ => Mask::Exact,
     }
 }
