@@ -50,6 +50,26 @@ pub(crate) const CASES: &[Case<'static>] = &[
         "#,
     ),
     Case::new(
+        "without_replicas_a_wait_ends_by_its_timeout",
+        r"
+        WAIT 0 0
+        WAIT -1 0
+        WAIT 1 1
+        WAIT x 0
+        WAIT x y
+        WAIT 0 x
+        WAIT 0 -1
+        WAIT 1 1.5
+        WAIT 0
+        WAIT 0 0 0
+        MULTI
+        WAIT 1 0
+        EXEC
+        PING
+        COMMAND INFO WAIT
+        ",
+    ),
+    Case::new(
         "latencies_of_events_and_commands",
         r#"
         LATENCY RESET //~ shape -- whatever took long before

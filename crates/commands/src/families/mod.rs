@@ -21,6 +21,7 @@ mod lists;
 mod object;
 mod observing;
 mod pubsub;
+mod replicas;
 mod scan;
 pub(crate) mod scripting;
 mod server;
@@ -78,6 +79,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     pubsub::FAMILY,
     server::FAMILY,
     observing::FAMILY,
+    replicas::FAMILY,
     session::FAMILY,
     command_info::FAMILY,
 ];

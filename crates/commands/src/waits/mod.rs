@@ -118,6 +118,7 @@ fn reply_unserved(ticket: &Ticket, now: Duration, reply: &mut ReplyWriter<'_>) {
     match ticket.awaited {
         Awaited::Lock(_) => lock_wait_ran_out(reply, now.saturating_sub(ticket.began)),
         Awaited::Element => reply.null_array(),
+        Awaited::Replicas => reply.integer(0),
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) enum Awaited {
     Lock(SessionLock),
     /// An element of one of several keys (BLPOP and its relatives).
     Element,
+    /// Replicas, of which there are none (WAIT).
+    Replicas,
 }
 
 /// A wait, shared by the shards' queues, the waiting client's thread and its card. It goes from
@@ -64,6 +66,6 @@ impl Ticket {
     /// Whether the answer must wait for the sync of the log where one is due: a lock means nothing
     /// after a power loss, an element does.
     pub fn needs_sync(&self) -> bool {
-        matches!(self.awaited, Awaited::Element)
+        !matches!(self.awaited, Awaited::Lock(_))
     }
 }
