@@ -53,9 +53,10 @@ impl Program {
         ensure!(output.status.success(), "`{} --version` failed", path.display());
         let said = String::from_utf8_lossy(&output.stdout);
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        // It runs in a directory of its own, where a relative path would lead elsewhere.
+        // It runs in a directory of its own, where a relative path would lead elsewhere. Links stay:
+        // Debian's redis-server is one, and goes by the name it is called by.
         let in_place = path.components().count() > 1;
-        let absolute = in_place.then(|| path.canonicalize()).transpose()?;
+        let absolute = in_place.then(|| std::path::absolute(path)).transpose()?;
         Ok(Self {
             path: absolute.unwrap_or_else(|| path.to_path_buf()),
             name: name.with_context(|| format!("{} is no program", path.display()))?,
