@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use guarda_commands::{
     Admission, AuthState, Client, ClientCard, CommandError, CommandResult, ConfigSetRejected,
-    Context, Host, Log, Observations, Outcome, Overview, Records, ScriptCall, Scripting, Settings, ShutdownMode, Users, Worker,
-    admit, execute, replay, sha1_hex,
+    Context, Host, Log, Observations, Outcome, Overview, Records, ScriptCall, Scripting, Settings,
+    ShutdownMode, Users, Worker, admit, execute, replay, sha1_hex,
 };
 use guarda_resp::{Frame, ReplyWriter, decode};
 use guarda_store::{Keyspace, SWEEP_MAX, UnixMillis, ValueRef};

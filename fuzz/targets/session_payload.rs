@@ -15,7 +15,8 @@ fuzz_target!(|input: &[u8]| {
         let expected = if input.is_empty() { Compression::None } else { compression };
         let unpacked = unpack(stored);
         // A row of literals may be an LZ4 block with its header, if somebody takes the trouble.
-        let forged = compression == Compression::Lzf && matches!(unpacked, Ok((Compression::Lz4, _)));
+        let forged =
+            compression == Compression::Lzf && matches!(unpacked, Ok((Compression::Lz4, _)));
         assert!(forged || unpacked == Ok((expected, input.to_vec())), "{compression:?}");
     }
 });

@@ -7,5 +7,8 @@ mod conformance;
 
 #[test]
 fn the_commands_keep_to_the_protocol() {
-    conformance::check(&guarda_testkit::server::Program::subject(env!("CARGO_BIN_EXE_guarda")));
+    conformance::check(
+        &guarda_testkit::server::Program::subject(env!("CARGO_BIN_EXE_guarda")),
+        false,
+    );
 }

@@ -22,6 +22,19 @@ const KEPT_MAX: usize = 64 * 1024;
 /// How often a connection that was closed is made again, with `retry_interval`; as in phpredis.
 const RETRIES: u32 = 10;
 
+/// What a server watches (WATCH) for a connection.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Watches {
+    /// Nothing.
+    Nothing,
+    /// Keys of a session that this connection is done with, or has changed itself.
+    Leftovers,
+    /// The keys of the session that this token opened, as they were then.
+    Session(String),
+    /// It may not be asked to (NOPERM): scripts do it all.
+    Refused,
+}
+
 /// A connection to one server.
 ///
 /// After an error of input or output it [is broken](Self::is_broken) and of no further use.
@@ -43,6 +56,8 @@ pub struct Connection {
     pub(crate) reused: bool,
     /// None: not yet known.
     pub(crate) has_session_commands: Option<bool>,
+    /// What the server watches for it, on servers without `SESSION` commands.
+    pub(crate) watches: Watches,
     /// When it was made.
     pub(crate) made: Instant,
     /// Questions asked so far.
@@ -90,6 +105,7 @@ impl Connection {
             asked: false,
             reused: false,
             has_session_commands: None,
+            watches: Watches::Nothing,
             made: now(),
             round_trips: 0,
             pid: std::process::id(),
@@ -179,10 +195,16 @@ impl Connection {
         patience: Duration,
         budget: &Budget,
     ) -> Result<Frame, Error> {
-        if !self.prologue.steps.is_empty() {
-            self.exchange(None::<&[&[u8]]>, Duration::ZERO, budget)?;
-        }
+        self.finish_prologue(budget)?;
         self.ask_at_once(args, patience, budget)
+    }
+
+    /// Sends AUTH and SELECT, if they are still to be sent, and waits for them.
+    pub(crate) fn finish_prologue(&mut self, budget: &Budget) -> Result<(), Error> {
+        if !self.prologue.steps.is_empty() {
+            self.exchange(|_| (), 0, Duration::ZERO, budget)?;
+        }
+        Ok(())
     }
 
     /// As [`ask`](Self::ask), but on a new connection AUTH and SELECT travel with the command: no
@@ -198,48 +220,62 @@ impl Connection {
         patience: Duration,
         budget: &Budget,
     ) -> Result<Frame, Error> {
-        let answer = self.exchange(Some(args), patience, budget)?;
+        let encode = |out: &mut Vec<u8>| encode_command(out, args);
+        let answer = self.exchange(encode, 1, patience, budget)?.pop();
         answer.ok_or_else(|| Error::Protocol { endpoint: self.endpoint.to_string() })
     }
 
-    /// Sends what is left of the prologue, and a command if there is one; the command's answer.
-    fn exchange(
+    /// Several commands in one write, after what is left of the prologue; an answer for each.
+    pub(crate) fn ask_all_at_once(
         &mut self,
-        args: Option<&[impl AsRef<[u8]>]>,
+        commands: &[Vec<&[u8]>],
         patience: Duration,
         budget: &Budget,
-    ) -> Result<Option<Frame>, Error> {
+    ) -> Result<Vec<Frame>, Error> {
+        let encode = |out: &mut Vec<u8>| {
+            commands.iter().for_each(|command| encode_command(out, command));
+        };
+        self.exchange(encode, commands.len(), patience, budget)
+    }
+
+    /// Sends what is left of the prologue, and what `encode` adds; as many answers as that has.
+    fn exchange(
+        &mut self,
+        encode: impl FnOnce(&mut Vec<u8>),
+        answers: usize,
+        patience: Duration,
+        budget: &Budget,
+    ) -> Result<Vec<Frame>, Error> {
         self.round_trips += 1;
         let mut outgoing = std::mem::take(&mut self.outgoing);
         outgoing.clear();
         self.prologue.encode(&mut outgoing);
-        if let Some(args) = args {
-            encode_command(&mut outgoing, args);
-        }
+        encode(&mut outgoing);
         self.asked = true;
-        let answer = self.converse(&outgoing, args.is_some(), patience, budget);
+        let result = self.converse(&outgoing, answers, patience, budget);
         if outgoing.capacity() <= KEPT_MAX {
             self.outgoing = outgoing;
         }
-        if answer.is_err() {
+        if result.is_err() {
             self.broken = true;
         }
-        answer
+        result
     }
 
     fn converse(
         &mut self,
         bytes: &[u8],
-        has_command: bool,
+        answers: usize,
         patience: Duration,
         budget: &Budget,
-    ) -> Result<Option<Frame>, Error> {
+    ) -> Result<Vec<Frame>, Error> {
         let mut budget = *budget;
         budget.extend(patience);
         let limit = self.endpoint.read_timeout.map(|limit| limit.saturating_add(patience));
         let own = budget.within(limit);
         let started = now();
         let mut sent = 0;
+        let mut frames = Vec::with_capacity(answers);
         loop {
             let Some(left) = own.left() else {
                 let waited = now().saturating_duration_since(started);
@@ -248,13 +284,13 @@ impl Connection {
             self.set_timeout(left)?;
             let done = if let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
                 self.transport.write(rest).map(|count| sent += count)
-            } else if let Some(frame) = self.decoded()? {
+            } else if let Some(frame) = self.decoded(answers > frames.len() + 1)? {
                 match self.prologue.steps.pop_front() {
-                    None => return Ok(Some(frame)),
+                    None => frames.push(frame),
                     Some(step) => step.check(&frame, &self.endpoint)?,
                 }
-                if self.prologue.steps.is_empty() && !has_command {
-                    return Ok(None);
+                if self.prologue.steps.is_empty() && frames.len() == answers {
+                    return Ok(frames);
                 }
                 continue;
             } else {
@@ -308,7 +344,8 @@ impl Connection {
         Ok(())
     }
 
-    fn decoded(&mut self) -> Result<Option<Frame>, Error> {
+    /// The next answer; `more`: others are awaited behind it, prologue apart.
+    fn decoded(&mut self, more: bool) -> Result<Option<Frame>, Error> {
         if self.received.is_empty() {
             return Ok(None);
         }
@@ -318,10 +355,12 @@ impl Connection {
             Err(_) => return Err(self.not_an_answer()),
         };
         // Bytes after the last answer that was asked for: whose answer this is, nobody knows.
-        let wanted = !self.prologue.steps.is_empty();
-        if taken != self.received.len() && (!wanted || frame.as_error().is_some()) {
-            let refusal = frame.as_error().is_some() && wanted;
-            return if refusal { Ok(Some(frame)) } else { Err(self.not_an_answer()) };
+        let in_prologue = !self.prologue.steps.is_empty();
+        if taken != self.received.len() && in_prologue && frame.as_error().is_some() {
+            return Ok(Some(frame));
+        }
+        if taken != self.received.len() && !in_prologue && !more {
+            return Err(self.not_an_answer());
         }
         self.received.drain(..taken);
         self.received.shrink_to(KEPT_MAX);

@@ -3,6 +3,7 @@
 mod created;
 mod operation;
 mod overview;
+mod plain;
 mod requests;
 
 use std::time::Duration;
@@ -97,6 +98,12 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// One that was not opened.
+    fn refused(status: Status) -> Self {
+        let (data, generation, nonce) = (None, Vec::new(), None);
+        Self { status, data, generation, nonce, waited: Duration::ZERO }
+    }
+
     /// Whether there was a session.
     pub fn exists(&self) -> bool {
         self.data.is_some()

@@ -1,4 +1,4 @@
-//! The session protocol by scripts, on a real redis-server: `conformance/cases.rs`. The same table runs
+//! The session protocol by scripts and plain commands, on a real redis-server: `conformance/cases.rs`. The same table runs
 //! against Guarda's `SESSION` commands in the tests of the binary.
 
 #![allow(missing_docs, reason = "tests")]
@@ -8,5 +8,10 @@ mod conformance;
 
 #[test]
 fn the_scripts_keep_to_the_protocol() {
-    conformance::check(&guarda_testkit::server::Program::reference());
+    conformance::check(&guarda_testkit::server::Program::reference(), false);
+}
+
+#[test]
+fn the_plain_commands_keep_to_the_protocol() {
+    conformance::check(&guarda_testkit::server::Program::reference(), true);
 }

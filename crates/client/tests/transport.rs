@@ -66,6 +66,18 @@ fn a_locked_request_is_two_round_trips() {
     assert_eq!(proxy.take(), (1, 5));
     assert_eq!(request(&mut pool, &to, "s").expect("works"), Committed::Stored);
     assert_eq!(proxy.take(), (0, 2), "kept");
+    let mut statistics = server.connect().expect("connects");
+    let mut scripts = || {
+        let text = statistics.call(&["INFO", "commandstats"]).expect("an answer").to_string();
+        text.split("\\r\\n")
+            .filter(|line| line.contains("cmdstat_eval"))
+            .map(str::to_owned)
+            .collect()
+    };
+    let before: Vec<String> = scripts();
+    assert_eq!(request(&mut pool, &to, "s").expect("works"), Committed::Stored);
+    assert_eq!(scripts(), before, "a request that nobody disturbs runs no script");
+    assert_eq!(proxy.take(), (0, 2), "without scripts");
     // What was found out holds for new connections of the same process.
     let other = endpoint(&format!("tcp://127.0.0.1:{}?auth=secret&database=4", proxy.port));
     assert_eq!(request(&mut pool, &other, "s").expect("works"), Committed::Stored);

@@ -155,8 +155,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Asks, and once more on a new connection if this one broke before anything was answered: if it
-    /// may have been closed before, or if the server is a Guarda, which knows its tokens again.
+    /// One command, by [`ask_all_once_more`](Self::ask_all_once_more).
     fn ask_once_more(
         &mut self,
         args: &[&[u8]],
@@ -164,12 +163,25 @@ impl Connection {
         budget: &Budget,
         effect: Effect,
     ) -> Result<Frame, Error> {
+        let answers = self.ask_all_once_more(&[args.to_vec()], patience, budget, effect)?;
+        answers.into_iter().next().ok_or_else(|| self.nonsense())
+    }
+
+    /// Asks, and once more on a new connection if this one broke before anything was answered: if it
+    /// may have been closed before, or if the server is a Guarda, which knows its tokens again.
+    pub(super) fn ask_all_once_more(
+        &mut self,
+        commands: &[Vec<&[u8]>],
+        patience: Duration,
+        budget: &Budget,
+        effect: Effect,
+    ) -> Result<Vec<Frame>, Error> {
         let reused = std::mem::take(&mut self.reused) || self.has_session_commands == Some(true);
         let once = effect == Effect::Once;
-        match self.send(args, patience, budget, effect) {
+        match self.send(commands, patience, budget, effect) {
             Err(Error::Lost { .. }) if !once && (reused || effect == Effect::Repeatable) => {
                 self.replace(budget)?;
-                self.send(args, patience, budget, effect)
+                self.send(commands, patience, budget, effect)
             }
             Err(error @ (Error::Lost { .. } | Error::Timeout { .. })) if once => {
                 let reason = match &error {
@@ -184,15 +196,15 @@ impl Connection {
 
     fn send(
         &mut self,
-        args: &[&[u8]],
+        commands: &[Vec<&[u8]>],
         patience: Duration,
         budget: &Budget,
         effect: Effect,
-    ) -> Result<Frame, Error> {
-        match effect {
-            Effect::Harmless => self.ask_at_once(args, patience, budget),
-            Effect::Repeatable | Effect::Once => self.ask(args, patience, budget),
+    ) -> Result<Vec<Frame>, Error> {
+        if effect != Effect::Harmless {
+            self.finish_prologue(budget)?;
         }
+        self.ask_all_at_once(commands, patience, budget)
     }
 
     pub(super) fn accepted(&self, answer: Frame) -> Result<Frame, Error> {

@@ -35,11 +35,11 @@ const LONG: Duration = Duration::from_secs(30);
 const HOUR: Duration = Duration::from_hours(1);
 const TOMBSTONE: Duration = Duration::from_mins(15);
 
-/// Runs every case on a server of its own database.
-pub(crate) fn check(program: &Program) {
+/// Runs every case, on connections that know the server already or find out what it is.
+pub(crate) fn check(program: &Program, knows_server: bool) {
     let server = Server::start(ServerSpec::new(program.clone())).expect("starts");
     for (name, steps) in cases::CASES {
-        let mut stage = Stage::new(&server, matches!(program, Program::Guarda(_)));
+        let mut stage = Stage::new(&server, matches!(program, Program::Guarda(_)), knows_server);
         stage.plain("FLUSHALL");
         for line in steps.lines().map(str::trim).filter(|line| !line.is_empty()) {
             stage.step(name, line);
@@ -63,6 +63,8 @@ struct Stage<'a> {
     server: &'a Server,
     control: guarda_testkit::connection::Connection,
     is_guarda: bool,
+    /// Connections know the server from the start: what needs no script there is done without one.
+    knows_server: bool,
     actors: BTreeMap<String, Actor>,
 }
 
@@ -99,9 +101,9 @@ fn told(opened: &Opened) -> String {
 }
 
 impl<'a> Stage<'a> {
-    fn new(server: &'a Server, is_guarda: bool) -> Self {
+    fn new(server: &'a Server, is_guarda: bool, knows_server: bool) -> Self {
         let control = server.connect().expect("connects");
-        Self { server, control, is_guarda, actors: BTreeMap::new() }
+        Self { server, control, is_guarda, knows_server, actors: BTreeMap::new() }
     }
 
     fn step(&mut self, case: &str, line: &str) {
@@ -149,7 +151,13 @@ impl<'a> Stage<'a> {
         let text = format!("tcp://127.0.0.1:{}", self.server.port());
         let path = SavePath::parse(&text).expect("a save_path");
         let endpoint = Endpoint::of(path.host(b"abcd"), Some(LONG), Some(LONG));
-        Connection::connect(&endpoint, &budget()).expect("connects")
+        let mut connection = Connection::connect(&endpoint, &budget()).expect("connects");
+        if self.knows_server {
+            // Whatever is asked first finds out whether there are SESSION commands.
+            let other = Keys::new(b"other".to_vec());
+            connection.release(&other, "guarda:none", &budget()).expect("an answer");
+        }
+        connection
     }
 
     fn act(&mut self, step: &str) -> String {
@@ -197,7 +205,7 @@ impl<'a> Stage<'a> {
 
     /// How often a client has been told to wait.
     fn refusals(&mut self) -> u64 {
-        let field = if self.is_guarda { "session_waits:" } else { "cmdstat_evalsha:calls=" };
+        let field = if self.is_guarda { "session_waits:" } else { "cmdstat_set:calls=" };
         let info = self.plain("INFO everything");
         let number = info.lines().find_map(|line| line.strip_prefix(field));
         let digits = number.map(|rest| rest.split([',', '\r']).next().unwrap_or_default());

@@ -1,0 +1,157 @@
+//! Opening and storing by plain commands, on servers without `SESSION`: a script there costs more than
+//! all of these together.
+//!
+//! The opening watches the session, its lock and its tombstone, and reads them. If nothing has touched
+//! them until the commit, EXEC may write: the lock is still ours, no tombstone has come, and nobody
+//! has written meanwhile, which is more than the rules of COMMIT ask for. If anything has, EXEC is
+//! refused, and the script finds out what may still be done.
+
+use std::time::Duration;
+
+use guarda_resp::Frame;
+
+use super::operation::Effect;
+use super::requests::{generation_of, lease_of, millis};
+use super::{Commit, Committed, Keys, Open, Opened, Status};
+use crate::connection::{Connection, Watches};
+use crate::deadline::Budget;
+use crate::error::Error;
+
+impl Connection {
+    /// Opens without a script; None where that is not possible, and nothing has changed.
+    pub(super) fn open_plainly(
+        &mut self,
+        keys: &Keys,
+        open: &Open<'_>,
+        budget: &Budget,
+    ) -> Result<Option<Opened>, Error> {
+        let by_script = self.has_session_commands != Some(false)
+            || open.must_exist
+            || open.ttl.is_some()
+            || self.watches == Watches::Refused;
+        if by_script {
+            return Ok(None);
+        }
+        self.reconnect_if_closed(budget)?;
+        let lease = lease_of(open);
+        let lease_ms = millis(lease);
+        let locks = open.lock.is_some();
+        let mut commands: Vec<Vec<&[u8]>> = Vec::with_capacity(6);
+        // Also what a connection before this one may have left, if this one is replaced: harmless.
+        commands.push(vec![b"UNWATCH"]);
+        if locks {
+            let token = open.token.as_bytes();
+            commands.push(vec![b"SET", &keys.lock, token, b"NX", b"PX", lease_ms.as_bytes()]);
+        }
+        commands.push(vec![b"WATCH", &keys.session, &keys.lock, &keys.tombstone]);
+        commands.push(vec![b"GET", &keys.session]);
+        commands.push(vec![b"MGET", &keys.tombstone, &keys.lock]);
+        if locks {
+            commands.push(vec![b"PTTL", &keys.session]);
+        }
+        let answers =
+            self.ask_all_once_more(&commands, Duration::ZERO, budget, Effect::Harmless)?;
+        self.watches = Watches::Leftovers;
+        let mut answers = answers.into_iter().skip(1);
+        let mut next = || answers.next().unwrap_or(Frame::Null);
+        let took = locks.then(&mut next);
+        let (watched, data, beside, left) = (next(), next(), next(), locks.then(&mut next));
+        let is_ours = took.as_ref().is_some_and(|answer| answer.as_bytes() == Some(b"OK"));
+        let refusal = [took.as_ref(), Some(&watched), Some(&data), Some(&beside), left.as_ref()]
+            .into_iter()
+            .flatten()
+            .find_map(Frame::as_error);
+        if let Some(text) = refusal {
+            let may_not_watch = watched.as_error() == Some(text) && text.starts_with(b"NOPERM");
+            let error = self.accepted(Frame::Error(text.to_vec())).map(drop);
+            if is_ours {
+                self.release(keys, open.token, budget)?;
+            }
+            if may_not_watch {
+                self.watches = Watches::Refused;
+                return Ok(None);
+            }
+            return error.map(|()| None);
+        }
+        let Frame::Array(beside) = beside else { return Err(self.nonsense()) };
+        let bytes = |frame: Option<&Frame>| frame.and_then(Frame::as_bytes).map(<[u8]>::to_vec);
+        let (nonce, holder) = (bytes(beside.first()), bytes(beside.get(1)));
+        if locks && holder.as_deref() != Some(open.token.as_bytes()) {
+            return Ok(Some(Opened::refused(Status::Busy)));
+        }
+        if locks && !is_ours {
+            // Ours already: its lease begins anew, which the script does.
+            return Ok(None);
+        }
+        self.watches = Watches::Session(open.token.to_owned());
+        if let Some(Frame::Integer(left)) = left
+            && left >= 0
+            && (left as u128) < lease.as_millis()
+        {
+            self.prolong(keys, &lease_ms, budget)?;
+        }
+        let data = bytes(Some(&data));
+        let generation = generation_of(data.as_deref());
+        let (status, waited) = (Status::Open, Duration::ZERO);
+        Ok(Some(Opened { status, data, generation, nonce, waited }))
+    }
+
+    /// A session that would expire under its request lives as long as the lease.
+    fn prolong(&mut self, keys: &Keys, lease_ms: &str, budget: &Budget) -> Result<(), Error> {
+        let commands: [Vec<&[u8]>; 2] = [
+            vec![b"PEXPIRE", &keys.session, lease_ms.as_bytes()],
+            vec![b"PEXPIRE", &keys.tag, lease_ms.as_bytes()],
+        ];
+        let answers =
+            self.ask_all_once_more(&commands, Duration::ZERO, budget, Effect::Repeatable)?;
+        // It has touched what it watches.
+        self.watches = Watches::Leftovers;
+        answers.into_iter().try_for_each(|answer| self.accepted(answer).map(drop))
+    }
+
+    /// Stores without a script; None if this connection did not open the session, or if anything of
+    /// it has been touched since: nothing has changed then.
+    pub(super) fn commit_plainly(
+        &mut self,
+        keys: &Keys,
+        commit: &Commit<'_>,
+        budget: &Budget,
+    ) -> Result<Option<Committed>, Error> {
+        self.reconnect_if_closed(budget)?;
+        if !matches!(&self.watches, Watches::Session(token) if token == commit.token) {
+            return Ok(None);
+        }
+        let ttl = millis(commit.ttl);
+        let ttl = ttl.as_bytes();
+        let is_new = commit.generation == b"absent";
+        let tag: Vec<&[u8]> = match commit.tag {
+            Some(tag) if !tag.is_empty() => vec![b"SET", &keys.tag, tag, b"PX", ttl],
+            None if !is_new => vec![b"PEXPIRE", &keys.tag, ttl],
+            // A new session has nothing of one before it.
+            _ => vec![b"DEL", &keys.tag],
+        };
+        let mut commands: Vec<Vec<&[u8]>> =
+            vec![vec![b"MULTI"], vec![b"SET", &keys.session, commit.data, b"PX", ttl], tag];
+        if commit.locked {
+            commands.push(vec![b"DEL", &keys.lock]);
+        }
+        commands.push(vec![b"EXEC"]);
+        self.watches = Watches::Nothing;
+        let mut answers =
+            self.ask_all_once_more(&commands, Duration::ZERO, budget, Effect::Once)?;
+        let done = answers.pop();
+        // What is wrong was said when it was queued; EXEC says only that something was.
+        for answer in answers {
+            self.accepted(answer)?;
+        }
+        match done {
+            Some(Frame::Array(each)) => {
+                each.into_iter().try_for_each(|answer| self.accepted(answer).map(drop))?;
+                Ok(Some(Committed::Stored))
+            }
+            Some(error) if error.as_error().is_some() => self.accepted(error).map(|_| None),
+            // Touched: refused as a whole.
+            _ => Ok(None),
+        }
+    }
+}
