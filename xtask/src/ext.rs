@@ -34,7 +34,7 @@ pub(crate) struct Options {
 pub(crate) enum Layout {
     /// guarda.so alone
     Plain,
-    /// Debian, Ubuntu: /usr/lib/php/<API>, /etc/php/<version>/mods-available; then `phpenmod guarda`
+    /// Debian, Ubuntu: /usr/lib/php/API, /etc/php/VERSION/mods-available; then `phpenmod guarda`
     Debian,
     /// EL9: /usr/lib64/php/modules, /etc/php.d/50-guarda.ini; with ZTS php-zts
     El,

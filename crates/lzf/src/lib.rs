@@ -15,7 +15,7 @@ const DISTANCE_MAX: usize = 1 << 13;
 const LITERALS_MAX: usize = 32;
 const TABLE_BITS: u32 = 13;
 
-/// Three bytes can stand for at most [`COPY_LEN_MAX`]; a stream that claims more is damaged.
+/// Three bytes can stand for at most `COPY_LEN_MAX`; a stream that claims more is damaged.
 pub fn plausible(compressed: u64, plain: u64) -> bool {
     plain <= compressed.saturating_mul(COPY_LEN_MAX as u64 / 3)
 }

@@ -19,7 +19,7 @@ static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 /// The ends of the keys that belong to a session's: its lock, tombstone, tag, and data set aside.
 const COMPANIONS: [&[u8]; 4] = [b"_LOCK", b"_GONE", b"_TAG", b"_CORRUPT"];
 
-/// The part of a key that chooses its shard: the key without one of [`COMPANIONS`] at its end, so
+/// The part of a key that chooses its shard: the key without one of `COMPANIONS` at its end, so
 /// that a session and what belongs to it sit behind one lock.
 pub fn shard_stem(key: &[u8]) -> &[u8] {
     // Few keys end in one of these letters: most are told by a single comparison.
