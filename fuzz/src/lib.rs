@@ -273,7 +273,7 @@ fn parts(value: ValueRef<'_>) -> Vec<Vec<u8>> {
             .iter()
             .flat_map(|(member, score)| [member.to_vec(), score.to_string().into_bytes()])
             .collect(),
-        ValueRef::List(_) => panic!("no command makes a list"),
+        ValueRef::List(list) => list.iter().map(|element| element.to_vec()).collect(),
     }
 }
 
