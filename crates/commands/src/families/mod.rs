@@ -2,7 +2,10 @@
 
 #![allow(clippy::unnecessary_wraps, reason = "every command has the row's type of `run`")]
 
+use guarda_store::Value;
+
 use crate::context::{CommandResult, Context, Outcome};
+use crate::pubsub::EventClasses;
 use crate::spec::CommandSpec;
 
 pub(crate) mod acl;
@@ -83,6 +86,24 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     session::FAMILY,
     command_info::FAMILY,
 ];
+
+/// Puts a result in the place of whatever `to` holds, and answers how many elements it has; an empty
+/// one removes what is there. `event` tells of one that was stored.
+pub(crate) fn store_result(
+    cx: &mut Context<'_, '_>,
+    to: &[u8],
+    (len, result): (usize, Value),
+    (class, event): (EventClasses, &'static str),
+) -> CommandResult {
+    cx.reply.integer(len as i64);
+    if len > 0 {
+        cx.db.set_value(to, result, None);
+        cx.db.notify(class, event, to);
+    } else if cx.db.delete(to) {
+        cx.db.notify(EventClasses::GENERIC, "del", to);
+    }
+    Ok(Outcome::Reply)
+}
 
 /// The reply of a container's HELP, made from its rows.
 pub(crate) fn subcommand_help(

@@ -6,6 +6,7 @@ use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
 use crate::families::sets::NEW;
+use crate::families::store_result;
 use crate::pubsub::EventClasses;
 use crate::spec::{Arity, CommandSpec, Flags, KeyAccess, Keys};
 
@@ -163,23 +164,14 @@ fn sunionstore(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     replace(cx, to, result, "sunionstore")
 }
 
-/// Puts a result in the place of whatever `to` holds; an empty one removes it.
 fn replace(
     cx: &mut Context<'_, '_>,
     to: &[u8],
     result: SetValue,
     event: &'static str,
 ) -> CommandResult {
-    cx.reply.integer(result.len() as i64);
-    if result.is_empty() {
-        if cx.db.delete(to) {
-            cx.db.notify(EventClasses::GENERIC, "del", to);
-        }
-    } else {
-        cx.db.set_value(to, result.into_value(), None);
-        cx.db.notify(EventClasses::SET, event, to);
-    }
-    Ok(Outcome::Reply)
+    let len = result.len();
+    store_result(cx, to, (len, result.into_value()), (EventClasses::SET, event))
 }
 
 /// The keys that follow a number of them, of SINTERCARD and ZINTERCARD.

@@ -12,6 +12,7 @@ use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::error::{CommandError, until_nul};
 use crate::families::sorted_sets::{NEW, announce_removed, write_members};
+use crate::families::store_result;
 use crate::pubsub::EventClasses;
 use crate::spec::{Arity, CommandSpec, Flags, KeyAccess, Keys};
 
@@ -369,23 +370,15 @@ fn zrangestore(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     store(cx, to, result, "zrangestore")
 }
 
-/// Puts a result in the place of whatever `to` holds; an empty one removes it.
+/// Puts a sorted set in the place of whatever `to` holds; see [`store_result`].
 pub(crate) fn store(
     cx: &mut Context<'_, '_>,
     to: &[u8],
     result: SortedSetValue,
     event: &'static str,
 ) -> CommandResult {
-    cx.reply.integer(result.len() as i64);
-    if result.is_empty() {
-        if cx.db.delete(to) {
-            cx.db.notify(EventClasses::GENERIC, "del", to);
-        }
-    } else {
-        cx.db.set_value(to, result.into_value(), None);
-        cx.db.notify(EventClasses::SORTED_SET, event, to);
-    }
-    Ok(Outcome::Reply)
+    let len = result.len();
+    store_result(cx, to, (len, result.into_value()), (EventClasses::SORTED_SET, event))
 }
 
 fn count(cx: &mut Context<'_, '_>, args: &mut Args<'_>, order: Order) -> CommandResult {
