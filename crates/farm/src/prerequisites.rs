@@ -50,6 +50,7 @@ impl Need {
                 Tool::PhpCli,
                 Tool::PhpHeaders,
                 Tool::PhpCgi,
+                Tool::Xz,
                 Tool::Phpredis,
                 Tool::Symfony,
                 Tool::Nginx,
@@ -71,6 +72,8 @@ pub enum Tool {
     PhpHeaders,
     /// PHP's CGI program.
     PhpCgi,
+    /// Unpacks PHP's source.
+    Xz,
     /// Lays out another Debian.
     Debootstrap,
     /// Looks for errors and leaks of memory.
@@ -139,6 +142,7 @@ impl Tool {
             Self::PhpCgi => {
                 ("runs php-src's tests of requests", &["php-cgi"], "php-cgi", "php-cli", None)
             }
+            Self::Xz => ("unpacks PHP's source with its tests", &["xz"], "xz-utils", "xz", None),
             Self::Phpredis => ("PHP's client of the store", &[], "php-redis", "php-redis", None),
             Self::Symfony => (
                 "a framework whose own session layer runs on top of the handlers",
