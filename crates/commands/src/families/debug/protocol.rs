@@ -9,13 +9,17 @@ use crate::error::CommandError;
 /// Numbers of an example that has several elements.
 const ELEMENTS: i64 = 3;
 
+/// The example of a double.
+#[allow(clippy::approx_constant, reason = "Redis's own example, to be sent byte for byte")]
+const DOUBLE: f64 = 3.141;
+
 pub(super) fn example(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let wanted = args.bytes()?.to_ascii_lowercase();
     let reply = &mut cx.reply;
     match &wanted[..] {
         b"string" => reply.bulk_str("Hello World"),
         b"integer" => reply.integer(12_345),
-        b"double" => reply.double(3.141),
+        b"double" => reply.double(DOUBLE),
         b"bignum" => reply.bignumber("1234567999999999999999999999999999999"),
         b"null" => reply.null(),
         b"array" => {
