@@ -21,6 +21,7 @@ mod gates;
 mod histogram;
 mod host;
 mod latency;
+mod monitors;
 mod observations;
 mod overview;
 mod pubsub;
@@ -60,6 +61,7 @@ pub use host::{
     ConfigSetRejected, Host, Log, ScriptCall, ScriptRef, Scripting, Settings, ShutdownMode,
 };
 pub use latency::LatencyMonitor;
+pub use monitors::Monitors;
 pub use observations::Observations;
 pub use overview::{DatabaseOverview, Overview};
 pub use pubsub::{Addressed, EventClasses, PubSub, Publication, Subscriptions, Topic};
