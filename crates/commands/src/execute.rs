@@ -196,7 +196,7 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
         cx.db.effects.mark = cx.host.monotonic();
     }
     let began = cx.db.effects.mark;
-    let is_watched = cx.host.observations().monitors.any();
+    let is_watched = cx.caller != Caller::Log && cx.host.observations().monitors.any();
     if is_watched {
         monitors::show_script(call, cx);
     }
