@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions and not their helpers")]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use guarda_testkit::deadline::await_true;
+use guarda_testkit::connection::Connection;
+use guarda_testkit::deadline::{Deadline, await_true};
 use guarda_testkit::reply::Frame;
 use guarda_testkit::server::Server;
 
@@ -15,6 +16,13 @@ use support::{SOON, call, info, spec, start};
 
 const ON: (&str, &str) = ("enable-debug-command", "yes");
 
+/// How long a PING takes to be answered.
+fn ping(connection: &mut Connection) -> Duration {
+    let deadline = Deadline::after(SOON);
+    call(connection, "PING");
+    SOON - deadline.remaining()
+}
+
 #[test]
 fn while_it_sleeps_nobody_is_served() {
     let server = start(&[ON, ("io-threads", "4")]);
@@ -23,45 +31,29 @@ fn while_it_sleeps_nobody_is_served() {
     for other in &mut others {
         call(other, "PING");
     }
-    let began = Instant::now();
     sleeper.send(&["DEBUG", "SLEEP", "0.5"]).unwrap();
-    // The first of them finds the server asleep once that has begun to sleep.
-    let asleep = await_true(SOON, || {
-        let before = Instant::now();
-        call(&mut others[0], "PING");
-        before.elapsed() > Duration::from_millis(100)
-    });
-    assert!(asleep, "no PING was ever held up");
-    assert!(began.elapsed() >= Duration::from_millis(500));
+    let held_up = await_true(SOON, || ping(&mut others[0]) > Duration::from_millis(100));
+    assert!(held_up, "no PING was ever held up");
     assert_eq!(sleeper.read().unwrap(), Frame::Simple(b"OK".to_vec()));
 
     // Those on other threads are held up all the same, and a new connection too.
     sleeper.send(&["DEBUG", "SLEEP", "1"]).unwrap();
     std::thread::scope(|scope| {
-        let answered: Vec<_> = others
+        let held_up: Vec<_> = others
             .iter_mut()
             .map(|other| {
-                scope.spawn(move || {
-                    let mut longest = Duration::ZERO;
-                    await_true(SOON, || {
-                        let before = Instant::now();
-                        call(other, "PING");
-                        longest = longest.max(before.elapsed());
-                        longest > Duration::from_millis(300)
-                    });
-                    longest
-                })
+                scope.spawn(move || await_true(SOON, || ping(other) > Duration::from_millis(300)))
             })
             .collect();
-        for longest in answered {
-            assert!(longest.join().unwrap() > Duration::from_millis(300));
+        for held_up in held_up {
+            assert!(held_up.join().unwrap());
         }
     });
     assert_eq!(sleeper.read().unwrap(), Frame::Simple(b"OK".to_vec()));
 }
 
 /// Fills a server with one of each type, and a session.
-fn fill(connection: &mut guarda_testkit::connection::Connection) {
+fn fill(connection: &mut Connection) {
     for line in [
         "SET s v",
         "RPUSH l a b c",
