@@ -20,7 +20,7 @@ const ON: (&str, &str) = ("enable-debug-command", "yes");
 fn ping(connection: &mut Connection) -> Duration {
     let deadline = Deadline::after(SOON);
     call(connection, "PING");
-    SOON - deadline.remaining()
+    SOON.saturating_sub(deadline.remaining())
 }
 
 #[test]
