@@ -63,6 +63,8 @@ pub struct Worker {
     pub wrote: bool,
     /// Set when a command published something; the owner resets it.
     pub published: bool,
+    /// Whether it replays the log.
+    replays: bool,
 }
 
 /// Whether a call needs the Lua interpreter, and so must run on the thread that has it.
@@ -110,7 +112,7 @@ pub fn execute(
         reply: ReplyWriter::new(out, client.protocol),
         client,
         host,
-        caller: Caller::Client,
+        caller: if worker.replays { Caller::Log } else { Caller::Client },
     };
     let outcome = run(call, &mut cx);
     settle(&mut locked, host, worker, now, Deliveries::new());
@@ -304,6 +306,7 @@ pub fn replay(
     // of its own, and what a record does to it before must still happen.
     let outside_time = UnixMillis(0);
     let patience = Duration::from_hours(1);
+    worker.replays = true;
     execute(&call, client, host, worker, outside_time, patience, scratch)
         .map_err(|Busy| "the keyspace is locked".to_owned())?;
     worker.effects.records.clear();

@@ -21,6 +21,7 @@ mod host;
 mod latency;
 mod observations;
 mod overview;
+mod payload;
 mod pubsub;
 mod reference;
 mod renames;
@@ -59,6 +60,7 @@ pub use host::{
 pub use latency::LatencyMonitor;
 pub use observations::Observations;
 pub use overview::{DatabaseOverview, Overview};
+pub use payload::{from_rdb_value, with_rdb_value};
 pub use pubsub::{Addressed, EventClasses, PubSub, Publication, Subscriptions, Topic};
 pub use reference::reference_markdown;
 pub use renames::{Meaning, RenameError, Renames};
