@@ -19,6 +19,7 @@ mod gates;
 mod histogram;
 mod host;
 mod latency;
+mod monitors;
 mod observations;
 mod overview;
 mod payload;
@@ -58,6 +59,7 @@ pub use host::{
     ConfigSetRejected, Host, Log, ScriptCall, ScriptRef, Scripting, Settings, ShutdownMode,
 };
 pub use latency::LatencyMonitor;
+pub use monitors::Monitors;
 pub use observations::Observations;
 pub use overview::{DatabaseOverview, Overview};
 pub use payload::{from_rdb_value, with_rdb_value};
