@@ -156,7 +156,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
     ),
     Case::new(
         "those_who_wait_are_served",
-        r#"
+        r"
         RPUSH list a b
         ZADD zset 1 a 2 b
         !let list DUMP list
@@ -172,7 +172,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         RESTORE z 0 ${zset}
         2> !read
         ZRANGE z 0 -1
-        "#,
+        ",
     ),
     Case::new(
         "events",
