@@ -60,6 +60,8 @@ mod sorted_sets;
 mod strings;
 #[path = "diff/transactions.rs"]
 mod transactions;
+#[path = "diff/transfer.rs"]
+mod transfer;
 
 macro_rules! families {
     ($($family:ident: $resp2:ident, $resp3:ident;)*) => {$(
@@ -101,6 +103,7 @@ families! {
     sorted_sets: sorted_sets_in_resp2, sorted_sets_in_resp3;
     strings: strings_in_resp2, strings_in_resp3;
     transactions: transactions_in_resp2, transactions_in_resp3;
+    transfer: transfer_in_resp2, transfer_in_resp3;
 }
 
 /// Connections start unauthenticated there, so that there is no second run in RESP3: the cases

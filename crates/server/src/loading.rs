@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use guarda_commands::{AuthState, Client, ClientCard, Settings, Worker, replay_in};
+use guarda_commands::{AuthState, Client, ClientCard, Worker, from_rdb_value, replay_in};
 use guarda_journal::aof::{ApplyError, LoadEvent, LoadSink};
 use guarda_journal::rdb::RdbValue;
-use guarda_store::{
-    HashValue, HashedKey, ListEnd, ListValue, Locked, SetValue, SortedSetValue, UnixMillis, Value,
-};
+use guarda_store::{HashedKey, Locked, UnixMillis};
 
 use crate::state::Server;
 
@@ -57,48 +55,9 @@ impl<'s, 'k> Loader<'s, 'k> {
         }
         match value {
             RdbValue::String(bytes) => shard.set_string(db, hashed, &bytes, expiry, now),
-            other => shard.set_value(db, hashed, to_value(other, settings), expiry, now),
+            other => shard.set_value(db, hashed, from_rdb_value(other, settings), expiry, now),
         }
         Ok(())
-    }
-}
-
-fn to_value(value: RdbValue, settings: &Settings) -> Value {
-    match value {
-        RdbValue::String(bytes) => Value::String(bytes),
-        RdbValue::List(items) => {
-            let mut list = ListValue::default();
-            for item in &items {
-                list.push_all(ListEnd::Tail, [&item[..]], settings.list_limits());
-            }
-            Value::List(list)
-        }
-        RdbValue::Set(members) => {
-            let limits = settings.set_limits();
-            let mut set = SetValue::default();
-            set.prepare(members.len(), limits);
-            members.iter().for_each(|member| {
-                set.add(member, limits);
-            });
-            Value::Set(set)
-        }
-        RdbValue::SortedSet(members) => {
-            let limits = settings.sorted_set_limits();
-            let mut set = SortedSetValue::default();
-            set.prepare(members.len(), limits);
-            members.iter().for_each(|(member, score)| {
-                set.insert(member, *score, limits);
-            });
-            Value::SortedSet(set)
-        }
-        RdbValue::Hash(fields) => {
-            let limits = settings.hash_limits();
-            let mut hash = HashValue::default();
-            for (field, value) in fields {
-                hash.set(&field, &value, limits);
-            }
-            Value::Hash(hash)
-        }
     }
 }
 

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use guarda_commands::CommandError;
+use guarda_commands::{CommandError, with_rdb_value};
 use guarda_journal::log::RewriteError;
 use guarda_journal::rdb::{EntryEncoder, RdbHeader, RdbValueRef, RdbWriter};
 use guarda_journal::snapshot::SnapshotFile;
-use guarda_store::{Locked, Record, SHARDS, SnapshotSink, ValueRef};
+use guarda_store::{Locked, Record, SHARDS, SnapshotSink};
 
 use crate::info::REDIS_VERSION;
 use crate::persistence::Activity;
@@ -63,27 +63,7 @@ impl SnapshotSink for RdbSink {
 
 fn encode_record(encoder: &mut EntryEncoder, out: &mut Vec<u8>, record: &Record) {
     let (key, expiry) = (record.key(), record.expiry().map(|at| at.0));
-    match record.value() {
-        ValueRef::String(bytes) => encoder.encode(out, key, expiry, RdbValueRef::String(bytes)),
-        ValueRef::Hash(hash) => {
-            let mut fields = Vec::with_capacity(hash.len());
-            hash.for_each(|field, value| fields.push((field, value)));
-            encoder.encode(out, key, expiry, RdbValueRef::Hash(&mut fields.into_iter()));
-        }
-        ValueRef::List(list) => {
-            let elements: Vec<_> = list.iter().collect();
-            let mut items = elements.iter().map(|element| &**element);
-            encoder.encode(out, key, expiry, RdbValueRef::List(&mut items));
-        }
-        ValueRef::Set(set) => {
-            let members: Vec<_> = set.iter().collect();
-            let mut items = members.iter().map(|member| &**member);
-            encoder.encode(out, key, expiry, RdbValueRef::Set(&mut items));
-        }
-        ValueRef::SortedSet(set) => {
-            encoder.encode(out, key, expiry, RdbValueRef::SortedSet(&mut set.iter()));
-        }
-    }
+    with_rdb_value(record.value(), |value| encoder.encode(out, key, expiry, value));
 }
 
 /// A snapshot that has begun: every shard saves what it changes.

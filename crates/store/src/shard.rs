@@ -280,6 +280,14 @@ impl Shard {
         true
     }
 
+    /// Makes the last use of a key lie `idle_s` seconds before `now`.
+    pub fn set_idle(&mut self, db: u32, key: HashedKey<'_>, idle_s: u32, now: UnixMillis) {
+        let Some(database) = self.databases.get_mut(db as usize) else { return };
+        if let Some(record) = database.table.get_mut(key.hash, |r| r.key() == key.bytes) {
+            record.set_accessed(UnixMillis(now.0.saturating_sub(i64::from(idle_s) * 1_000)));
+        }
+    }
+
     /// Removes a key, expired or not; returns its record.
     pub fn remove(&mut self, db: u32, key: HashedKey<'_>) -> Option<Record> {
         self.take_out(db, key, false)

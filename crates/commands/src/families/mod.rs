@@ -50,6 +50,7 @@ pub(crate) mod string_float;
 mod string_lcs;
 mod strings;
 mod transactions;
+mod transfer;
 
 /// All families, in the order of the documentation.
 pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
@@ -60,6 +61,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     key_expiry::FAMILY,
     scan::FAMILY,
     object::FAMILY,
+    transfer::FAMILY,
     sort::FAMILY,
     strings::FAMILY,
     string_edit::FAMILY,
