@@ -321,6 +321,8 @@ const REDIS_7_2: &[Part] = &[
 
 const OWN_CLUSTER: &str =
     "a Guarda is one machine: for many, Valkey Cluster or Redis Cluster is the answer";
+const OPENS_CONNECTIONS: &str = "a server that connects to wherever a client says is a way into \
+    networks; payloads of keys go through the client";
 const INTERNAL: &str = "tests Redis's own insides";
 
 /// Commands that will not come, and why.
@@ -328,6 +330,7 @@ const NEVER: &[(&str, &str)] = &[
     ("asking", OWN_CLUSTER),
     ("cluster", OWN_CLUSTER),
     ("lolwut", "draws pictures"),
+    ("migrate", OPENS_CONNECTIONS),
     ("module", "code in C that is loaded at run time could break every other promise"),
     ("pfdebug", INTERNAL),
     ("pfselftest", INTERNAL),

@@ -15,6 +15,7 @@ pub(crate) mod client;
 mod client_modes;
 mod command_info;
 pub(crate) mod connection;
+mod debug;
 mod draws;
 mod hash_walks;
 mod hashes;
@@ -50,6 +51,7 @@ pub(crate) mod string_float;
 mod string_lcs;
 mod strings;
 mod transactions;
+mod transfer;
 
 /// All families, in the order of the documentation.
 pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
@@ -60,6 +62,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     key_expiry::FAMILY,
     scan::FAMILY,
     object::FAMILY,
+    transfer::FAMILY,
     sort::FAMILY,
     strings::FAMILY,
     string_edit::FAMILY,
@@ -82,6 +85,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     scripting::FAMILY,
     pubsub::FAMILY,
     server::FAMILY,
+    debug::FAMILY,
     observing::FAMILY,
     replicas::FAMILY,
     session::FAMILY,
