@@ -14,6 +14,7 @@ mod blocking_sorted;
 pub(crate) mod client;
 mod command_info;
 pub(crate) mod connection;
+mod debug;
 mod draws;
 mod hash_walks;
 mod hashes;
@@ -85,6 +86,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     scripting::FAMILY,
     pubsub::FAMILY,
     server::FAMILY,
+    debug::FAMILY,
     observing::FAMILY,
     replicas::FAMILY,
     session::FAMILY,
