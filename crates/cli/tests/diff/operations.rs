@@ -276,7 +276,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
     ),
     Case::new(
         "there_is_no_tracking",
-        r#"
+        r"
         CLIENT CACHING YES
         CLIENT CACHING
         CLIENT GETREDIR
@@ -285,7 +285,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         CLIENT TRACKING OFF
         CLIENT TRACKING maybe
         COMMAND INFO client|tracking client|trackinginfo client|caching client|getredir
-        "#,
+        ",
     ),
     Case::new(
         "latencies_of_events_and_commands",
