@@ -14,6 +14,8 @@ mod acl;
 mod blocking;
 #[path = "diff/connection.rs"]
 mod connection;
+#[path = "diff/debug.rs"]
+mod debug;
 #[path = "diff/hashes.rs"]
 mod hashes;
 #[path = "diff/keys.rs"]
@@ -111,6 +113,22 @@ fn connections_to_a_server_with_a_password() {
     let setup = Setup { password: Some("secret"), ..Setup::default() };
     let subject = Program::subject(env!("CARGO_BIN_EXE_guarda"));
     assert_same("password", connection::WITH_PASSWORD, Protocol::Resp2, subject, setup);
+}
+
+#[test]
+fn debug_in_resp2() {
+    compare_debugging(Protocol::Resp2);
+}
+
+#[test]
+fn debug_in_resp3() {
+    compare_debugging(Protocol::Resp3);
+}
+
+fn compare_debugging(protocol: Protocol) {
+    let subject = Program::subject(env!("CARGO_BIN_EXE_guarda"));
+    let setup = Setup { directives: &[("enable-debug-command", "local")], ..Setup::default() };
+    assert_same("debug", debug::CASES, protocol, subject, setup);
 }
 
 fn compare(family: &str, cases: &[Case<'_>], protocol: Protocol) {

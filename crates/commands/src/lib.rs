@@ -12,6 +12,8 @@ mod client;
 mod compatibility;
 mod context;
 mod db;
+mod diagnostics;
+mod digest;
 mod effects;
 mod error;
 mod execute;
@@ -44,11 +46,12 @@ pub use client::{AuthState, Client, ClientCard, QueuedCall, ReplyMode, Transacti
 pub use compatibility::compatibility_markdown;
 pub use context::{Caller, CommandResult, Context, Outcome};
 pub use db::Db;
+pub use diagnostics::{Crash, Diagnostics, Reload};
 pub use effects::{Counters, Effects, Records};
 pub use error::CommandError;
 pub use execute::{
     Busy, Call, NestedRules, Worker, execute, execute_nested, needs_script_thread, note_refusal,
-    replay,
+    replay, replay_in,
 };
 pub use families::acl::{close_connections_of, may_run};
 pub use families::connection::REDIS_VERSION;

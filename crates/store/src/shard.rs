@@ -66,6 +66,11 @@ impl Shard {
         self.len(db) == 0
     }
 
+    /// Keys of database `db` for which there is room in its table.
+    pub fn room(&self, db: u32) -> usize {
+        self.databases.get(db as usize).map_or(0, |d| d.table.room())
+    }
+
     /// Number of keys with an expiry in database `db`.
     pub fn expiring_len(&self, db: u32) -> usize {
         self.databases.get(db as usize).map_or(0, |d| d.expiring)
