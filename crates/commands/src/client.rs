@@ -81,6 +81,8 @@ pub struct Client {
     pub(crate) session_locks: Vec<SessionLock>,
     /// Set while the client is parked.
     pub waiting: Option<Arc<Ticket>>,
+    /// Shown every command; the register of monitors says the same.
+    pub(crate) is_monitor: bool,
     /// What it listens to; the register of all subscriptions says the same.
     pub(crate) subscriptions: Subscriptions,
 }
@@ -124,6 +126,7 @@ pub struct ClientDetails {
     pub psub: usize,
     pub ssub: usize,
     pub no_evict: bool,
+    pub is_monitor: bool,
     /// Full name of the last command, `client|list`.
     pub cmd: Cow<'static, str>,
     pub query_buffer: usize,
@@ -155,6 +158,7 @@ impl ClientCard {
                 psub: 0,
                 ssub: 0,
                 no_evict: false,
+                is_monitor: false,
                 cmd: Cow::Borrowed("NULL"),
                 query_buffer: 0,
                 output_buffer: 0,
@@ -173,6 +177,11 @@ impl ClientCard {
     pub fn is_subscriber(&self) -> bool {
         let details = self.details.lock();
         details.sub + details.psub + details.ssub > 0
+    }
+
+    /// Whether the client is a monitor: nor is that one.
+    pub fn is_monitor(&self) -> bool {
+        self.details.lock().is_monitor
     }
 
     /// Takes the client out of the queues it stands in: it is about to be closed, and what it would
@@ -205,6 +214,7 @@ impl Client {
             card,
             session_locks: Vec::new(),
             waiting: None,
+            is_monitor: false,
             subscriptions: Subscriptions::default(),
         }
     }

@@ -15,6 +15,7 @@ use crate::error::CommandError;
 use crate::families::{scripting, sort};
 use crate::gates::unknown_command;
 use crate::host::Host;
+use crate::monitors;
 use crate::renames::Meaning;
 use crate::spec::{CommandSpec, Flags, Locks};
 use crate::table::table;
@@ -113,6 +114,8 @@ pub fn execute(
         caller: Caller::Client,
     };
     let outcome = run(call, &mut cx);
+    // What monitors among this thread's own clients are shown, waits in its mailbox.
+    worker.published |= host.observations().monitors.any();
     settle(&mut locked, host, worker, now, Deliveries::new());
     Ok(outcome)
 }
@@ -191,6 +194,10 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
         cx.db.effects.mark = cx.host.monotonic();
     }
     let began = cx.db.effects.mark;
+    let is_watched = cx.host.observations().monitors.any();
+    if is_watched {
+        monitors::show_script(call, cx);
+    }
     let mut args = Args::new(call.args, call.names);
     let result: CommandResult = (call.spec.run)(cx, &mut args);
     let effects = &mut *cx.db.effects;
@@ -211,6 +218,9 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
         Outcome::Reply
     });
     note_cost(call, cx, began, start);
+    if is_watched {
+        monitors::show_command(call, cx);
+    }
     outcome
 }
 

@@ -73,7 +73,7 @@ fn check<'a>(
         return Err(CommandError::text("ERR Command not allowed inside a transaction"));
     }
     acl::admit(&call, client, host)?;
-    let executes_writes = |flag| {
+    let executes = |flag| {
         flags.contains(flag)
             || (is_exec(call.spec)
                 && client
@@ -82,12 +82,12 @@ fn check<'a>(
                     .is_some_and(|t| t.queued.iter().any(|q| q.spec.flags.contains(flag))))
     };
     // What is queued takes memory too; so does what it says, whatever it does.
-    let takes_memory = executes_writes(Flags::DENYOOM)
-        || client.transaction.is_some() && !ends_transaction(call.spec);
+    let takes_memory =
+        executes(Flags::DENYOOM) || client.transaction.is_some() && !ends_transaction(call.spec);
     if takes_memory && host.is_over_memory() {
         return Err(CommandError::OutOfMemory);
     }
-    if (executes_writes(Flags::WRITE) || call.spec.name == "ping")
+    if (executes(Flags::WRITE) || call.spec.name == "ping")
         && let Some(refusal) = host.refuses_writes()
     {
         return Err(refusal);
@@ -102,6 +102,10 @@ fn check<'a>(
     }
     if !flags.contains(Flags::LOADING) && host.is_loading() {
         return Err(CommandError::text("LOADING Redis is loading the dataset in memory"));
+    }
+    let touches_keys = [Flags::WRITE, Flags::READONLY, Flags::MAY_REPLICATE];
+    if client.is_monitor() && touches_keys.into_iter().any(executes) {
+        return Err(CommandError::text("ERR Replica can't interact with the keyspace"));
     }
     Ok(call)
 }

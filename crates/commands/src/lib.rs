@@ -19,6 +19,7 @@ mod gates;
 mod histogram;
 mod host;
 mod latency;
+mod monitors;
 mod observations;
 mod overview;
 mod pubsub;
@@ -57,6 +58,7 @@ pub use host::{
     ConfigSetRejected, Host, Log, ScriptCall, ScriptRef, Scripting, Settings, ShutdownMode,
 };
 pub use latency::LatencyMonitor;
+pub use monitors::Monitors;
 pub use observations::Observations;
 pub use overview::{DatabaseOverview, Overview};
 pub use pubsub::{Addressed, EventClasses, PubSub, Publication, Subscriptions, Topic};

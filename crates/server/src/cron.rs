@@ -117,7 +117,7 @@ fn close_idle(server: &Server) {
     let now = server.clock.now();
     for card in server.clients.cards() {
         let idle_ms = now.0 - card.active.load(Ordering::Relaxed);
-        let is_idle = !card.is_parked() && !card.is_subscriber();
+        let is_idle = !card.is_parked() && !card.is_subscriber() && !card.is_monitor();
         if is_idle && idle_ms > (limit as i64).saturating_mul(1000) {
             tracing::debug!(client = card.id, "closed: idle for longer than `timeout`");
             server.kill(card.id);

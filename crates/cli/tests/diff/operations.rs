@@ -71,6 +71,131 @@ pub(crate) const CASES: &[Case<'static>] = &[
         "#,
     ),
     Case::new(
+        "monitors_see_what_runs",
+        r#"
+        PING
+        2> MONITOR
+        PING
+        2> !read //~ seen -- the time, and where from
+        GET
+        NOSUCH a
+        set k "a b\x00\"q\\z\n\r\t\a\b\xff"
+        2> !read //~ seen -- the time, and where from
+        AUTH x
+        2> !read //~ seen -- the time, and where from
+        AUTH a b
+        2> !read //~ seen -- the time, and where from
+        HELLO 2 AUTH default pw SETNAME xx //~ except version id -- the server's own
+        2> !read //~ seen -- the time, and where from
+        CONFIG GET maxmemory
+        CLIENT LIST ID 9
+        CLIENT KILL ID 999999
+        client setname foo
+        2> !read //~ seen -- the time, and where from
+        ACL WHOAMI
+        2> !read //~ seen -- the time, and where from
+        ACL SETUSER foo
+        ACL DELUSER foo
+        SELECT 3
+        2> !read //~ seen -- the time, and where from
+        GET k
+        2> !read //~ seen -- the time, and where from
+        MULTI
+        2> !read //~ seen -- the time, and where from
+        SET a 1
+        BOGUS
+        EXEC
+        2> !read //~ seen -- the time, and where from
+        MULTI
+        2> !read //~ seen -- the time, and where from
+        SET a 1
+        LPUSH a 1
+        GET a
+        EXEC
+        2> !read //~ seen -- the time, and where from
+        2> !read //~ seen -- the time, and where from
+        2> !read //~ seen -- the time, and where from
+        2> !read //~ seen -- the time, and where from
+        MULTI
+        2> !read //~ seen -- the time, and where from
+        DISCARD
+        2> !read //~ seen -- the time, and where from
+        EVAL "redis.call('select',5) redis.call('set',KEYS[1],1) return redis.call('get',KEYS[1])" 1 kk
+        2> !read //~ seen -- the time, and where from
+        2> !read //~ seen -- the time, and where from
+        2> !read //~ seen -- the time, and where from
+        2> !read //~ seen -- the time, and where from
+        EVAL "return 1" 0
+        2> !read //~ seen -- the time, and where from
+        EVAL "bad(" 0 //~ code -- the text of the compiler
+        2> !read //~ seen -- the time, and where from
+        EVALSHA ffff 0
+        2> !read //~ seen -- the time, and where from
+        SCRIPT LOAD "return 1"
+        2> !read //~ seen -- the time, and where from
+        EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0
+        2> !read //~ seen -- the time, and where from
+        BLPOP nolist 0.01
+        2> !read //~ seen -- the time, and where from
+        WAIT 1 10
+        2> !read //~ seen -- the time, and where from
+        WATCH k
+        2> !read //~ seen -- the time, and where from
+        UNWATCH
+        2> !read //~ seen -- the time, and where from
+        SLOWLOG GET 0
+        OBJECT ENCODING k
+        2> !read //~ seen -- the time, and where from
+        COMMAND COUNT //~ any -- there are others
+        2> !read //~ seen -- the time, and where from
+        PUBLISH ch x
+        2> !read //~ seen -- the time, and where from
+        RESET
+        2> !read //~ seen -- the time, and where from
+        QUIT
+        2> !read //~ seen -- the time, and where from
+        "#,
+    ),
+    Case::new(
+        "monitors_come_and_go",
+        r#"
+        PING
+        u1> PING
+        2> MONITOR
+        u1> SET k v
+        2> !read //~ seen -- the time, and where from
+        2> PING
+        2> !read //~ seen -- the time, and where from
+        2> GET k
+        2> SET k v
+        2> DBSIZE
+        2> PUBLISH a b
+        2> EVAL "return 1" 0
+        2> MULTI
+        2> !read //~ seen -- the time, and where from
+        2> PING
+        2> EXEC
+        2> !read //~ seen -- the time, and where from
+        2> !read //~ seen -- the time, and where from
+        2> !silent MONITOR
+        !let me CLIENT ID
+        2> !read //~ seen -- the time, and where from
+        2> CLIENT INFO //~ only flags db sub multi resp user cmd -- the others are the server's own
+        2> !read //~ seen -- the time, and where from
+        2> RESET
+        SET k v
+        2> GET k
+        2> MONITOR
+        2> !end "*1\r\n$4\r\nQUIT\r\n"
+        MULTI
+        MONITOR
+        EXEC
+        EVAL "return redis.call('monitor')" 0 //~ code -- the script's name
+        MONITOR x
+        COMMAND INFO MONITOR
+        "#,
+    ),
+    Case::new(
         "latencies_of_events_and_commands",
         r#"
         LATENCY RESET //~ shape -- whatever took long before

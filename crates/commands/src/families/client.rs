@@ -274,6 +274,9 @@ pub(crate) fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
     let seconds = |millis: i64| (millis / 1000).max(0);
     let multi = details.multi.map_or(-1, |queued| queued as i64);
     let mut flags = String::new();
+    if details.is_monitor {
+        flags.push('O');
+    }
     if details.sub + details.psub + details.ssub > 0 {
         flags.push('P');
     }

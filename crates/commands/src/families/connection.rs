@@ -251,6 +251,7 @@ fn reset(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
     let client = &mut *cx.client;
     client.abandon_transaction(cx.host.keyspace());
     client.end_subscriptions(cx.host.pubsub());
+    client.end_monitoring(&cx.host.observations().monitors);
     client.reply_mode = ReplyMode::On;
     client.db = 0;
     client.become_default_user(cx.host.users());

@@ -114,8 +114,11 @@ impl Connection {
     /// Which limit of unsent output applies. One whose script runs counts as a
     /// normal client meanwhile: it gets nothing then.
     pub(crate) fn output_limit(&self, limits: &OutputLimits) -> OutputLimit {
-        let is_subscriber = self.client.as_ref().is_some_and(|client| client.is_subscriber());
-        if is_subscriber { limits.subscribers } else { limits.normal }
+        match &self.client {
+            Some(client) if client.is_subscriber() => limits.subscribers,
+            Some(client) if client.is_monitor() => limits.monitors(),
+            _ => limits.normal,
+        }
     }
 
     /// Whether commands may be taken from this connection now.

@@ -14,6 +14,7 @@
 //! code                 errors with the same first word
 //! except a b           maps (or flat arrays of pairs) that agree but for these names
 //! only a b             of `name=value` words in a text, these agree
+//! seen                 lines of MONITOR that agree but for their time, addresses and ports
 //! keys                 maps (or flat arrays of pairs) with the same names
 //! 7.2 "..." ["..."]    Redis 7.2 answers these bytes (the second text: in RESP3)
 //! 7.2-has "..."        Redis 7.2 answers something that contains this
@@ -55,6 +56,8 @@ pub enum Mask {
     Except(Vec<String>, String),
     /// All words but `name=value` of these names.
     Only(Vec<String>, String),
+    /// When and by which address a command was seen by MONITOR.
+    Seen(String),
     /// All values of a map.
     Keys(String),
     /// Redis 7.2 answers otherwise than an older reference: so, in RESP2 and RESP3.
@@ -159,6 +162,7 @@ impl Mask {
             (b"any", []) => Self::Any(reason),
             (b"code", []) => Self::Code(reason),
             (b"keys", []) => Self::Keys(reason),
+            (b"seen", []) => Self::Seen(reason),
             (b"except", [_, ..]) => Self::Except(names(), reason),
             (b"only", [_, ..]) => Self::Only(names(), reason),
             (b"7.2", [both]) => Self::Since72(both.clone(), both.clone(), reason),
@@ -266,6 +270,9 @@ impl Mask {
                 }
                 _ => false,
             },
+            Self::Seen(_) => {
+                same_kind(left, right) && seen(left).is_some() && seen(left) == seen(right)
+            }
             Self::Only(names, _) => fields(left, names) == fields(right, names),
             Self::Keys(_) => match (left.pairs(), right.pairs()) {
                 (Some(left_pairs), Some(right_pairs)) => {
@@ -301,6 +308,20 @@ fn contains(subject: &Outcome, part: &[u8]) -> Result<(), String> {
     let found = matches!(subject, Outcome::Reply(bytes)
         if bytes.windows(part.len().max(1)).any(|window| window == part));
     if found { Ok(()) } else { Err(format!("Redis 7.2's answer contains {}", escape(part))) }
+}
+
+/// A line of MONITOR without its time; of where the command came from, the kind alone.
+fn seen(frame: &Frame) -> Option<String> {
+    let line = String::from_utf8_lossy(frame.text()?).into_owned();
+    let (_, line) = line.split_once(" [")?;
+    let (origin, command) = line.split_once("] ")?;
+    let (db, origin) = origin.split_once(' ')?;
+    let origin = match origin {
+        "lua" => "a script",
+        _ if origin.starts_with("unix:") => "a path",
+        _ => "an address",
+    };
+    Some(format!("{db} {origin} {command}"))
 }
 
 fn same_kind(left: &Frame, right: &Frame) -> bool {

@@ -235,7 +235,7 @@ impl IoThread {
         {
             connection.out = buffer;
         }
-        if client.is_subscriber() {
+        if client.is_subscriber() || client.is_monitor() {
             self.hear_messages();
         }
         let connection = &mut self.connections[slot];
