@@ -12,7 +12,7 @@ const fn since(
     Deviation { family, case, steps, reason }
 }
 
-pub const DEVIATIONS: &[Deviation<'_>] = &[
+pub(crate) const DEVIATIONS: &[Deviation<'_>] = &[
     since(
         "blocking",
         "a_transaction_serves_when_it_ends",
