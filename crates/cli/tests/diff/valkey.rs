@@ -80,6 +80,18 @@ pub(crate) const DEVIATIONS: &[Deviation<'_>] = &[
         &["2> !read"],
     ),
     since(
+        "operations",
+        "monitors_see_what_runs",
+        "8.1 escapes neither quotation marks nor backslashes behind a byte that it escapes",
+        &["2> !read"],
+    ),
+    since(
+        "operations",
+        "monitors_come_and_go",
+        "outside of MULTI it shows multi=0",
+        &["2> CLIENT INFO"],
+    ),
+    since(
         "protocol",
         "inline_commands",
         "8.1 loses the first of two bytes that are no ASCII",
