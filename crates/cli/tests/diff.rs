@@ -15,6 +15,8 @@ mod acl;
 mod blocking;
 #[path = "diff/connection.rs"]
 mod connection;
+#[path = "diff/debug.rs"]
+mod debug;
 #[path = "diff/hashes.rs"]
 mod hashes;
 #[path = "diff/keys.rs"]
@@ -59,6 +61,8 @@ mod sorted_sets;
 mod strings;
 #[path = "diff/transactions.rs"]
 mod transactions;
+#[path = "diff/transfer.rs"]
+mod transfer;
 #[path = "diff/valkey.rs"]
 mod valkey;
 
@@ -102,6 +106,7 @@ families! {
     sorted_sets: sorted_sets_in_resp2, sorted_sets_in_resp3;
     strings: strings_in_resp2, strings_in_resp3;
     transactions: transactions_in_resp2, transactions_in_resp3;
+    transfer: transfer_in_resp2, transfer_in_resp3;
 }
 
 /// Connections start unauthenticated there, so that there is no second run in RESP3: the cases
@@ -111,6 +116,22 @@ fn connections_to_a_server_with_a_password() {
     let setup = Setup { password: Some("secret"), ..setup() };
     let subject = Program::subject(env!("CARGO_BIN_EXE_guarda"));
     assert_same("password", connection::WITH_PASSWORD, Protocol::Resp2, subject, setup);
+}
+
+#[test]
+fn debug_in_resp2() {
+    compare_debugging(Protocol::Resp2);
+}
+
+#[test]
+fn debug_in_resp3() {
+    compare_debugging(Protocol::Resp3);
+}
+
+fn compare_debugging(protocol: Protocol) {
+    let subject = Program::subject(env!("CARGO_BIN_EXE_guarda"));
+    let setup = Setup { directives: &[("enable-debug-command", "local")], ..setup() };
+    assert_same("debug", debug::CASES, protocol, subject, setup);
 }
 
 fn compare(family: &str, cases: &[Case<'_>], protocol: Protocol) {

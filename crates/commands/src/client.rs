@@ -192,6 +192,11 @@ impl ClientCard {
         }
     }
 
+    /// Whether the client is on this machine: it came over loopback or a Unix socket.
+    pub fn is_local(&self) -> bool {
+        self.address().is_none_or(|address| address.is_loopback())
+    }
+
     /// The peer's address; nothing for a Unix socket.
     pub fn address(&self) -> Option<std::net::IpAddr> {
         self.addr.parse::<std::net::SocketAddr>().ok().map(|peer| peer.ip().to_canonical())
@@ -298,5 +303,26 @@ impl Client {
             self.card.details.lock().db = db;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_and_unix_sockets_are_local() {
+        for (addr, is_local) in [
+            ("127.0.0.1:1", true),
+            ("127.9.9.9:1", true),
+            ("[::1]:1", true),
+            ("[::ffff:127.0.0.1]:1", true),
+            ("/run/guarda.sock:0", true),
+            ("192.0.2.1:1", false),
+            ("[2001:db8::1]:1", false),
+        ] {
+            let card = ClientCard::new(1, addr.into(), String::new(), 9, UnixMillis(0));
+            assert_eq!(card.is_local(), is_local, "{addr}");
+        }
     }
 }

@@ -266,6 +266,12 @@ impl Db<'_, '_> {
         done
     }
 
+    /// Makes the last use of a living key lie `idle_s` seconds back (RESTORE).
+    pub fn set_idle(&mut self, key: &[u8], idle_s: u32) {
+        let key = self.locked.hashed(key);
+        self.locked.shard(key).set_idle(self.index, key, idle_s, self.now);
+    }
+
     // Journal ----------------------------------------------------------------------------------
 
     /// Journals `args` in place of the command's own words. Commands whose words depend on the

@@ -1,5 +1,6 @@
 //! Running an admitted call: locks, context, reply, journal.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guarda_resp::{Protocol, ReplyWriter};
@@ -16,6 +17,7 @@ use crate::families::{scripting, sort};
 use crate::gates::unknown_command;
 use crate::host::Host;
 use crate::monitors;
+use crate::pubsub::EventClasses;
 use crate::renames::Meaning;
 use crate::spec::{CommandSpec, Flags, Locks};
 use crate::table::table;
@@ -194,7 +196,7 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
         cx.db.effects.mark = cx.host.monotonic();
     }
     let began = cx.db.effects.mark;
-    let is_watched = cx.host.observations().monitors.any();
+    let is_watched = cx.caller != Caller::Log && cx.host.observations().monitors.any();
     if is_watched {
         monitors::show_script(call, cx);
     }
@@ -309,13 +311,43 @@ pub fn replay(
     scratch: &mut Vec<u8>,
 ) -> Result<(), String> {
     let call = crate::gates::resolve(args).map_err(|error| error.to_string())?;
+    let mut locked = lock(&call, client, host, host.keyspace(), Duration::from_hours(1))
+        .ok_or("the keyspace is locked")?;
+    replay_in(args, client, host, worker, &mut locked, scratch)
+}
+
+/// As [`replay`], under locks that are held already.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_in(
+    args: &[&[u8]],
+    client: &mut Client,
+    host: &dyn Host,
+    worker: &mut Worker,
+    locked: &mut Locked<'_>,
+    scratch: &mut Vec<u8>,
+) -> Result<(), String> {
+    let call = crate::gates::resolve(args).map_err(|error| error.to_string())?;
     scratch.clear();
-    // As in Redis, nothing is due while the log is read: a key that expires is deleted by a record
-    // of its own, and what a record does to it before must still happen.
-    let outside_time = UnixMillis(0);
-    let patience = Duration::from_hours(1);
-    execute(&call, client, host, worker, outside_time, patience, scratch)
-        .map_err(|Busy| "the keyspace is locked".to_owned())?;
+    // Nobody is told of what happened long ago.
+    worker.effects.wanted_events = EventClasses::default();
+    let mut cx = Context {
+        db: Db {
+            locked,
+            index: client.db,
+            // As in Redis, nothing is due while the log is read: a key that expires is deleted by a
+            // record of its own, and what a record does to it before must still happen.
+            now: UnixMillis(0),
+            settings: host.settings(),
+            effects: &mut worker.effects,
+        },
+        reply: ReplyWriter::new(scratch, client.protocol),
+        client,
+        host,
+        caller: Caller::Log,
+    };
+    run(&call, &mut cx);
     worker.effects.records.clear();
     worker.effects.tallies.clear();
     match scratch.strip_prefix(b"-") {
@@ -384,7 +416,7 @@ fn admit_nested<'a>(
     }
     let call = crate::gates::resolve(args).map_err(script_error)?;
     let flags = call.spec.flags;
-    if flags.contains(Flags::NOSCRIPT) {
+    if flags.contains(Flags::NOSCRIPT) && !may_debug(&call, client, host) {
         return Err(CommandError::text("ERR This Redis command is not allowed from script"));
     }
     crate::acl::admit_in_script(&call, client, host)?;
@@ -403,6 +435,13 @@ fn admit_nested<'a>(
         return Err(CommandError::OutOfMemory);
     }
     Ok(call)
+}
+
+/// Whether a script may call this though it is DEBUG: where that is on, and DEBUG has said so.
+fn may_debug(call: &Call<'_>, client: &Client, host: &dyn Host) -> bool {
+    call.spec.flags.contains(Flags::GUARDED)
+        && host.settings().scripts_may_debug.load(Ordering::Relaxed)
+        && host.allows_guarded(&client.card)
 }
 
 /// Scripts word some of the gates' errors in their own way.

@@ -66,6 +66,9 @@ fn check<'a>(
 ) -> Result<Call<'a>, CommandError> {
     let call = resolve(args)?;
     let flags = call.spec.flags;
+    if flags.contains(Flags::GUARDED) && !host.allows_guarded(&client.card) {
+        return Err(not_enabled(call.spec));
+    }
     if client.auth == AuthState::Required && !flags.contains(Flags::NO_AUTH) {
         return Err(CommandError::NoAuth);
     }
@@ -108,6 +111,15 @@ fn check<'a>(
         return Err(CommandError::text("ERR Replica can't interact with the keyspace"));
     }
     Ok(call)
+}
+
+fn not_enabled(spec: &CommandSpec) -> CommandError {
+    let (upper, name) = (spec.name.to_ascii_uppercase(), spec.name);
+    CommandError::owned(format!(
+        "ERR {upper} command not allowed. If the enable-{name}-command option is set to \"local\", \
+         you can run it from a local connection, otherwise you need to set this option in the \
+         configuration file, and then restart the server."
+    ))
 }
 
 /// Whether one who speaks RESP2 and has subscriptions may send this.

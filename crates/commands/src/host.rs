@@ -1,7 +1,7 @@
 //! What the server lends to commands.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use guarda_store::{Keyspace, ListLimits, PackedLimits, SetLimits, UnixMillis};
@@ -9,6 +9,7 @@ use guarda_store::{Keyspace, ListLimits, PackedLimits, SetLimits, UnixMillis};
 use crate::acl::Users;
 use crate::client::ClientCard;
 use crate::context::{CommandResult, Context};
+use crate::diagnostics::Diagnostics;
 use crate::effects::{Effects, Records};
 use crate::error::CommandError;
 use crate::observations::Observations;
@@ -37,6 +38,10 @@ pub struct Settings {
     pub zset_max_listpack_entries: AtomicUsize,
     pub zset_max_listpack_value: AtomicUsize,
     pub proto_max_bulk_len: AtomicUsize,
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call DEBUG.
+    pub scripts_may_debug: AtomicBool,
+    /// DEBUG SET-SKIP-CHECKSUM-VALIDATION: what is loaded is not held to its checksum.
+    pub skips_checksums: AtomicBool,
     /// Those of sessions.
     pub sessions: SessionLimits,
 }
@@ -53,6 +58,8 @@ impl Default for Settings {
             zset_max_listpack_entries: AtomicUsize::new(128),
             zset_max_listpack_value: AtomicUsize::new(64),
             proto_max_bulk_len: AtomicUsize::new(512 << 20),
+            scripts_may_debug: AtomicBool::new(false),
+            skips_checksums: AtomicBool::new(false),
             sessions: SessionLimits::default(),
         }
     }
@@ -160,6 +167,14 @@ pub trait Host: Sync {
     fn settings(&self) -> &Settings;
     /// The script engine.
     fn scripting(&self) -> &dyn Scripting;
+    /// What DEBUG does to the server, if this is one that lets it.
+    fn diagnostics(&self) -> Option<&dyn Diagnostics> {
+        None
+    }
+    /// Whether this client may use commands that are [`GUARDED`](crate::Flags::GUARDED).
+    fn allows_guarded(&self, _client: &ClientCard) -> bool {
+        false
+    }
     /// The users and what they may do.
     fn users(&self) -> &Users;
     /// Who listens to what.

@@ -218,6 +218,8 @@ bit_set! {
         /// Changes nothing but locks (internal): its reply waits for the log to be written, under
         /// `appendfsync always` too, not for the sync. A lock means nothing after a power loss.
         LOCKS_ONLY = 43 "",
+        /// Only where `enable-<name>-command` allows it (internal).
+        GUARDED = 44 "",
     }
 }
 

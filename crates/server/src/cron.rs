@@ -24,6 +24,10 @@ const SWEEP_SLICE: Duration = Duration::from_millis(10);
 pub(crate) fn run(server: &Arc<Server>) {
     let mut expiry = Sweeper { next: 0, records: Records::default(), worker: Worker::default() };
     for turn in 0u64.. {
+        if server.tampering.cron_is_paused() {
+            std::thread::sleep(TURN);
+            continue;
+        }
         expiry.turn(server);
         server.memory.used(server.clock.now());
         if turn % SLOW_EVERY == 0 {
@@ -79,6 +83,9 @@ impl Sweeper {
         let now = server.clock.now();
         // Leases are renewed before what is due is removed: a jump of the wall clock frees no lock.
         tend_shard(server, &mut self.worker, self.next, now, TEND_PATIENCE);
+        if !server.tampering.expires_actively() {
+            return 0;
+        }
         let records = &mut self.records;
         records.clear();
         let (looked_at, removed) = server.keyspace.with_shard(self.next, |shard| {

@@ -226,7 +226,7 @@ fn replication(server: &Server, _: &Overview, text: &mut Text) {
     text.field("role", "master");
     text.field("connected_slaves", 0);
     text.field("master_failover_state", "no-failover");
-    text.field("master_replid", &server.run_id);
+    text.field("master_replid", server.replication_id.lock());
     text.field("master_repl_offset", 0);
     text.field("second_repl_offset", -1);
     text.field("repl_backlog_active", 0);

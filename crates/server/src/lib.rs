@@ -9,6 +9,7 @@ mod clients;
 mod clock;
 mod configure;
 mod cron;
+mod diagnostics;
 mod host;
 mod info;
 mod io;

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use guarda_commands::{RenameError, Renames, ShutdownMode, Users, Worker, unbind_native_locks};
 use guarda_config::{
@@ -273,12 +274,15 @@ fn build(
     });
     let began = server.clock.monotonic();
     server.persistence.set_loading(true);
-    let mut loader = Loader::new(&server);
-    let report = if let Some(manifest) = &manifest {
-        Some(load(&storage, &layout, manifest, options, &mut loader)?)
-    } else {
-        loader.drop_due_at = Some(server.clock.now());
-        load_dump(&*storage, &dump_name, options, &mut loader)?
+    let report = {
+        let mut locked = server.keyspace.lock_all(Duration::MAX).expect("nobody else is there yet");
+        let mut loader = Loader::new(&server, &mut locked);
+        if let Some(manifest) = &manifest {
+            Some(load(&storage, &layout, manifest, options, &mut loader)?)
+        } else {
+            loader.drop_due_at = Some(server.clock.now());
+            load_dump(&*storage, &dump_name, options, &mut loader)?
+        }
     };
     let now = server.clock.now();
     server.keyspace.for_each_shard(|shard| shard.settle_access_times(now));
@@ -329,7 +333,8 @@ fn absolute(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
-fn random_hex() -> io::Result<String> {
+/// Forty random digits.
+pub(crate) fn random_hex() -> io::Result<String> {
     let mut bytes = [0u8; 20];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
@@ -442,7 +447,7 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
     let for_sync = Arc::clone(server);
     spawn("sync".to_owned(), move || {
         loop {
-            thread::sleep(std::time::Duration::from_secs(1));
+            thread::sleep(Duration::from_secs(1));
             for_sync.persistence.sync_tick();
         }
     })?;

@@ -9,12 +9,14 @@ use guarda_commands::{
     AuthState, Client, ClientCard, Effects, Observations, PubSub, Renames, Scripting, Settings,
     Users, Worker,
 };
+use guarda_config::AllowedFor;
 use guarda_resp::Limits;
 use guarda_store::Keyspace;
 use parking_lot::{Mutex, RwLock};
 
 use crate::clients::Clients;
 use crate::clock::Clock;
+use crate::diagnostics::Tampering;
 use crate::io::{Mailbox, Message, OutputLimits, ScriptJob};
 use crate::logins::Logins;
 use crate::memory::Memory;
@@ -50,10 +52,14 @@ pub(crate) struct Server {
     pub(crate) dirty: AtomicU64,
     /// Random, new at each start (INFO's `run_id`).
     pub(crate) run_id: String,
+    /// INFO's `master_replid`.
+    pub(crate) replication_id: Mutex<String>,
     /// The program file, as it was started.
     pub(crate) executable: String,
     pub(crate) config_file: String,
     pub(crate) port: u16,
+    /// What DEBUG has changed.
+    pub(crate) tampering: Tampering,
     /// Set while SHUTDOWN is under way.
     pub(crate) is_stopping: AtomicBool,
     /// The Unix socket's and the pid file's paths, removed at the end.
@@ -62,6 +68,8 @@ pub(crate) struct Server {
 
 /// Limits of the I/O layer that CONFIG SET changes.
 pub(crate) struct RuntimeLimits {
+    /// `enable-debug-command`, which it does not change.
+    pub(crate) debug_command: AllowedFor,
     pub(crate) clients_max: AtomicUsize,
     pub(crate) keepalive_s: AtomicU64,
     pub(crate) idle_timeout_s: AtomicU64,
@@ -101,6 +109,7 @@ impl Server {
             keyspace: Keyspace::new(config.databases),
             settings: Settings::default(),
             limits: RuntimeLimits {
+                debug_command: config.debug_command,
                 clients_max: AtomicUsize::new(0),
                 keepalive_s: AtomicU64::new(0),
                 idle_timeout_s: AtomicU64::new(0),
@@ -128,9 +137,11 @@ impl Server {
             mailboxes: OnceLock::new(),
             this: OnceLock::new(),
             dirty: AtomicU64::new(0),
+            replication_id: Mutex::new(run_id.clone()),
             run_id,
             executable,
             config_file,
+            tampering: Tampering::default(),
             is_stopping: AtomicBool::new(false),
             files_to_remove: Mutex::default(),
         };

@@ -66,6 +66,11 @@ impl Shard {
         self.len(db) == 0
     }
 
+    /// Keys of database `db` for which there is room in its table.
+    pub fn room(&self, db: u32) -> usize {
+        self.databases.get(db as usize).map_or(0, |d| d.table.room())
+    }
+
     /// Number of keys with an expiry in database `db`.
     pub fn expiring_len(&self, db: u32) -> usize {
         self.databases.get(db as usize).map_or(0, |d| d.expiring)
@@ -273,6 +278,14 @@ impl Shard {
         };
         Self::index_expiry(&mut database.expiries, &mut database.expiring, record, expiry);
         true
+    }
+
+    /// Makes the last use of a key lie `idle_s` seconds before `now`.
+    pub fn set_idle(&mut self, db: u32, key: HashedKey<'_>, idle_s: u32, now: UnixMillis) {
+        let Some(database) = self.databases.get_mut(db as usize) else { return };
+        if let Some(record) = database.table.get_mut(key.hash, |r| r.key() == key.bytes) {
+            record.set_accessed(UnixMillis(now.0.saturating_sub(i64::from(idle_s) * 1_000)));
+        }
     }
 
     /// Removes a key, expired or not; returns its record.

@@ -42,6 +42,21 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ",
     ),
     Case::new(
+        "debug_is_off",
+        r#"
+        DEBUG
+        DEBUG SLEEP 0
+        DEBUG NOSUCH
+        DEBUG HELP
+        MULTI
+        DEBUG SLEEP 0
+        EXEC
+        EVAL "return redis.call('debug','sleep','0')" 0 //~ code -- the script's name
+        CONFIG GET enable-debug-command
+        CONFIG SET enable-debug-command yes
+        "#,
+    ),
+    Case::new(
         "what_commands_cost_is_counted",
         r#"
         CONFIG RESETSTAT

@@ -50,6 +50,12 @@ pub(crate) const DEVIATIONS: &[Deviation<'_>] = &[
         &["CLIENT KILL ID abc"],
     ),
     since(
+        "debug",
+        "how_values_are_kept",
+        "it says nothing of empty tables, since 8.0",
+        &["DEBUG HTSTATS 9"],
+    ),
+    since(
         "hashes",
         "hscan_refuses_what_makes_no_sense",
         "it reads cursors more strictly, since 8.0",
@@ -192,5 +198,23 @@ pub(crate) const DEVIATIONS: &[Deviation<'_>] = &[
         "nesting_and_watch_inside_multi",
         "MULTI and WATCH inside of MULTI end the transaction, since 8.0",
         &["MULTI", "WATCH k", "EXEC", "(the data afterwards)"],
+    ),
+    since(
+        "transfer",
+        "payloads_of_strings_are_those_of_redis",
+        "its payloads have version 11, as those of Redis 7.2, which are not otherwise different (COMPAT.md)",
+        &["DUMP"],
+    ),
+    since(
+        "transfer",
+        "a_transaction_and_a_script_may_restore",
+        "its payloads have version 11, as those of Redis 7.2, which are not otherwise different (COMPAT.md)",
+        &["EXEC"],
+    ),
+    since(
+        "transfer",
+        "options_and_their_refusals",
+        "it keeps what is to live for longer than its clock can count",
+        &["EXISTS l", "RESTORE l 9223372036854775808", "(the data afterwards)"],
     ),
 ];

@@ -56,8 +56,8 @@ pub(super) const ROWS: &[Directive] = &[
         "enable-debug-command",
         YES_NO_LOCAL,
         "no",
-        Status::AcceptedIgnored(NO_SUCH_COMMANDS),
-        "Whether DEBUG may be used.",
+        Status::Implemented,
+        "Whether DEBUG may be used: not at all, by everybody, or over loopback and Unix sockets.",
     )
     .immutable(),
     Directive::new(

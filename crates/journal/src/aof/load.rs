@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::manifest::{AofLayout, Manifest, ManifestError, place_of};
 use super::record::{Record, RecordFault, read_record, swallows_records};
-use crate::input::Input;
 use crate::rdb::{RdbEntry, RdbError, RdbEvent, RdbReader};
 use crate::storage::{FileHandle, FileReader, OpenMode, Storage};
+use guarda_rdb::input::Input;
 
 /// How much of a torn end is searched for records that a damaged length swallowed.
 const TAIL_SEARCH_MAX: u64 = 64 * 1024 * 1024;

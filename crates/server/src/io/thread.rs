@@ -125,6 +125,7 @@ impl IoThread {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 other => other?,
             }
+            self.server.tampering.wait_while_stopped();
             let now = self.server.clock.now();
             self.patience =
                 if self.server.script_is_over_time() { Duration::ZERO } else { SHARD_PATIENCE };
