@@ -11,7 +11,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         SLOWLOG LEN
         AUTH foo bar
         HELLO 2 SETNAME q //~ except version id -- the server's own
-        HELLO 2 AUTH bob pw SETNAME q //~ code -- 7.2 says so of users that are off
+        HELLO 2 AUTH bob pw SETNAME q //~ until-7.2 code -- 7.2 says so of users that are off
         ACL SETUSER bob on >pw
         ACL DELUSER bob
         CONFIG SET maxclients 1000 requirepass ""
@@ -26,8 +26,8 @@ pub(crate) const CASES: &[Case<'static>] = &[
         RPUSH l 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32
         SET k xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
         SLOWLOG LEN
-        EVAL "local r={} for i,e in ipairs(redis.call('SLOWLOG','GET','-1')) do r[i]=e[4] end return r" 0
-        EVAL "local r={} for i,e in ipairs(redis.call('SLOWLOG','GET')) do r[i]={e[6],#e} end return r" 0 //~ shape -- 7.2 names a script's client
+        EVAL "local r={} for i,e in ipairs(redis.call('SLOWLOG','GET','-1')) do r[i]=e[4] end return r" 0 //~ until-7.2 shape -- 7.2 names nobody in ACL DELUSER
+        EVAL "local r={} for i,e in ipairs(redis.call('SLOWLOG','GET')) do r[i]={e[6],#e} end return r" 0 //~ until-7.2 shape -- 7.2 names a script's client
         EVAL "return #redis.call('SLOWLOG','GET',3)" 0
         CONFIG SET slowlog-max-len 2
         PING
@@ -51,7 +51,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
     ),
     Case::new(
         "without_replicas_a_wait_ends_by_its_timeout",
-        r"
+        r#"
         WAIT 0 0
         WAIT -1 0
         WAIT 1 1
@@ -66,8 +66,9 @@ pub(crate) const CASES: &[Case<'static>] = &[
         WAIT 1 0
         EXEC
         PING
-        COMMAND INFO WAIT
-        ",
+        EVAL "return redis.call('WAIT', '1', '0')" 0 //~ 7.2 ":0\r\n" -- scripts may ask, and do not wait
+        COMMAND INFO WAIT //~ 7.2-has "wait\r\n:3\r\n" -- has no flags any more
+        "#,
     ),
     Case::new(
         "monitors_see_what_runs",
