@@ -113,6 +113,7 @@ pub(crate) fn config_set(
         let _ = persistence.journal().set_policy(before);
         return Err(rejected(&ConfigSetError::failed("appendfsync", error)));
     }
+    server.log_waits.serve(server);
     if changed("dir") {
         return Err(rejected(&ConfigSetError::failed(
             "dir",
@@ -131,8 +132,11 @@ pub(crate) fn config_set(
             // The log begins with a base of all data: written now, before the answer.
             snapshots::rewrite_now(server)
         } else {
+            server.log_waits.refuse(server);
             let done = persistence.journal().disable().map_err(|error| error.to_string());
             persistence.note_logging(false);
+            // Also those who began to wait in between.
+            server.log_waits.refuse(server);
             done
         };
         if let Err(error) = done {

@@ -14,6 +14,7 @@ mod host;
 mod info;
 mod io;
 mod loading;
+mod log_waits;
 mod logging;
 mod logins;
 mod memory;
