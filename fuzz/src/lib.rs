@@ -120,6 +120,9 @@ impl Bench {
                 ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED")
             }
             Admission::Dropped => goes_on = false,
+            Admission::Postponed => {
+                ReplyWriter::new(&mut out, self.client.protocol).simple("POSTPONED")
+            }
             Admission::Refused(error) => {
                 ReplyWriter::new(&mut out, self.client.protocol).error_bytes(&error.wire());
             }
@@ -214,6 +217,7 @@ struct FakeHost {
     users: Users,
     observations: Observations,
     pubsub: guarda_commands::PubSub,
+    pause: guarda_commands::Pause,
     scripts: Box<dyn Scripting + Send>,
     clients: Mutex<Vec<Arc<ClientCard>>>,
     now: AtomicU64,
@@ -228,6 +232,7 @@ impl FakeHost {
             users: Users::default(),
             observations: Observations::default(),
             pubsub: guarda_commands::PubSub::default(),
+            pause: guarda_commands::Pause::default(),
             scripts,
             clients: Mutex::default(),
             now: AtomicU64::new(START.0.cast_unsigned()),
@@ -307,6 +312,10 @@ impl Host for FakeHost {
 
     fn scripting(&self) -> &dyn Scripting {
         &*self.scripts
+    }
+
+    fn pause(&self) -> &guarda_commands::Pause {
+        &self.pause
     }
 
     fn pubsub(&self) -> &guarda_commands::PubSub {
