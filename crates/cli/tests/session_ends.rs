@@ -110,6 +110,25 @@ fn an_overwritten_lock_is_its_new_owners_until_it_ends() {
     assert_eq!(answer(&mut waiter).status, "OK", "once the worker's lock has expired");
 }
 
+/// As newer clients release their locks.
+#[test]
+fn a_lock_that_is_deleted_for_what_it_holds_goes_to_the_first_who_waits() {
+    for (with_token, with_another) in
+        [("DELIFEQ {} {}", "DELIFEQ {} x"), ("DELEX {} IFEQ {}", "DELEX {} IFNE {}")]
+    {
+        let server = start(&[]);
+        let mut control = server.connect().unwrap();
+        call(&mut control, &format!("SET {LOCK} worker PX 60000"));
+        let mut waiters = [1, 2].map(|n| queued(&server, &mut control, n).0);
+        let command = |line: &str| line.replacen("{}", LOCK, 1).replacen("{}", "worker", 1);
+        assert_eq!(call(&mut control, &command(with_another)), "0");
+        assert_eq!(count(&mut control, "session_waiters"), 2);
+        assert_eq!(call(&mut control, &command(with_token)), "1");
+        assert_eq!(answer(&mut waiters[0]).status, "OK", "{with_token}");
+        assert_eq!(count(&mut control, "session_waiters"), 1);
+    }
+}
+
 /// A RESTORE over a lock is a SET, over a session's data a write from outside.
 #[test]
 fn a_restored_lock_is_its_new_owners_until_it_ends() {

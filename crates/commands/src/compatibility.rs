@@ -340,6 +340,10 @@ const NEVER: &[(&str, &str)] = &[
     ("sentinel", "Sentinel is a program of its own, which can watch over a Guarda"),
 ];
 
+/// Commands of later versions that are here, and where they come from.
+const LATER_VERSIONS: &[(&str, &str)] =
+    &[("delex", "Redis 8.4"), ("delifeq", "Valkey 9.0"), ("digest", "Redis 8.4")];
+
 /// The subcommands that Redis 7.2 has of the containers that are here.
 const SUBCOMMANDS: &[(&str, &[&str])] = &[
     (
@@ -439,6 +443,10 @@ pub fn compatibility_markdown() -> String {
             never.join(", "),
         );
     }
+    let later = LATER_VERSIONS.iter();
+    let later: Vec<String> =
+        later.map(|(name, from)| format!("`{}` ({from})", name.to_ascii_uppercase())).collect();
+    let _ = writeln!(page, "\nOf later versions there are also {}.", later.join(", "));
     page
 }
 
@@ -485,8 +493,10 @@ mod tests {
         let names: BTreeSet<&str> = all_names().collect();
         for spec in table().iter() {
             let own = spec.categories.contains(Categories::SESSION);
-            assert!(own || names.contains(spec.name), "{} is not Redis 7.2's", spec.name);
+            let later = LATER_VERSIONS.iter().any(|(name, _)| *name == spec.name);
+            assert!(own || later != names.contains(spec.name), "{}: in one list", spec.name);
         }
+        assert!(LATER_VERSIONS.iter().all(|(name, _)| table().find(name.as_bytes()).is_some()));
     }
 
     #[test]

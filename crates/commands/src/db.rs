@@ -145,6 +145,11 @@ impl Db<'_, '_> {
     /// methods below call it themselves. A command that announced no change is not journalled.
     pub fn changed(&mut self, key: &[u8]) {
         self.effects.changes += 1;
+        self.changed_too(key);
+    }
+
+    /// Announces another key of a change that is counted once.
+    pub fn changed_too(&mut self, key: &[u8]) {
         let key = self.locked.hashed(key);
         self.locked.shard(key).signal_change(self.index, key.bytes);
     }

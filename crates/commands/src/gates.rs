@@ -65,6 +65,7 @@ fn check<'a>(
     host: &dyn Host,
 ) -> Result<Call<'a>, CommandError> {
     let call = resolve(args)?;
+    note_command(client, &call);
     let flags = call.spec.flags;
     if flags.contains(Flags::GUARDED) && !host.allows_guarded(&client.card) {
         return Err(not_enabled(call.spec));
@@ -111,6 +112,18 @@ fn check<'a>(
         return Err(CommandError::text("ERR Replica can't interact with the keyspace"));
     }
     Ok(call)
+}
+
+/// Keeps the client's card up to date for CLIENT LIST and ACL LOG, which name a refused command, too.
+fn note_command(client: &Client, call: &Call<'_>) {
+    let mut details = client.card.details.lock();
+    if call.names == 1 {
+        if !std::ptr::eq(details.cmd.as_ptr(), call.spec.name.as_ptr()) {
+            details.cmd = call.spec.name.into();
+        }
+    } else {
+        details.cmd = acl::full_name(call).into();
+    }
 }
 
 fn not_enabled(spec: &CommandSpec) -> CommandError {

@@ -119,6 +119,11 @@ fn system(what: &'static str) -> impl FnOnce(io::Error) -> StartError {
 /// # Errors
 /// Why it did not start. Once it serves, it ends by SHUTDOWN or a signal and does not return.
 pub fn run(program: Program) -> Result<(), StartError> {
+    // The caller tells whoever started it; this is for those who read the log.
+    begin(program).inspect_err(|error| tracing::error!("{error}"))
+}
+
+fn begin(program: Program) -> Result<(), StartError> {
     let arguments = Arguments::parse(program.args);
     let stdin = match arguments.file {
         Some(ConfigFile::StandardInput) => read_stdin().map_err(system("standard input"))?,
@@ -154,11 +159,8 @@ pub fn run(program: Program) -> Result<(), StartError> {
     logging::start(config.loglevel, config.logfile.as_deref()).map_err(|source| {
         StartError::LogFile { path: config.logfile.clone().unwrap_or_default(), source }
     })?;
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        pid = std::process::id(),
-        "Guarda is starting"
-    );
+    // This line and `Ready to accept connections` are what scripts look for in Redis's log.
+    tracing::info!("Guarda {} is starting, PID: {}", env!("CARGO_PKG_VERSION"), std::process::id());
     supervision::end_on_panic();
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     configure::warn_exposed(&exposed);
@@ -402,7 +404,7 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
     if let Err(error) = supervision::tell_foreground() {
         tracing::warn!(%error, "whoever started the server could not be told");
     }
-    tracing::info!(threads, port, "ready to accept connections");
+    tracing::info!(threads, port, "Ready to accept connections");
     wait_for_signals(server, signals);
     Ok(())
 }

@@ -58,6 +58,10 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ACL SETUSER bob off +@
         ACL SETUSER bob off %
         ACL SETUSER bob off %X~a
+        ACL SETUSER bob off %RR~a
+        ACL SETUSER bob off %RWR~a
+        ACL SETUSER bob off +get|a|b
+        ACL SETUSER bob off +get|a|
         ACL SETUSER bob off "~a b"
         ACL SETUSER bob off "&a b"
         ACL SETUSER bob off (+get
@@ -157,6 +161,27 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL 'return redis.acl_check_cmd(unpack(ARGV))' 0 flushall
         ACL LOG
         ",
+    ),
+    Case::new(
+        "rights_without_a_pattern_and_refused_commands",
+        r#"
+        ACL DELUSER bob
+        ACL LOG RESET
+        ACL SETUSER bob on nopass +@all -debug %rw
+        ACL DRYRUN bob GET ""
+        ACL DRYRUN bob GET x //~ 7.2-has "User bob has no permissions to access the 'x' key" -- names the user
+        ACL SETUSER bob resetkeys %R +client +sort
+        ACL DRYRUN bob GET ""
+        ACL SETUSER bob resetkeys %R~list ~list
+        RPUSH list 1 2
+        2> AUTH bob x
+        2> SORT list BY w*
+        2> SORT list GET w*
+        2> GET x //~ code -- 7.2 words it otherwise
+        3> EVAL "local all = redis.call('ACL', 'LOG') return string.match(tostring(all[1][12]), 'cmd=%a+')" 0
+        ACL DELUSER bob
+        DEL list
+        "#,
     ),
     Case::new(
         "a_change_takes_effect_at_the_next_command",

@@ -533,7 +533,9 @@ mod tests {
         let mut bench = crowd();
         let lines = [1, 2, 3].map(|id| {
             let port = if id == 1 { 1 } else { id * 10 };
-            fresh_line(id, &format!("127.0.0.1:{port}"))
+            let line = fresh_line(id, &format!("127.0.0.1:{port}"));
+            // The first is the one who asks.
+            if id == 1 { line.replace("cmd=NULL", "cmd=client|list") } else { line }
         });
         bench.check("CLIENT LIST", bulk(lines.concat()));
         bench.check("CLIENT LIST TYPE Normal", bulk(lines.concat()));
@@ -587,7 +589,7 @@ mod tests {
         bench.client.card.details.lock().multi = Some(4);
         let expected = "id=7 addr=/run/s.sock:0 laddr=/run/s.sock:0 fd=11 name=web age=65 idle=5 \
                         flags=xUe db=2 sub=0 psub=0 ssub=0 multi=4 qbuf=0 qbuf-free=0 argv-mem=0 \
-                        multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=NULL \
+                        multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=client|info \
                         user=default redir=-1 resp=2 lib-name=phpredis lib-ver=5.3.7\n";
         bench.check("CLIENT INFO", bulk(expected));
     }

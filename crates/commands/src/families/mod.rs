@@ -43,6 +43,7 @@ mod sorted_set_algebra;
 pub(crate) mod sorted_set_pops;
 mod sorted_set_ranges;
 mod sorted_sets;
+mod string_compare;
 mod string_counters;
 mod string_edit;
 mod string_expiry;
@@ -66,6 +67,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     strings::FAMILY,
     string_edit::FAMILY,
     string_counters::FAMILY,
+    string_compare::FAMILY,
     string_lcs::FAMILY,
     hashes::FAMILY,
     hash_walks::FAMILY,

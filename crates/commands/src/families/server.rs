@@ -280,8 +280,9 @@ fn swapdb(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
             .ok_or(CommandError::DbOutOfRange)
     };
     let (first, second) = (known(first)?, known(second)?);
+    let now = cx.db.now;
     for at in 0..SHARDS {
-        cx.db.locked.visit_shard(at, |shard| shard.swap(first, second));
+        cx.db.locked.visit_shard(at, |shard| shard.swap(first, second, now));
     }
     cx.db.count_changes(1);
     cx.reply.ok();
