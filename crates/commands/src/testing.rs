@@ -87,6 +87,7 @@ impl Bench {
                     .expect("nobody else holds a lock");
             }
             Admission::Dropped => {}
+            Admission::Postponed => out.extend_from_slice(b"(postponed)"),
             Admission::Queued(_) => {
                 ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED");
             }
@@ -305,6 +306,7 @@ pub(crate) struct FakeHost {
     pub(crate) users: Users,
     pub(crate) observations: Observations,
     pub(crate) pubsub: crate::pubsub::PubSub,
+    pub(crate) pause: crate::pause::Pause,
     /// Messages on their way to subscribers.
     pub(crate) spread: Mutex<Vec<crate::pubsub::Addressed>>,
     pub(crate) over_memory: AtomicBool,
@@ -335,6 +337,7 @@ impl FakeHost {
             users: Users::default(),
             observations: Observations::default(),
             pubsub: crate::pubsub::PubSub::default(),
+            pause: crate::pause::Pause::default(),
             spread: Mutex::default(),
             over_memory: AtomicBool::new(false),
             loading: AtomicBool::new(false),
@@ -397,6 +400,10 @@ impl Host for FakeHost {
 
     fn pubsub(&self) -> &crate::pubsub::PubSub {
         &self.pubsub
+    }
+
+    fn pause(&self) -> &crate::pause::Pause {
+        &self.pause
     }
 
     fn spread(&self, messages: Vec<crate::pubsub::Addressed>, _seq: u64) {

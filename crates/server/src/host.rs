@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use guarda_commands::{
     Addressed, ClientCard, CommandError, ConfigSetRejected, Diagnostics, Effects, Host, Log,
-    Observations, Overview, PubSub, Renames, Scripting, Settings, ShutdownMode, Users,
+    Observations, Overview, Pause, PubSub, Renames, Scripting, Settings, ShutdownMode, Users,
 };
 use guarda_store::{Keyspace, UnixMillis};
 
@@ -61,6 +61,14 @@ impl Host for Server {
 
     fn pubsub(&self) -> &PubSub {
         &self.pubsub
+    }
+
+    fn pause(&self) -> &Pause {
+        &self.pause
+    }
+
+    fn end_pause(&self) {
+        self.end_pause();
     }
 
     fn spread(&self, messages: Vec<Addressed>, seq: u64) {

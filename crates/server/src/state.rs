@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use guarda_commands::{
-    AuthState, Client, ClientCard, Effects, Observations, PubSub, Renames, Scripting, Settings,
-    Users, Worker,
+    AuthState, Client, ClientCard, Effects, Observations, Pause, PubSub, Renames, Scripting,
+    Settings, Users, Worker,
 };
 use guarda_config::AllowedFor;
 use guarda_resp::Limits;
@@ -44,6 +44,7 @@ pub(crate) struct Server {
     pub(crate) config_changes: Mutex<()>,
     pub(crate) users: Arc<Users>,
     pub(crate) pubsub: PubSub,
+    pub(crate) pause: Pause,
     pub(crate) renames: Renames,
     pub(crate) logins: Logins,
     /// What new connections on `tls-port` use; none if there is no such port.
@@ -140,6 +141,7 @@ impl Server {
             config_changes: Mutex::new(()),
             users,
             pubsub: PubSub::default(),
+            pause: Pause::default(),
             renames,
             logins: Logins::default(),
             tls: RwLock::default(),
@@ -226,6 +228,13 @@ impl Server {
     pub(crate) fn retry_parked(&self) {
         for mailbox in self.mailboxes.get().into_iter().flatten() {
             mailbox.send_retry();
+        }
+    }
+
+    /// Tells all threads that a pause of clients is over.
+    pub(crate) fn end_pause(&self) {
+        for mailbox in self.mailboxes.get().into_iter().flatten() {
+            mailbox.send(Message::PauseEnded);
         }
     }
 

@@ -25,6 +25,7 @@ pub(crate) struct FakeHost {
     users: Users,
     observations: Observations,
     pubsub: guarda_commands::PubSub,
+    pause: guarda_commands::Pause,
     pub(crate) engine: LuaEngine,
     log: FakeLog,
     pub(crate) over_memory: AtomicBool,
@@ -55,6 +56,7 @@ impl Bench {
             users: Users::default(),
             observations: Observations::default(),
             pubsub: guarda_commands::PubSub::default(),
+            pause: guarda_commands::Pause::default(),
             engine: LuaEngine::new(limits),
             log: FakeLog::default(),
             over_memory: AtomicBool::new(false),
@@ -87,7 +89,7 @@ impl Bench {
             Admission::Refused(error) => {
                 ReplyWriter::new(&mut out, self.client.protocol).error(&error.to_string());
             }
-            Admission::Dropped => {}
+            Admission::Dropped | Admission::Postponed => {}
         }
         out
     }
@@ -170,6 +172,10 @@ impl Host for FakeHost {
 
     fn scripting(&self) -> &dyn Scripting {
         &self.engine
+    }
+
+    fn pause(&self) -> &guarda_commands::Pause {
+        &self.pause
     }
 
     fn pubsub(&self) -> &guarda_commands::PubSub {

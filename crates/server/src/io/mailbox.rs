@@ -23,6 +23,8 @@ pub(crate) enum Message {
     Kill { slot: usize, id: u64 },
     /// Shards that commands were waiting for may be free again.
     Retry,
+    /// Commands that were waiting for the end of a pause may run.
+    PauseEnded,
     /// A parked client has its answer.
     Served(Served),
     /// Serve other listeners from now on.

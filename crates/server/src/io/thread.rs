@@ -7,6 +7,7 @@
 
 mod busy;
 mod hearing;
+mod pausing;
 mod send;
 mod serve;
 mod waiting;
@@ -70,6 +71,8 @@ pub(crate) struct IoThread {
     parked: Parked,
     /// Clients that have gone while a script held shards of keys they had watched.
     gone: Vec<Client>,
+    /// Connections whose command waits for the end of a pause, and their clients.
+    paused: Vec<(usize, u64)>,
     backlogs: Backlogs,
     waits: Waits,
     /// When to accept without being told that somebody waits. Readiness is edge-triggered: those
@@ -103,6 +106,7 @@ impl IoThread {
             patience: SHARD_PATIENCE,
             parked: Parked::default(),
             gone: Vec::new(),
+            paused: Vec::new(),
             backlogs: Backlogs::default(),
             waits: Waits::default(),
             accept_at: None,
@@ -159,7 +163,7 @@ impl IoThread {
         let now = self.server.clock.monotonic();
         let accept = self.accept_at.map(|at| at.saturating_sub(now));
         let (parked, backlogs) = (self.parked.next_check(now), self.backlogs.next_check(now));
-        let timers = [parked, backlogs, accept, self.waits.next_check(now)];
+        let timers = [parked, backlogs, accept, self.waits.next_check(now), self.pause_left(now)];
         timers.into_iter().flatten().min()
     }
 
@@ -173,6 +177,7 @@ impl IoThread {
             self.look_after_parked(now);
         }
         self.look_after_waits(now);
+        self.look_after_paused(now);
         if !self.backlogs.is_empty() {
             let monotonic = self.server.clock.monotonic();
             let (limits, connections) = (self.server.output_limits(), &self.connections);
@@ -197,9 +202,11 @@ impl IoThread {
             let connection = &mut self.connections[slot];
             connection.readable = true;
             connection.hung_up |= event.is_read_closed() || event.is_error();
-            let waits = connection.client.as_ref().is_some_and(|client| client.waiting.is_some());
-            if waits && connection.hung_up {
-                // Its place in the queue ends with it; what it sent after the wait is void.
+            let client = connection.client.as_ref();
+            let waits = client.is_some_and(|client| client.waiting.is_some());
+            if (waits || connection.is_paused) && connection.hung_up {
+                // Its place in the queue ends with it; what it sent after the wait is void, and so is
+                // what it asked for in a pause.
                 self.close(slot);
                 return;
             }
@@ -310,6 +317,8 @@ impl IoThread {
                 Message::ScriptDone(done) => self.resume(*done, now),
                 Message::Kill { slot, id } => self.kill(slot, id),
                 Message::Retry => self.retry_parked(now),
+                // Every turn looks whether it is over.
+                Message::PauseEnded => {}
                 Message::Served(served) => self.end_wait(served, now),
                 Message::Listen { added, removed } => self.change_listeners(added, &removed),
                 Message::Tend { shard, at } => self.waits.tend(at, shard),
