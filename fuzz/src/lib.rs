@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod checks;
 mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,8 @@ use guarda_commands::{
 use guarda_resp::{Frame, ReplyWriter, decode};
 use guarda_store::{Keyspace, SWEEP_MAX, UnixMillis, ValueRef};
 use parking_lot::Mutex;
+
+pub use checks::run_checks;
 use snapshot::Snapshot;
 
 /// The time at which every run starts.
@@ -339,7 +342,7 @@ impl Host for FakeHost {
         Vec::new()
     }
 
-    fn config_set(&self, _: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected> {
+    fn config_set(&self, _: &[(&[u8], &[u8])], _: &ClientCard) -> Result<(), ConfigSetRejected> {
         Ok(())
     }
 

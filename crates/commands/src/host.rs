@@ -218,8 +218,12 @@ pub trait Host: Sync {
     fn is_loading(&self) -> bool;
     /// CONFIG GET: names and values that match any of the patterns.
     fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)>;
-    /// CONFIG SET: all of the pairs or none.
-    fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected>;
+    /// CONFIG SET, sent by this client: all of the pairs or none.
+    fn config_set(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        client: &ClientCard,
+    ) -> Result<(), ConfigSetRejected>;
     /// What is observed of commands.
     fn observations(&self) -> &Observations;
     /// Adds what this thread has counted to what INFO shows, before its turn ends.

@@ -465,7 +465,11 @@ impl Host for FakeHost {
         self.config.lock().iter().filter(|(name, _)| matches(name)).cloned().collect()
     }
 
-    fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected> {
+    fn config_set(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        _: &ClientCard,
+    ) -> Result<(), ConfigSetRejected> {
         let mut config = self.config.lock();
         for (name, value) in pairs {
             let Some(pair) = config.iter_mut().find(|pair| pair.0.as_bytes() == *name) else {

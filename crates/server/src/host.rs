@@ -114,8 +114,12 @@ impl Host for Server {
             .collect()
     }
 
-    fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected> {
-        crate::configure::config_set(self, pairs)
+    fn config_set(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        client: &ClientCard,
+    ) -> Result<(), ConfigSetRejected> {
+        crate::configure::config_set(self, pairs, client.is_local())
     }
 
     fn observations(&self) -> &Observations {

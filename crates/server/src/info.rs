@@ -91,7 +91,7 @@ fn server(server: &Server, _: &Overview, text: &mut Text) {
     text.field("process_id", std::process::id());
     text.field("process_supervised", server.config.lock().supervised.as_str());
     text.field("run_id", &server.run_id);
-    text.field("tcp_port", server.port);
+    text.field("tcp_port", server.config.lock().port);
     text.field("server_time_usec", server.clock.now_micros());
     text.field("uptime_in_seconds", uptime);
     text.field("uptime_in_days", uptime / 86_400);

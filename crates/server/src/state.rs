@@ -16,8 +16,10 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::clients::Clients;
 use crate::clock::Clock;
+use crate::data_dir::DataDir;
 use crate::diagnostics::Tampering;
 use crate::io::{Mailbox, Message, OutputLimits, ScriptJob};
+use crate::listening::Doors;
 use crate::log_waits::LogWaits;
 use crate::logins::Logins;
 use crate::memory::Memory;
@@ -60,7 +62,9 @@ pub(crate) struct Server {
     /// The program file, as it was started.
     pub(crate) executable: String,
     pub(crate) config_file: String,
-    pub(crate) port: u16,
+    pub(crate) data: DataDir,
+    /// Where it listens.
+    pub(crate) doors: Doors,
     /// What DEBUG has changed.
     pub(crate) tampering: Tampering,
     /// Set while SHUTDOWN is under way.
@@ -93,6 +97,8 @@ pub(crate) struct Parts {
     pub(crate) run_id: String,
     pub(crate) executable: String,
     pub(crate) config_file: String,
+    pub(crate) data: DataDir,
+    pub(crate) doors: Doors,
 }
 
 impl Server {
@@ -106,6 +112,8 @@ impl Server {
             run_id,
             executable,
             config_file,
+            data,
+            doors,
         } = parts;
         let server = Server {
             clock: Clock::start(),
@@ -129,7 +137,8 @@ impl Server {
             persistence,
             scripting,
             scripts: ScriptQueue::new(),
-            port: config.port,
+            data,
+            doors,
             config: Mutex::new(config),
             config_changes: Mutex::new(()),
             users,

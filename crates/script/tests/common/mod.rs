@@ -203,7 +203,7 @@ impl Host for FakeHost {
         Vec::new()
     }
 
-    fn config_set(&self, _: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected> {
+    fn config_set(&self, _: &[(&[u8], &[u8])], _: &ClientCard) -> Result<(), ConfigSetRejected> {
         Ok(())
     }
 
