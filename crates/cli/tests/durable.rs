@@ -115,6 +115,29 @@ fn under_always_every_reply_to_a_write_waits_for_the_sync_but_a_locks() {
 }
 
 #[test]
+fn what_the_disk_takes_is_told_by_latency() {
+    let gated = Gated::start("always");
+    let mut client = gated.server.connect().unwrap();
+    assert_eq!(call(&mut client, "CONFIG SET latency-monitor-threshold 100"), "OK");
+    gated.hold();
+    unanswered(&mut client, &["SET", "k", "v"]);
+    gated.let_go();
+    assert_eq!(text(&client.read().unwrap()), "OK");
+    let latest = client.call(&["LATENCY", "LATEST"]).unwrap();
+    let events = latest.elements().unwrap().to_vec();
+    let found = events.iter().find(|e| text(&e.elements().unwrap()[0]) == "aof-fsync-always");
+    let longest = text(&found.unwrap().elements().unwrap()[3]);
+    assert!(longest.parse::<u64>().unwrap() >= 300, "{longest}");
+    let graph = call(&mut client, "LATENCY GRAPH aof-fsync-always");
+    assert!(graph.contains(&format!("all time high {longest} ms")), "{graph}");
+    assert!(call(&mut client, "LATENCY DOCTOR").contains("append log"));
+    assert_eq!(call(&mut client, "CONFIG SET appendfsync everysec"), "OK");
+    assert_eq!(call(&mut client, "LATENCY RESET aof-fsync-always"), "1");
+    let graph = call(&mut client, "LATENCY GRAPH aof-fsync-always");
+    assert_eq!(graph, "ERR No samples available for event 'aof-fsync-always'");
+}
+
+#[test]
 fn under_everysec_replies_do_not_wait_and_waitaof_does() {
     let gated = Gated::start("everysec");
     let mut client = gated.server.connect().unwrap();

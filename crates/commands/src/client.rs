@@ -187,6 +187,12 @@ impl ClientCard {
         self.wait.lock().is_some() || self.is_postponed.load(Ordering::Relaxed)
     }
 
+    /// Whether the client waits, but not for ever.
+    pub fn has_deadline(&self) -> bool {
+        let wait = self.wait.lock();
+        wait.as_ref().is_some_and(|ticket| ticket.is_waiting() && ticket.deadline.is_some())
+    }
+
     /// Whether the client waits for something still, be it the end of a pause.
     pub fn is_blocked(&self) -> bool {
         self.wait.lock().as_ref().is_some_and(|ticket| ticket.is_waiting())

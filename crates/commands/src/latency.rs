@@ -33,7 +33,7 @@ impl LatencyMonitor {
     }
 
     /// Whether anything is watched.
-    pub(crate) fn is_on(&self) -> bool {
+    pub fn is_on(&self) -> bool {
         self.threshold_ms.load(Ordering::Relaxed) > 0
     }
 

@@ -21,6 +21,7 @@ mod gates;
 mod histogram;
 mod host;
 mod latency;
+mod latency_graph;
 mod monitors;
 mod observations;
 mod overview;

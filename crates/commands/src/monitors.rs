@@ -109,7 +109,13 @@ fn origin(card: &ClientCard) -> String {
 /// Appends an argument in quotes, in printable ASCII.
 fn quote(out: &mut Vec<u8>, arg: &[u8]) {
     out.push(b'"');
-    for &byte in arg {
+    let mut rest = arg;
+    loop {
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+        let plain = rest.iter().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
+        out.extend_from_slice(&rest[..plain]);
+        let Some((&byte, after)) = rest[plain..].split_first() else { break };
+        rest = after;
         match byte {
             b'\\' | b'"' => out.extend_from_slice(&[b'\\', byte]),
             b'\n' => out.extend_from_slice(b"\\n"),
@@ -117,7 +123,6 @@ fn quote(out: &mut Vec<u8>, arg: &[u8]) {
             b'\t' => out.extend_from_slice(b"\\t"),
             0x07 => out.extend_from_slice(b"\\a"),
             0x08 => out.extend_from_slice(b"\\b"),
-            b' '..=b'~' => out.push(byte),
             _ => write!(out, "\\x{byte:02x}").expect("writing to memory cannot fail"),
         }
     }

@@ -61,6 +61,7 @@ pub(crate) fn apply(server: &Server, config: &Config) {
         setting.store(usize::try_from(value).unwrap_or(usize::MAX), Ordering::Relaxed);
     }
 
+    server.disk_times.set_always(sync_policy(config) == SyncPolicy::Always);
     let limits = &settings.sessions;
     let pairs = [
         (&limits.lock_max_hold_s, config.sessions.lock_max_hold_s),

@@ -132,6 +132,8 @@ impl Host for Server {
 
     fn config_reset_statistics(&self) {
         self.stats.reset();
+        self.rates.reset();
+        self.persistence.journal().reset_delayed_syncs();
         self.observations.commands.reset();
     }
 

@@ -107,14 +107,20 @@ fn clients(server: &Server, _: &Overview, text: &mut Text) {
     text.field("connected_clients", server.clients.len());
     text.field("cluster_connections", 0);
     text.field("maxclients", limit);
-    text.field("client_recent_max_input_buffer", 0);
-    text.field("client_recent_max_output_buffer", 0);
     let cards = server.clients.cards();
+    let (input, output): (Vec<usize>, Vec<usize>) = cards
+        .iter()
+        .map(|card| card.details.lock())
+        .map(|details| (details.query_buffer, details.output_buffer))
+        .unzip();
+    text.field("client_recent_max_input_buffer", input.into_iter().max().unwrap_or(0));
+    text.field("client_recent_max_output_buffer", output.into_iter().max().unwrap_or(0));
     text.field("blocked_clients", cards.iter().filter(|card| card.is_blocked()).count());
     let is_subscriber = |card: &&Arc<ClientCard>| card.is_subscriber();
     text.field("pubsub_clients", cards.iter().filter(is_subscriber).count());
     text.field("tracking_clients", 0);
-    text.field("clients_in_timeout_table", 0);
+    let waits_for_a_time = |card: &&Arc<ClientCard>| card.has_deadline();
+    text.field("clients_in_timeout_table", cards.iter().filter(waits_for_a_time).count());
 }
 
 fn human(bytes: u64) -> String {
@@ -177,6 +183,7 @@ fn persistence(server: &Server, _: &Overview, text: &mut Text) {
         text.field("aof_current_size", status.log_size);
         text.field("aof_base_size", status.log_base_size);
         text.field("aof_buffer_length", server.persistence.pending_len());
+        text.field("aof_delayed_fsync", status.delayed_syncs);
     }
 }
 
@@ -184,11 +191,21 @@ fn stats(server: &Server, _: &Overview, text: &mut Text) {
     let stats = &server.stats;
     text.field("total_connections_received", read(&stats.connections_received));
     text.field("total_commands_processed", read(&stats.commands_processed));
+    let [commands, input, output] = server.rates.per_second();
+    text.field("instantaneous_ops_per_sec", commands.round() as u64);
     text.field("total_net_input_bytes", read(&stats.net_input));
     text.field("total_net_output_bytes", read(&stats.net_output));
+    text.field("total_net_repl_input_bytes", 0);
+    text.field("total_net_repl_output_bytes", 0);
+    text.field("instantaneous_input_kbps", format_args!("{:.2}", input / 1024.0));
+    text.field("instantaneous_output_kbps", format_args!("{:.2}", output / 1024.0));
+    text.field("instantaneous_input_repl_kbps", "0.00");
+    text.field("instantaneous_output_repl_kbps", "0.00");
     text.field("rejected_connections", read(&stats.connections_rejected));
     text.field("expired_keys", read(&stats.expired_keys));
     text.field("expired_keys_per_hold_max", read(&stats.expired_per_hold_max));
+    text.field("expired_time_cap_reached_count", read(&stats.expire_cap_reached));
+    text.field("expire_cycle_cpu_milliseconds", read(&stats.expire_cycle_us) / 1000);
     text.field("evicted_keys", 0);
     text.field("evicted_clients", 0);
     text.field("keyspace_hits", read(&stats.keyspace_hits));
@@ -202,7 +219,17 @@ fn stats(server: &Server, _: &Overview, text: &mut Text) {
     }
     text.field("latest_fork_usec", 0);
     text.field("total_forks", 0);
+    text.field("tracking_total_keys", 0);
+    text.field("tracking_total_items", 0);
+    text.field("tracking_total_prefixes", 0);
+    text.field("unexpected_error_replies", 0);
     text.field("total_error_replies", read(&stats.error_replies));
+    let (reads, writes) = (read(&stats.reads), read(&stats.writes));
+    text.field("total_reads_processed", reads);
+    text.field("total_writes_processed", writes);
+    // Nobody but I/O threads reads and writes here.
+    text.field("io_threaded_reads_processed", reads);
+    text.field("io_threaded_writes_processed", writes);
     text.field(
         "client_query_buffer_limit_disconnections",
         read(&stats.query_buffer_limit_disconnections),
@@ -211,6 +238,7 @@ fn stats(server: &Server, _: &Overview, text: &mut Text) {
         "client_output_buffer_limit_disconnections",
         read(&stats.output_buffer_limit_disconnections),
     );
+    server.users.denied().for_each(|(name, count)| text.field(name, count));
 }
 
 fn sessions(server: &Server, overview: &Overview, text: &mut Text) {

@@ -65,6 +65,7 @@ pub(crate) struct Status {
     pub(crate) last_write_ok: bool,
     pub(crate) log_size: u64,
     pub(crate) log_base_size: u64,
+    pub(crate) delayed_syncs: u64,
 }
 
 impl Persistence {
@@ -249,6 +250,7 @@ impl Persistence {
             last_write_ok: journal.write_error.is_none() && journal.sync_error.is_none(),
             log_size: journal.current_size,
             log_base_size: journal.base_size,
+            delayed_syncs: journal.delayed_syncs,
         }
     }
 }

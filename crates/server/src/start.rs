@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use guarda_commands::{RenameError, Renames, ShutdownMode, Users, Worker, unbind_native_locks};
+use guarda_commands::{
+    Observations, RenameError, Renames, ShutdownMode, Users, Worker, unbind_native_locks,
+};
 use guarda_config::{Arguments, Config, ConfigError, ConfigFile, Exposure, IoThreads, Supervised};
 use guarda_journal::aof::{AofLayout, LoadError, LoadOptions, load, load_dump, open_manifest};
 use guarda_journal::log::Journal;
@@ -17,6 +19,7 @@ use signal_hook::iterator::Signals;
 
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
+use crate::disk_times::{DiskTimes, TimedStorage};
 use crate::io::{IoThread, Listener};
 use crate::listening::{Doors, listen};
 use crate::loading::Loader;
@@ -232,7 +235,9 @@ struct Ready {
 
 /// Loads the data and builds the server around it.
 fn build(config: Config, ready: Ready) -> Result<Arc<Server>, StartError> {
-    let storage = ready.data.storage();
+    let observations = Arc::new(Observations::default());
+    let disk_times = DiskTimes::new(Arc::clone(&observations));
+    let storage = TimedStorage::new(ready.data.storage(), Arc::clone(&disk_times));
     let clock = Clock::start();
     let policy = configure::sync_policy(&config);
     let layout =
@@ -252,6 +257,8 @@ fn build(config: Config, ready: Ready) -> Result<Arc<Server>, StartError> {
         data: ready.data,
         doors: ready.doors,
         scripting: guarda_script::engine(),
+        observations,
+        disk_times,
         persistence: Persistence::new(Arc::clone(&storage), clock.now().seconds()),
         run_id: random_hex().map_err(system("random numbers"))?,
         executable: std::env::current_exe()

@@ -18,12 +18,14 @@ use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::diagnostics::Tampering;
+use crate::disk_times::DiskTimes;
 use crate::io::{Mailbox, Message, OutputLimits, ScriptJob};
 use crate::listening::Doors;
 use crate::log_waits::LogWaits;
 use crate::logins::Logins;
 use crate::memory::Memory;
 use crate::persistence::Persistence;
+use crate::rates::Rates;
 use crate::scripts::ScriptQueue;
 use crate::stats::Stats;
 
@@ -34,7 +36,9 @@ pub(crate) struct Server {
     pub(crate) settings: Settings,
     pub(crate) limits: RuntimeLimits,
     pub(crate) stats: Stats,
-    pub(crate) observations: Observations,
+    pub(crate) rates: Rates,
+    pub(crate) disk_times: Arc<DiskTimes>,
+    pub(crate) observations: Arc<Observations>,
     pub(crate) clients: Clients,
     pub(crate) memory: Memory,
     pub(crate) persistence: Persistence,
@@ -94,6 +98,8 @@ pub(crate) struct Parts {
     pub(crate) renames: Renames,
     pub(crate) scripting: Box<dyn Scripting + Send>,
     pub(crate) persistence: Persistence,
+    pub(crate) observations: Arc<Observations>,
+    pub(crate) disk_times: Arc<DiskTimes>,
     pub(crate) run_id: String,
     pub(crate) executable: String,
     pub(crate) config_file: String,
@@ -109,6 +115,8 @@ impl Server {
             renames,
             scripting,
             persistence,
+            observations,
+            disk_times,
             run_id,
             executable,
             config_file,
@@ -131,7 +139,9 @@ impl Server {
                 output: RwLock::default(),
             },
             stats: Stats::default(),
-            observations: Observations::default(),
+            rates: Rates::default(),
+            disk_times,
+            observations,
             clients: Clients::default(),
             memory: Memory::default(),
             persistence,

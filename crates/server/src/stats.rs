@@ -32,6 +32,12 @@ counters! {
     keyspace_misses,
     expired_keys,
     error_replies,
+    reads,
+    writes,
+    /// Microseconds that active expiry has worked.
+    expire_cycle_us,
+    /// Turns of active expiry that were ended though more was due.
+    expire_cap_reached,
     net_input,
     net_output,
     /// Most keys removed by active expiry under one hold of a shard's lock.
@@ -54,6 +60,8 @@ impl Stats {
             (&self.keyspace_hits, taken.keyspace_hits),
             (&self.keyspace_misses, taken.keyspace_misses),
             (&self.expired_keys, taken.expired_keys),
+            (&self.reads, taken.reads),
+            (&self.writes, taken.writes),
             (&self.error_replies, taken.error_replies),
         ];
         let sessions = self.sessions.iter().zip(taken.sessions.values());

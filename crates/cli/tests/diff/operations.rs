@@ -296,6 +296,8 @@ pub(crate) const CASES: &[Case<'static>] = &[
         LATENCY HISTORY command
         LATENCY HISTORY
         LATENCY HISTORY a b
+        LATENCY GRAPH nosuch
+        LATENCY GRAPH
         LATENCY RESET a b
         LATENCY NOSUCH
         LATENCY

@@ -6,6 +6,7 @@ use crate::args::Args;
 use crate::context::{Caller, CommandResult, Context, Outcome};
 use crate::error::CommandError;
 use crate::families::subcommand_help;
+use crate::latency_graph;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group};
 use crate::tallies::Tally;
 
@@ -115,11 +116,8 @@ const LATENCY: &[CommandSpec] = &[
     CommandSpec {
         name: "graph",
         summary: "Draws an event's latencies.",
-        note: "Refused: `LATENCY HISTORY` has the numbers.",
         arity: Arity::exactly(3),
-        run: |_, _| {
-            Err(CommandError::text("ERR LATENCY GRAPH is not supported; see LATENCY HISTORY"))
-        },
+        run: graph,
         ..WATCHING
     },
     CommandSpec {
@@ -143,7 +141,8 @@ const LATENCY: &[CommandSpec] = &[
     CommandSpec {
         name: "history",
         summary: "Returns the times and latencies of an event.",
-        note: "Events are `command` and `fast-command`.",
+        note: "Events are `command`, `fast-command`, `aof-write` and its kin, `aof-fsync-always` and \
+               `expire-cycle`.",
         arity: Arity::exactly(3),
         run: history,
         ..WATCHING
@@ -236,6 +235,17 @@ fn history(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     Ok(Outcome::Reply)
 }
 
+fn graph(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let name = args.bytes()?;
+    let events = cx.host.observations().latency.events();
+    let Some((name, samples)) = events.iter().find(|(known, _)| known.as_bytes() == name) else {
+        return Err(CommandError::quoting(&[b"ERR No samples available for event '", name, b"'"]));
+    };
+    let text = latency_graph::draw(name, samples, cx.host.now_micros() / 1_000_000);
+    cx.reply.verbatim(b"txt", text.as_bytes());
+    Ok(Outcome::Reply)
+}
+
 fn reset(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let latency = &cx.host.observations().latency;
     let forgotten = match args.take_rest() {
@@ -245,6 +255,17 @@ fn reset(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     cx.reply.integer(forgotten as i64);
     Ok(Outcome::Reply)
 }
+
+/// What to do about events whose names begin or end like this.
+const ADVICE: [(&str, &str); 3] = [
+    ("command", "Commands: SLOWLOG GET names them.\n"),
+    (
+        "aof-",
+        "The append log: the disk is slow or shared with others. `appendfsync everysec` lets nobody \
+         wait for syncs.\n",
+    ),
+    ("expire-cycle", "Expiry: very many keys are due at once. Spread their times.\n"),
+];
 
 fn doctor(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
     let latency = &cx.host.observations().latency;
@@ -261,15 +282,23 @@ fn doctor(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
     for (name, event) in &events {
         let sum: u64 = event.samples.iter().map(|(_, ms)| ms).sum();
         let count = event.samples.len().max(1) as u64;
+        let average = sum / count;
+        let deviation: u64 = event.samples.iter().map(|(_, ms)| ms.abs_diff(average)).sum();
+        let (first, last) = (event.samples.front(), event.samples.back());
+        let span_s = first.zip(last).map_or(0, |((first, _), (last, _))| last - first);
         let _ = writeln!(
             text,
-            "{name}: {count} seconds with spikes, {} ms on average, {} ms at worst",
-            sum / count,
+            "{name}: {count} seconds with spikes, one in {:.1} s, {average} ms on average (mean \
+             deviation {} ms), {} ms at worst",
+            span_s as f64 / count as f64,
+            deviation / count,
             event.longest_ms
         );
     }
-    if !events.is_empty() {
-        text.push_str("SLOWLOG GET names the commands.\n");
+    for (kind, advice) in ADVICE {
+        if events.keys().any(|name| name.ends_with(kind) || name.starts_with(kind)) {
+            text.push_str(advice);
+        }
     }
     cx.reply.verbatim(b"txt", text.as_bytes());
     Ok(Outcome::Reply)

@@ -476,6 +476,11 @@ impl Journal {
         outcome
     }
 
+    /// Counts late syncs anew (CONFIG RESETSTAT).
+    pub fn reset_delayed_syncs(&self) {
+        self.delayed_syncs.store(0, Ordering::Relaxed);
+    }
+
     /// The state, for INFO and metrics. Takes the buffer's lock for a moment and waits for no I/O.
     pub fn status(&self) -> JournalStatus {
         let (enabled, total) = {

@@ -261,6 +261,12 @@ const TEMPLATES: &[(usize, &str)] = &[
     (1, "RESET"),
     (1, "CLIENT SETNAME {value}"),
     (1, "CLIENT GETNAME"),
+    (1, "CLIENT GETREDIR"),
+    (1, "CLIENT TRACKINGINFO"),
+    (1, "CLIENT TRACKING OFF"),
+    (1, "CLIENT PAUSE 0"),
+    (1, "CLIENT UNPAUSE"),
+    (1, "WAIT 0 {small}"),
     // The rest.
     (1, "TIME"),
     (1, "COMMAND GETKEYS MSET {key} {value}"),

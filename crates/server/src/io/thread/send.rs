@@ -56,6 +56,7 @@ impl IoThread {
         };
         let unsent = connection.unsent();
         let sent = (before - unsent) as u64;
+        self.worker.effects.counters.writes += u64::from(sent > 0);
         self.server.stats.net_output.fetch_add(sent, Ordering::Relaxed);
         match flushed {
             Flushed::All if connection.closing && connection.client.is_some() => {

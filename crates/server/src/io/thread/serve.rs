@@ -48,6 +48,7 @@ impl IoThread {
             let was_pending = !connection.pending.is_empty();
             match connection.read(&mut self.scratch) {
                 Ok(Some(n)) => {
+                    self.worker.effects.counters.reads += 1;
                     self.server.stats.net_input.fetch_add(n as u64, Ordering::Relaxed);
                     let ran = if was_pending {
                         self.run_pending(slot, now)
