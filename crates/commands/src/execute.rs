@@ -59,8 +59,11 @@ pub struct Worker {
     /// Highest journal sequence number that a reply of this batch depends on: replies leave only
     /// after the log has reached it.
     pub seen_seq: u64,
-    /// Set when a command was journalled; the owner resets it.
+    /// Set when a command was journalled whose reply depends on it; the owner resets it.
     pub wrote: bool,
+    /// Commands that were journalled since the owner last reset it, and whose replies do not depend
+    /// on it ([`Flags::UNAWAITED`]): their records may wait for the next group, but not for ever.
+    pub unawaited: u32,
     /// Set when a command published something; the owner resets it.
     pub published: bool,
 }
@@ -113,8 +116,26 @@ pub fn execute(
         caller: Caller::Client,
     };
     let outcome = run(call, &mut cx);
-    settle(&mut locked, host, worker, now, Deliveries::new());
+    if call.spec.flags.contains(Flags::UNAWAITED) {
+        settle_unawaited(&mut locked, host, worker, now);
+    } else {
+        settle(&mut locked, host, worker, now, Deliveries::new());
+    }
     Ok(outcome)
+}
+
+/// As [`settle`], but the reply depends on what was journalled before alone (decision 0022).
+fn settle_unawaited(
+    locked: &mut Locked<'_>,
+    host: &dyn Host,
+    worker: &mut Worker,
+    now: UnixMillis,
+) {
+    let (seen, wrote) = (worker.seen_seq.max(locked.last_seq()), worker.wrote);
+    worker.wrote = false;
+    settle(locked, host, worker, now, Deliveries::new());
+    worker.unawaited += u32::from(worker.wrote);
+    (worker.seen_seq, worker.wrote) = (seen, wrote);
 }
 
 /// The shards that a call needs.
