@@ -117,6 +117,9 @@ impl Bench {
                 ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED")
             }
             Admission::Dropped => goes_on = false,
+            Admission::Postponed => {
+                ReplyWriter::new(&mut out, self.client.protocol).simple("POSTPONED")
+            }
             Admission::Refused(error) => {
                 ReplyWriter::new(&mut out, self.client.protocol).error_bytes(&error.wire());
             }
@@ -211,6 +214,7 @@ struct FakeHost {
     users: Users,
     observations: Observations,
     pubsub: guarda_commands::PubSub,
+    pause: guarda_commands::Pause,
     scripts: Box<dyn Scripting + Send>,
     clients: Mutex<Vec<Arc<ClientCard>>>,
     now: AtomicU64,
@@ -225,6 +229,7 @@ impl FakeHost {
             users: Users::default(),
             observations: Observations::default(),
             pubsub: guarda_commands::PubSub::default(),
+            pause: guarda_commands::Pause::default(),
             scripts,
             clients: Mutex::default(),
             now: AtomicU64::new(START.0.cast_unsigned()),
@@ -306,6 +311,10 @@ impl Host for FakeHost {
         &*self.scripts
     }
 
+    fn pause(&self) -> &guarda_commands::Pause {
+        &self.pause
+    }
+
     fn pubsub(&self) -> &guarda_commands::PubSub {
         &self.pubsub
     }
@@ -330,7 +339,7 @@ impl Host for FakeHost {
         Vec::new()
     }
 
-    fn config_set(&self, _: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected> {
+    fn config_set(&self, _: &[(&[u8], &[u8])], _: &ClientCard) -> Result<(), ConfigSetRejected> {
         Ok(())
     }
 

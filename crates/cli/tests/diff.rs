@@ -3,7 +3,8 @@
 //! The cases are the tables in `diff/`, one file per family; their language is described in
 //! `guarda_testkit::diff::script`. One test per family and protocol. `GUARDA_DIFF_ONLY=part`
 //! limits a run to cases whose name contains `part`; `GUARDA_TESTKIT_SUBJECT=redis-server` puts a
-//! redis-server in the place of guarda, which shows what the tables themselves are worth.
+//! redis-server in the place of guarda, which shows what the tables themselves are worth;
+//! `GUARDA_TESTKIT_REFERENCE=path/of/valkey-server` compares with Valkey, which shows what Redis 7.2 does.
 
 use guarda_testkit::diff::{Case, Protocol, Setup, assert_same};
 use guarda_testkit::server::Program;
@@ -14,6 +15,8 @@ mod acl;
 mod blocking;
 #[path = "diff/connection.rs"]
 mod connection;
+#[path = "diff/debug.rs"]
+mod debug;
 #[path = "diff/hashes.rs"]
 mod hashes;
 #[path = "diff/keys.rs"]
@@ -58,6 +61,10 @@ mod sorted_sets;
 mod strings;
 #[path = "diff/transactions.rs"]
 mod transactions;
+#[path = "diff/transfer.rs"]
+mod transfer;
+#[path = "diff/valkey.rs"]
+mod valkey;
 
 macro_rules! families {
     ($($family:ident: $resp2:ident, $resp3:ident;)*) => {$(
@@ -99,18 +106,39 @@ families! {
     sorted_sets: sorted_sets_in_resp2, sorted_sets_in_resp3;
     strings: strings_in_resp2, strings_in_resp3;
     transactions: transactions_in_resp2, transactions_in_resp3;
+    transfer: transfer_in_resp2, transfer_in_resp3;
 }
 
 /// Connections start unauthenticated there, so that there is no second run in RESP3: the cases
 /// change the protocol themselves.
 #[test]
 fn connections_to_a_server_with_a_password() {
-    let setup = Setup { password: Some("secret"), ..Setup::default() };
+    let setup = Setup { password: Some("secret"), ..setup() };
     let subject = Program::subject(env!("CARGO_BIN_EXE_guarda"));
     assert_same("password", connection::WITH_PASSWORD, Protocol::Resp2, subject, setup);
 }
 
+#[test]
+fn debug_in_resp2() {
+    compare_debugging(Protocol::Resp2);
+}
+
+#[test]
+fn debug_in_resp3() {
+    compare_debugging(Protocol::Resp3);
+}
+
+fn compare_debugging(protocol: Protocol) {
+    let subject = Program::subject(env!("CARGO_BIN_EXE_guarda"));
+    let setup = Setup { directives: &[("enable-debug-command", "local")], ..setup() };
+    assert_same("debug", debug::CASES, protocol, subject, setup);
+}
+
 fn compare(family: &str, cases: &[Case<'_>], protocol: Protocol) {
     let subject = Program::subject(env!("CARGO_BIN_EXE_guarda"));
-    assert_same(family, cases, protocol, subject, Setup::default());
+    assert_same(family, cases, protocol, subject, setup());
+}
+
+fn setup() -> Setup<'static> {
+    Setup { valkey: valkey::DEVIATIONS, ..Setup::default() }
 }

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use guarda_testkit::deadline::await_true;
 use support::sessions::{KEY, LOCK, answer, commit, open, queued, send_open, token, with_holder};
-use support::{SOON, await_count, call, count, start};
+use support::{SOON, await_count, call, count, start, text};
 
 #[test]
 fn a_holder_killed_with_9_frees_its_lock_at_once() {
@@ -108,6 +108,70 @@ fn an_overwritten_lock_is_its_new_owners_until_it_ends() {
     assert_eq!(commit(&mut holder, &held, &opened, "late"), "LOCKLOST");
     await_count(&mut control, "session_releases_replaced", 1);
     assert_eq!(answer(&mut waiter).status, "OK", "once the worker's lock has expired");
+}
+
+/// As newer clients release their locks.
+#[test]
+fn a_lock_that_is_deleted_for_what_it_holds_goes_to_the_first_who_waits() {
+    for (with_token, with_another) in
+        [("DELIFEQ {} {}", "DELIFEQ {} x"), ("DELEX {} IFEQ {}", "DELEX {} IFNE {}")]
+    {
+        let server = start(&[]);
+        let mut control = server.connect().unwrap();
+        call(&mut control, &format!("SET {LOCK} worker PX 60000"));
+        let mut waiters = [1, 2].map(|n| queued(&server, &mut control, n).0);
+        let command = |line: &str| line.replacen("{}", LOCK, 1).replacen("{}", "worker", 1);
+        assert_eq!(call(&mut control, &command(with_another)), "0");
+        assert_eq!(count(&mut control, "session_waiters"), 2);
+        assert_eq!(call(&mut control, &command(with_token)), "1");
+        assert_eq!(answer(&mut waiters[0]).status, "OK", "{with_token}");
+        assert_eq!(count(&mut control, "session_waiters"), 1);
+    }
+}
+
+/// A RESTORE over a lock is a SET, over a session's data a write from outside.
+#[test]
+fn a_restored_lock_is_its_new_owners_until_it_ends() {
+    let server = start(&[]);
+    let mut control = server.connect().unwrap();
+    call(&mut control, "SET worker worker");
+    let payload = control.call(&["DUMP", "worker"]).unwrap();
+    let payload = payload.text().unwrap();
+    let (mut holder, held, opened) = with_holder(&server);
+    let (mut waiter, _) = queued(&server, &mut control, 1);
+    let args = [&b"RESTORE"[..], LOCK.as_bytes(), b"400", payload, b"REPLACE"];
+    assert_eq!(text(&control.call(&args).unwrap()), "OK");
+    assert_eq!(commit(&mut holder, &held, &opened, "late"), "LOCKLOST");
+    await_count(&mut control, "session_releases_replaced", 1);
+    assert_eq!(answer(&mut waiter).status, "OK", "once the restored lock has expired");
+
+    // One of another type, or one that is due already, leaves no lock at all.
+    call(&mut control, "RPUSH list worker");
+    let list = control.call(&["DUMP", "list"]).unwrap();
+    let (mut next, _) = queued(&server, &mut control, 1);
+    let args = [&b"RESTORE"[..], LOCK.as_bytes(), b"1", payload, b"REPLACE", b"ABSTTL"];
+    assert_eq!(text(&control.call(&args).unwrap()), "OK");
+    assert_eq!(answer(&mut next).status, "OK");
+    let (mut last, _) = queued(&server, &mut control, 1);
+    let args = [&b"RESTORE"[..], LOCK.as_bytes(), b"0", list.text().unwrap(), b"REPLACE"];
+    assert_eq!(text(&control.call(&args).unwrap()), "OK");
+    call(&mut control, &format!("DEL {LOCK}"));
+    assert_eq!(answer(&mut last).status, "OK");
+}
+
+#[test]
+fn a_restored_session_is_what_the_next_request_reads() {
+    let server = start(&[]);
+    let mut control = server.connect().unwrap();
+    let (mut holder, held, opened) = with_holder(&server);
+    assert_eq!(commit(&mut holder, &held, &opened, "first"), "OK");
+    let payload = control.call(&["DUMP", KEY]).unwrap();
+    let second = open(&mut holder, &token(), "");
+    call(&mut control, &format!("DEL {KEY} {LOCK}"));
+    let args = [&b"RESTORE"[..], KEY.as_bytes(), b"100000", payload.text().unwrap()];
+    assert_eq!(text(&control.call(&args).unwrap()), "OK");
+    let third = open(&mut holder, &token(), "");
+    assert_eq!((third.status.as_str(), third.data), ("OK", second.data));
 }
 
 #[test]

@@ -81,6 +81,12 @@ pub struct Client {
     pub(crate) session_locks: Vec<SessionLock>,
     /// Set while the client is parked.
     pub waiting: Option<Arc<Ticket>>,
+    /// When its command came, if that had to wait for the end of a pause; by the monotonic clock.
+    pub(crate) asked_at: Option<Duration>,
+    /// `CLIENT NO-TOUCH`.
+    pub(crate) no_touch: bool,
+    /// Shown every command; the register of monitors says the same.
+    pub(crate) is_monitor: bool,
     /// What it listens to; the register of all subscriptions says the same.
     pub(crate) subscriptions: Subscriptions,
 }
@@ -101,6 +107,10 @@ pub struct ClientCard {
     pub active: AtomicI64,
     /// Set while the client is parked.
     pub(crate) wait: Mutex<Option<Arc<Ticket>>>,
+    /// Set while its command waits for the end of a pause.
+    is_postponed: AtomicBool,
+    /// Set by shards when a key changes that the client watches.
+    pub(crate) watch_dirty: Arc<AtomicBool>,
     /// Asked to be closed by another client.
     pub killed: AtomicBool,
     /// The rest, which changes seldom.
@@ -124,6 +134,8 @@ pub struct ClientDetails {
     pub psub: usize,
     pub ssub: usize,
     pub no_evict: bool,
+    pub no_touch: bool,
+    pub is_monitor: bool,
     /// Full name of the last command, `client|list`.
     pub cmd: Cow<'static, str>,
     pub query_buffer: usize,
@@ -141,6 +153,8 @@ impl ClientCard {
             created,
             active: AtomicI64::new(created.0),
             wait: Mutex::new(None),
+            is_postponed: AtomicBool::new(false),
+            watch_dirty: Arc::default(),
             killed: AtomicBool::new(false),
             details: Mutex::new(ClientDetails {
                 name: Vec::new(),
@@ -155,6 +169,8 @@ impl ClientCard {
                 psub: 0,
                 ssub: 0,
                 no_evict: false,
+                no_touch: false,
+                is_monitor: false,
                 cmd: Cow::Borrowed("NULL"),
                 query_buffer: 0,
                 output_buffer: 0,
@@ -166,7 +182,13 @@ impl ClientCard {
 impl ClientCard {
     /// Whether the client is parked: not idle, however long it sends nothing.
     pub fn is_parked(&self) -> bool {
-        self.wait.lock().is_some()
+        self.wait.lock().is_some() || self.is_postponed.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client waits for something still, be it the end of a pause.
+    pub fn is_blocked(&self) -> bool {
+        self.wait.lock().as_ref().is_some_and(|ticket| ticket.is_waiting())
+            || self.is_postponed.load(Ordering::Relaxed)
     }
 
     /// Whether the client listens to a channel: it is not idle either.
@@ -175,12 +197,22 @@ impl ClientCard {
         details.sub + details.psub + details.ssub > 0
     }
 
+    /// Whether the client is a monitor: nor is that one.
+    pub fn is_monitor(&self) -> bool {
+        self.details.lock().is_monitor
+    }
+
     /// Takes the client out of the queues it stands in: it is about to be closed, and what it would
     /// be given would be lost.
     pub fn give_up_wait(&self) {
         if let Some(ticket) = &*self.wait.lock() {
             ticket.cancel();
         }
+    }
+
+    /// Whether the client is on this machine: it came over loopback or a Unix socket.
+    pub fn is_local(&self) -> bool {
+        self.address().is_none_or(|address| address.is_loopback())
     }
 
     /// The peer's address; nothing for a Unix socket.
@@ -200,13 +232,27 @@ impl Client {
             login: None,
             transaction: None,
             watched: Vec::new(),
-            watch_dirty: Arc::new(AtomicBool::new(false)),
+            watch_dirty: Arc::clone(&card.watch_dirty),
             reply_mode: ReplyMode::On,
             card,
             session_locks: Vec::new(),
             waiting: None,
+            asked_at: None,
+            no_touch: false,
+            is_monitor: false,
             subscriptions: Subscriptions::default(),
         }
+    }
+
+    /// Its command waits for the end of a pause from now on.
+    pub fn postpone(&mut self, now: Duration) {
+        self.asked_at.get_or_insert(now);
+        self.card.is_postponed.store(true, Ordering::Relaxed);
+    }
+
+    /// The pause is over.
+    pub fn go_on(&mut self) {
+        self.card.is_postponed.store(false, Ordering::Relaxed);
     }
 
     /// Whether the client's user may read this key, or with `changes` change it.
@@ -288,5 +334,26 @@ impl Client {
             self.card.details.lock().db = db;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_and_unix_sockets_are_local() {
+        for (addr, is_local) in [
+            ("127.0.0.1:1", true),
+            ("127.9.9.9:1", true),
+            ("[::1]:1", true),
+            ("[::ffff:127.0.0.1]:1", true),
+            ("/run/guarda.sock:0", true),
+            ("192.0.2.1:1", false),
+            ("[2001:db8::1]:1", false),
+        ] {
+            let card = ClientCard::new(1, addr.into(), String::new(), 9, UnixMillis(0));
+            assert_eq!(card.is_local(), is_local, "{addr}");
+        }
     }
 }

@@ -321,6 +321,8 @@ const REDIS_7_2: &[Part] = &[
 
 const OWN_CLUSTER: &str =
     "a Guarda is one machine: for many, Valkey Cluster or Redis Cluster is the answer";
+const OPENS_CONNECTIONS: &str = "a server that connects to wherever a client says is a way into \
+    networks; payloads of keys go through the client";
 const INTERNAL: &str = "tests Redis's own insides";
 
 /// Commands that will not come, and why.
@@ -328,6 +330,7 @@ const NEVER: &[(&str, &str)] = &[
     ("asking", OWN_CLUSTER),
     ("cluster", OWN_CLUSTER),
     ("lolwut", "draws pictures"),
+    ("migrate", OPENS_CONNECTIONS),
     ("module", "code in C that is loaded at run time could break every other promise"),
     ("pfdebug", INTERNAL),
     ("pfselftest", INTERNAL),
@@ -336,6 +339,10 @@ const NEVER: &[(&str, &str)] = &[
     ("restore-asking", OWN_CLUSTER),
     ("sentinel", "Sentinel is a program of its own, which can watch over a Guarda"),
 ];
+
+/// Commands of later versions that are here, and where they come from.
+const LATER_VERSIONS: &[(&str, &str)] =
+    &[("delex", "Redis 8.4"), ("delifeq", "Valkey 9.0"), ("digest", "Redis 8.4")];
 
 /// The subcommands that Redis 7.2 has of the containers that are here.
 const SUBCOMMANDS: &[(&str, &[&str])] = &[
@@ -436,8 +443,15 @@ pub fn compatibility_markdown() -> String {
             never.join(", "),
         );
     }
+    let later = LATER_VERSIONS.iter();
+    let later: Vec<String> =
+        later.map(|(name, from)| format!("`{}` ({from})", name.to_ascii_uppercase())).collect();
+    let _ = writeln!(page, "\nOf later versions there are also {}.", later.join(", "));
     page
 }
+
+/// Subcommands that are here to say that they cannot do what they are for.
+const REFUSED: [(&str, &str); 1] = [("client", "tracking")];
 
 /// What a container that is here lacks, in brackets.
 fn missing_subcommands(container: &str) -> String {
@@ -446,7 +460,9 @@ fn missing_subcommands(container: &str) -> String {
     let missing: Vec<String> = known
         .into_iter()
         .flat_map(|(_, subcommands)| subcommands.iter())
-        .filter(|sub| spec.subcommand(sub.as_bytes()).is_none())
+        .filter(|sub| {
+            spec.subcommand(sub.as_bytes()).is_none() || REFUSED.contains(&(container, sub))
+        })
         .map(|sub| sub.to_ascii_uppercase())
         .collect();
     if missing.is_empty() {
@@ -482,8 +498,10 @@ mod tests {
         let names: BTreeSet<&str> = all_names().collect();
         for spec in table().iter() {
             let own = spec.categories.contains(Categories::SESSION);
-            assert!(own || names.contains(spec.name), "{} is not Redis 7.2's", spec.name);
+            let later = LATER_VERSIONS.iter().any(|(name, _)| *name == spec.name);
+            assert!(own || later != names.contains(spec.name), "{}: in one list", spec.name);
         }
+        assert!(LATER_VERSIONS.iter().all(|(name, _)| table().find(name.as_bytes()).is_some()));
     }
 
     #[test]
@@ -520,7 +538,7 @@ mod tests {
         }
         let hashes = page.lines().find(|line| line.starts_with("| Hashes |"));
         assert!(hashes.is_some_and(|line| line.ends_with("`HVALS` |  |  |")), "{hashes:?}");
-        let client = "`CLIENT` (not yet: CACHING, GETREDIR,";
+        let client = "`CLIENT` (not yet: TRACKING)";
         assert!(page.contains(client), "{page}");
     }
 }

@@ -1,5 +1,6 @@
 //! Running an admitted call: locks, context, reply, journal.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guarda_resp::{Protocol, ReplyWriter};
@@ -10,11 +11,13 @@ use crate::args::Args;
 use crate::client::Client;
 use crate::context::{Caller, CommandResult, Context, Outcome};
 use crate::db::Db;
-use crate::effects::Effects;
+use crate::effects::{Effects, Lookup};
 use crate::error::CommandError;
 use crate::families::{scripting, sort};
 use crate::gates::unknown_command;
 use crate::host::Host;
+use crate::monitors;
+use crate::pubsub::EventClasses;
 use crate::renames::Meaning;
 use crate::spec::{CommandSpec, Flags, Locks};
 use crate::table::table;
@@ -100,6 +103,7 @@ pub fn execute(
     out: &mut Vec<u8>,
 ) -> Result<Outcome, Busy> {
     worker.effects.wanted_events = host.pubsub().wanted_events();
+    worker.effects.lookup = lookup(call, client, host);
     let keyspace = host.keyspace();
     let mut locked = lock(call, client, host, keyspace, patience).ok_or(Busy)?;
     let mut cx = Context {
@@ -116,6 +120,8 @@ pub fn execute(
         caller: Caller::Client,
     };
     let outcome = run(call, &mut cx);
+    // What monitors among this thread's own clients are shown, waits in its mailbox.
+    worker.published |= host.observations().monitors.any();
     if call.spec.flags.contains(Flags::UNAWAITED) {
         settle_unawaited(&mut locked, host, worker, now);
     } else {
@@ -136,6 +142,19 @@ fn settle_unawaited(
     settle(locked, host, worker, now, Deliveries::new());
     worker.unawaited += u32::from(worker.wrote);
     (worker.seen_seq, worker.wrote) = (seen, wrote);
+}
+
+/// How a call looks keys up. What writes removes what is due even in a pause, since it may put something
+/// in its place.
+fn lookup(call: &Call<'_>, client: &Client, host: &dyn Host) -> Lookup {
+    let only_reads = call.spec.flags.contains(Flags::READONLY);
+    if only_reads && host.pause().is_on() {
+        Lookup::Still
+    } else if client.no_touch && call.spec.name != "touch" {
+        Lookup::Untouched
+    } else {
+        Lookup::Usual
+    }
 }
 
 /// The shards that a call needs.
@@ -212,6 +231,10 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
         cx.db.effects.mark = cx.host.monotonic();
     }
     let began = cx.db.effects.mark;
+    let is_watched = cx.caller != Caller::Log && cx.host.observations().monitors.any();
+    if is_watched {
+        monitors::show_script(call, cx);
+    }
     let mut args = Args::new(call.args, call.names);
     let result: CommandResult = (call.spec.run)(cx, &mut args);
     let effects = &mut *cx.db.effects;
@@ -232,6 +255,9 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
         Outcome::Reply
     });
     note_cost(call, cx, began, start);
+    if is_watched {
+        monitors::show_command(call, cx);
+    }
     outcome
 }
 
@@ -320,13 +346,43 @@ pub fn replay(
     scratch: &mut Vec<u8>,
 ) -> Result<(), String> {
     let call = crate::gates::resolve(args).map_err(|error| error.to_string())?;
+    let mut locked = lock(&call, client, host, host.keyspace(), Duration::from_hours(1))
+        .ok_or("the keyspace is locked")?;
+    replay_in(args, client, host, worker, &mut locked, scratch)
+}
+
+/// As [`replay`], under locks that are held already.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_in(
+    args: &[&[u8]],
+    client: &mut Client,
+    host: &dyn Host,
+    worker: &mut Worker,
+    locked: &mut Locked<'_>,
+    scratch: &mut Vec<u8>,
+) -> Result<(), String> {
+    let call = crate::gates::resolve(args).map_err(|error| error.to_string())?;
     scratch.clear();
-    // As in Redis, nothing is due while the log is read: a key that expires is deleted by a record
-    // of its own, and what a record does to it before must still happen.
-    let outside_time = UnixMillis(0);
-    let patience = Duration::from_hours(1);
-    execute(&call, client, host, worker, outside_time, patience, scratch)
-        .map_err(|Busy| "the keyspace is locked".to_owned())?;
+    // Nobody is told of what happened long ago.
+    worker.effects.wanted_events = EventClasses::default();
+    let mut cx = Context {
+        db: Db {
+            locked,
+            index: client.db,
+            // As in Redis, nothing is due while the log is read: a key that expires is deleted by a
+            // record of its own, and what a record does to it before must still happen.
+            now: UnixMillis(0),
+            settings: host.settings(),
+            effects: &mut worker.effects,
+        },
+        reply: ReplyWriter::new(scratch, client.protocol),
+        client,
+        host,
+        caller: Caller::Log,
+    };
+    run(&call, &mut cx);
     worker.effects.records.clear();
     worker.effects.tallies.clear();
     match scratch.strip_prefix(b"-") {
@@ -395,7 +451,7 @@ fn admit_nested<'a>(
     }
     let call = crate::gates::resolve(args).map_err(script_error)?;
     let flags = call.spec.flags;
-    if flags.contains(Flags::NOSCRIPT) {
+    if flags.contains(Flags::NOSCRIPT) && !may_debug(&call, client, host) {
         return Err(CommandError::text("ERR This Redis command is not allowed from script"));
     }
     crate::acl::admit_in_script(&call, client, host)?;
@@ -414,6 +470,13 @@ fn admit_nested<'a>(
         return Err(CommandError::OutOfMemory);
     }
     Ok(call)
+}
+
+/// Whether a script may call this though it is DEBUG: where that is on, and DEBUG has said so.
+fn may_debug(call: &Call<'_>, client: &Client, host: &dyn Host) -> bool {
+    call.spec.flags.contains(Flags::GUARDED)
+        && host.settings().scripts_may_debug.load(Ordering::Relaxed)
+        && host.allows_guarded(&client.card)
 }
 
 /// Scripts word some of the gates' errors in their own way.

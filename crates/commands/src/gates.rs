@@ -7,6 +7,7 @@ use crate::client::{AuthState, Client, QueuedCall};
 use crate::error::{CommandError, until_nul};
 use crate::execute::Call;
 use crate::host::Host;
+use crate::pause;
 use crate::spec::{CommandSpec, Flags};
 use crate::table::table;
 
@@ -16,6 +17,8 @@ pub enum Admission<'a> {
     Run(Call<'a>),
     /// Queued by an open MULTI; answer `QUEUED`.
     Queued(Call<'a>),
+    /// Clients are paused: try again when that is over.
+    Postponed,
     /// Refused; an open MULTI is spoilt.
     Refused(CommandError),
     /// A line of an HTTP request: close the connection without a word. A web page may have made a
@@ -33,6 +36,9 @@ pub fn admit<'a>(args: &'a [&'a [u8]], client: &mut Client, host: &dyn Host) -> 
     }
     match check(args, client, host) {
         Ok(call) => {
+            if host.pause().is_on() && pause::holds_back(&call, client, host) {
+                return Admission::Postponed;
+            }
             let spec = call.spec;
             match &mut client.transaction {
                 Some(transaction) if !spec.flags.contains(Flags::NOT_QUEUED) => {
@@ -65,7 +71,11 @@ fn check<'a>(
     host: &dyn Host,
 ) -> Result<Call<'a>, CommandError> {
     let call = resolve(args)?;
+    note_command(client, &call);
     let flags = call.spec.flags;
+    if flags.contains(Flags::GUARDED) && !host.allows_guarded(&client.card) {
+        return Err(not_enabled(call.spec));
+    }
     if client.auth == AuthState::Required && !flags.contains(Flags::NO_AUTH) {
         return Err(CommandError::NoAuth);
     }
@@ -73,7 +83,7 @@ fn check<'a>(
         return Err(CommandError::text("ERR Command not allowed inside a transaction"));
     }
     acl::admit(&call, client, host)?;
-    let executes_writes = |flag| {
+    let executes = |flag| {
         flags.contains(flag)
             || (is_exec(call.spec)
                 && client
@@ -82,12 +92,12 @@ fn check<'a>(
                     .is_some_and(|t| t.queued.iter().any(|q| q.spec.flags.contains(flag))))
     };
     // What is queued takes memory too; so does what it says, whatever it does.
-    let takes_memory = executes_writes(Flags::DENYOOM)
-        || client.transaction.is_some() && !ends_transaction(call.spec);
+    let takes_memory =
+        executes(Flags::DENYOOM) || client.transaction.is_some() && !ends_transaction(call.spec);
     if takes_memory && host.is_over_memory() {
         return Err(CommandError::OutOfMemory);
     }
-    if (executes_writes(Flags::WRITE) || call.spec.name == "ping")
+    if (executes(Flags::WRITE) || call.spec.name == "ping")
         && let Some(refusal) = host.refuses_writes()
     {
         return Err(refusal);
@@ -103,7 +113,32 @@ fn check<'a>(
     if !flags.contains(Flags::LOADING) && host.is_loading() {
         return Err(CommandError::text("LOADING Redis is loading the dataset in memory"));
     }
+    let touches_keys = [Flags::WRITE, Flags::READONLY, Flags::MAY_REPLICATE];
+    if client.is_monitor() && touches_keys.into_iter().any(executes) {
+        return Err(CommandError::text("ERR Replica can't interact with the keyspace"));
+    }
     Ok(call)
+}
+
+/// Keeps the client's card up to date for CLIENT LIST and ACL LOG, which name a refused command, too.
+fn note_command(client: &Client, call: &Call<'_>) {
+    let mut details = client.card.details.lock();
+    if call.names == 1 {
+        if !std::ptr::eq(details.cmd.as_ptr(), call.spec.name.as_ptr()) {
+            details.cmd = call.spec.name.into();
+        }
+    } else {
+        details.cmd = acl::full_name(call).into();
+    }
+}
+
+fn not_enabled(spec: &CommandSpec) -> CommandError {
+    let (upper, name) = (spec.name.to_ascii_uppercase(), spec.name);
+    CommandError::owned(format!(
+        "ERR {upper} command not allowed. If the enable-{name}-command option is set to \"local\", \
+         you can run it from a local connection, otherwise you need to set this option in the \
+         configuration file, and then restart the server."
+    ))
 }
 
 /// Whether one who speaks RESP2 and has subscriptions may send this.

@@ -1,7 +1,7 @@
 //! What the server lends to commands.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use guarda_store::{Keyspace, ListLimits, PackedLimits, SetLimits, UnixMillis};
@@ -9,10 +9,12 @@ use guarda_store::{Keyspace, ListLimits, PackedLimits, SetLimits, UnixMillis};
 use crate::acl::Users;
 use crate::client::ClientCard;
 use crate::context::{CommandResult, Context};
+use crate::diagnostics::Diagnostics;
 use crate::effects::{Effects, Records};
 use crate::error::CommandError;
 use crate::observations::Observations;
 use crate::overview::Overview;
+use crate::pause::Pause;
 use crate::pubsub::{Addressed, PubSub};
 use crate::renames::Renames;
 use crate::sessions::SessionLimits;
@@ -37,6 +39,10 @@ pub struct Settings {
     pub zset_max_listpack_entries: AtomicUsize,
     pub zset_max_listpack_value: AtomicUsize,
     pub proto_max_bulk_len: AtomicUsize,
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call DEBUG.
+    pub scripts_may_debug: AtomicBool,
+    /// DEBUG SET-SKIP-CHECKSUM-VALIDATION: what is loaded is not held to its checksum.
+    pub skips_checksums: AtomicBool,
     /// Those of sessions.
     pub sessions: SessionLimits,
 }
@@ -53,6 +59,8 @@ impl Default for Settings {
             zset_max_listpack_entries: AtomicUsize::new(128),
             zset_max_listpack_value: AtomicUsize::new(64),
             proto_max_bulk_len: AtomicUsize::new(512 << 20),
+            scripts_may_debug: AtomicBool::new(false),
+            skips_checksums: AtomicBool::new(false),
             sessions: SessionLimits::default(),
         }
     }
@@ -139,6 +147,10 @@ pub trait Scripting: Sync {
     fn load(&self, text: &[u8]) -> Result<String, CommandError>;
     /// Whether a script with this SHA-1 (any case) is kept.
     fn is_known(&self, sha1: &[u8]) -> bool;
+    /// Whether a script says of itself that it writes nothing.
+    fn declares_no_writes(&self, _script: ScriptRef<'_>) -> bool {
+        false
+    }
     /// Forgets all scripts.
     fn flush(&self);
     /// Runs a script and writes its reply. The caller holds the exclusive lock.
@@ -160,10 +172,22 @@ pub trait Host: Sync {
     fn settings(&self) -> &Settings;
     /// The script engine.
     fn scripting(&self) -> &dyn Scripting;
+    /// What DEBUG does to the server, if this is one that lets it.
+    fn diagnostics(&self) -> Option<&dyn Diagnostics> {
+        None
+    }
+    /// Whether this client may use commands that are [`GUARDED`](crate::Flags::GUARDED).
+    fn allows_guarded(&self, _client: &ClientCard) -> bool {
+        false
+    }
     /// The users and what they may do.
     fn users(&self) -> &Users;
     /// Who listens to what.
     fn pubsub(&self) -> &PubSub;
+    /// CLIENT PAUSE.
+    fn pause(&self) -> &Pause;
+    /// The pause is over: has those go on who waited for that.
+    fn end_pause(&self) {}
     /// Sends messages to those they are addressed to, once the log has reached `seq`. Called by one
     /// thread at a time, in the order of the log; a host without connections sends nothing.
     fn spread(&self, _messages: Vec<Addressed>, _seq: u64) {}
@@ -193,8 +217,12 @@ pub trait Host: Sync {
     fn is_loading(&self) -> bool;
     /// CONFIG GET: names and values that match any of the patterns.
     fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)>;
-    /// CONFIG SET: all of the pairs or none.
-    fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected>;
+    /// CONFIG SET, sent by this client: all of the pairs or none.
+    fn config_set(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        client: &ClientCard,
+    ) -> Result<(), ConfigSetRejected>;
     /// What is observed of commands.
     fn observations(&self) -> &Observations;
     /// Adds what this thread has counted to what INFO shows, before its turn ends.

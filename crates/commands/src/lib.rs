@@ -12,6 +12,8 @@ mod client;
 mod compatibility;
 mod context;
 mod db;
+mod diagnostics;
+mod digest;
 mod effects;
 mod error;
 mod execute;
@@ -19,8 +21,11 @@ mod gates;
 mod histogram;
 mod host;
 mod latency;
+mod monitors;
 mod observations;
 mod overview;
+mod pause;
+mod payload;
 mod pubsub;
 mod reference;
 mod renames;
@@ -42,11 +47,12 @@ pub use client::{AuthState, Client, ClientCard, QueuedCall, ReplyMode, Transacti
 pub use compatibility::compatibility_markdown;
 pub use context::{Caller, CommandResult, Context, Outcome};
 pub use db::Db;
+pub use diagnostics::{Crash, Diagnostics, Reload};
 pub use effects::{Counters, Effects, Records};
 pub use error::CommandError;
 pub use execute::{
     Busy, Call, NestedRules, Worker, execute, execute_nested, needs_script_thread, note_refusal,
-    replay,
+    replay, replay_in,
 };
 pub use families::acl::{close_connections_of, may_run};
 pub use families::connection::REDIS_VERSION;
@@ -57,8 +63,11 @@ pub use host::{
     ConfigSetRejected, Host, Log, ScriptCall, ScriptRef, Scripting, Settings, ShutdownMode,
 };
 pub use latency::LatencyMonitor;
+pub use monitors::Monitors;
 pub use observations::Observations;
 pub use overview::{DatabaseOverview, Overview};
+pub use pause::Pause;
+pub use payload::{from_rdb_value, with_rdb_value};
 pub use pubsub::{Addressed, EventClasses, PubSub, Publication, Subscriptions, Topic};
 pub use reference::reference_markdown;
 pub use renames::{Meaning, RenameError, Renames};

@@ -1,6 +1,7 @@
 //! What the server observes of itself, for its operators.
 
 use crate::latency::LatencyMonitor;
+use crate::monitors::Monitors;
 use crate::slow_log::SlowLog;
 use crate::tallies::CommandStatistics;
 
@@ -13,4 +14,6 @@ pub struct Observations {
     pub slow: SlowLog,
     /// LATENCY.
     pub latency: LatencyMonitor,
+    /// MONITOR.
+    pub monitors: Monitors,
 }

@@ -11,6 +11,10 @@ const REDACTED: &[u8] = b"(redacted)";
 const SECRET_DIRECTIVES: [&str; 5] =
     ["requirepass", "masterauth", "masteruser", "tls-key-file-pass", "tls-client-key-file-pass"];
 
+/// Subcommands of SESSION whose second argument is the token of a lock: whoever has it may release
+/// the lock, or write.
+const TAKE_A_TOKEN: [&str; 6] = ["open", "commit", "touch", "renew", "release", "destroy"];
+
 /// The arguments of a call, names included, without its secrets.
 pub(crate) fn without_secrets<'a>(call: &Call<'a>) -> SmallVec<[&'a [u8]; 8]> {
     let mut args: SmallVec<[&[u8]; 8]> = call.args.iter().copied().collect();
@@ -23,7 +27,8 @@ pub(crate) fn without_secrets<'a>(call: &Call<'a>) -> SmallVec<[&'a [u8]; 8]> {
                 args.iter_mut().skip(at + 3).take(2).for_each(|arg| *arg = REDACTED);
             }
         }
-        (2, "setuser") if is(container, "acl") => args[2..].fill(REDACTED),
+        // Who has a password is not told either.
+        (2, "setuser" | "getuser" | "deluser") if is(container, "acl") => args[2..].fill(REDACTED),
         (2, "set") if is(container, "config") => {
             for pair in args[2..].chunks_mut(2) {
                 if let [name, value] = pair
@@ -31,6 +36,17 @@ pub(crate) fn without_secrets<'a>(call: &Call<'a>) -> SmallVec<[&'a [u8]; 8]> {
                 {
                     *value = REDACTED;
                 }
+            }
+        }
+        (2, name) if is(container, "session") => {
+            if TAKE_A_TOKEN.contains(&name) {
+                args.iter_mut().skip(3).take(1).for_each(|token| *token = REDACTED);
+            }
+            if let Some(at) = args.iter().skip(4).position(|arg| is(arg, "nonce")) {
+                args.iter_mut().skip(4 + at + 1).take(1).for_each(|nonce| *nonce = REDACTED);
+            }
+            if let ("commit", Some(data)) = (name, args.get_mut(4..).and_then(|a| a.last_mut())) {
+                *data = REDACTED;
             }
         }
         _ => {}

@@ -220,7 +220,9 @@ bit_set! {
         LOCKS_ONLY = 43 "",
         /// Its reply waits for the records of what it read, not for its own (internal): a lock that is
         /// lost with the process costs no update (decision 0022).
-        UNAWAITED = 44 "",
+        UNAWAITED = 45 "",
+        /// Only where `enable-<name>-command` allows it (internal).
+        GUARDED = 44 "",
     }
 }
 

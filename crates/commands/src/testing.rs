@@ -13,12 +13,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use guarda_resp::{Frame, ReplyWriter, decode};
-use guarda_store::{HashValue, HashedKey, Keyspace, UnixMillis, Value};
+use guarda_store::{HashValue, HashedKey, Keyspace, Locked, Record, UnixMillis, Value};
 use parking_lot::Mutex;
 
 use crate::acl::Users;
 use crate::client::{AuthState, Client, ClientCard};
 use crate::context::{CommandResult, Context};
+use crate::diagnostics::{Crash, Diagnostics, Reload};
 use crate::effects::Records;
 use crate::error::CommandError;
 use crate::execute::{Worker, execute, note_refusal};
@@ -86,6 +87,7 @@ impl Bench {
                     .expect("nobody else holds a lock");
             }
             Admission::Dropped => {}
+            Admission::Postponed => out.extend_from_slice(b"(postponed)"),
             Admission::Queued(_) => {
                 ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED");
             }
@@ -304,6 +306,7 @@ pub(crate) struct FakeHost {
     pub(crate) users: Users,
     pub(crate) observations: Observations,
     pub(crate) pubsub: crate::pubsub::PubSub,
+    pub(crate) pause: crate::pause::Pause,
     /// Messages on their way to subscribers.
     pub(crate) spread: Mutex<Vec<crate::pubsub::Addressed>>,
     pub(crate) over_memory: AtomicBool,
@@ -320,6 +323,8 @@ pub(crate) struct FakeHost {
     pub(crate) delivered: Mutex<Vec<(u64, Vec<u8>)>>,
     /// Shards to be tended, and when.
     pub(crate) tend: Mutex<Vec<(usize, Duration)>>,
+    /// Whether DEBUG is on.
+    pub(crate) debugs: AtomicBool,
 }
 
 impl FakeHost {
@@ -332,6 +337,7 @@ impl FakeHost {
             users: Users::default(),
             observations: Observations::default(),
             pubsub: crate::pubsub::PubSub::default(),
+            pause: crate::pause::Pause::default(),
             spread: Mutex::default(),
             over_memory: AtomicBool::new(false),
             loading: AtomicBool::new(false),
@@ -342,6 +348,7 @@ impl FakeHost {
             monotonic_ms: AtomicU64::new(1_000),
             delivered: Mutex::new(Vec::new()),
             tend: Mutex::new(Vec::new()),
+            debugs: AtomicBool::new(false),
         }
     }
 
@@ -383,8 +390,20 @@ impl Host for FakeHost {
         &self.scripting
     }
 
+    fn diagnostics(&self) -> Option<&dyn Diagnostics> {
+        Some(self)
+    }
+
+    fn allows_guarded(&self, _: &ClientCard) -> bool {
+        self.debugs.load(Ordering::Relaxed)
+    }
+
     fn pubsub(&self) -> &crate::pubsub::PubSub {
         &self.pubsub
+    }
+
+    fn pause(&self) -> &crate::pause::Pause {
+        &self.pause
     }
 
     fn spread(&self, messages: Vec<crate::pubsub::Addressed>, _seq: u64) {
@@ -433,7 +452,11 @@ impl Host for FakeHost {
         self.config.lock().iter().filter(|(name, _)| matches(name)).cloned().collect()
     }
 
-    fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected> {
+    fn config_set(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        _: &ClientCard,
+    ) -> Result<(), ConfigSetRejected> {
         let mut config = self.config.lock();
         for (name, value) in pairs {
             let Some(pair) = config.iter_mut().find(|pair| pair.0.as_bytes() == *name) else {
@@ -495,6 +518,47 @@ impl Host for FakeHost {
 
     fn now(&self) -> UnixMillis {
         START
+    }
+}
+
+impl Diagnostics for FakeHost {
+    fn stop_for(&self, time: Duration) {
+        self.ask(format!("stop_for {time:?}"));
+    }
+
+    fn set_active_expiry(&self, on: bool) {
+        self.ask(format!("set_active_expiry {on}"));
+    }
+
+    fn pause_cron(&self, paused: bool) {
+        self.ask(format!("pause_cron {paused}"));
+    }
+
+    fn reload(&self, _: &mut Locked<'_>, how: Reload) -> Result<(), CommandError> {
+        self.ask(format!("reload {how:?}"));
+        Ok(())
+    }
+
+    fn reload_log(&self, _: &mut Locked<'_>) -> Result<(), CommandError> {
+        self.ask("reload_log".into());
+        Ok(())
+    }
+
+    fn log(&self, line: &str) {
+        self.ask(format!("log {line}"));
+    }
+
+    fn serialized_len(&self, _: &Record) -> usize {
+        99
+    }
+
+    fn change_replication_id(&self) -> Result<(), CommandError> {
+        self.ask("change_replication_id".into());
+        Ok(())
+    }
+
+    fn crash(&self, how: Crash) {
+        self.ask(format!("crash {how:?}"));
     }
 }
 

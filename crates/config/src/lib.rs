@@ -39,8 +39,8 @@ pub use line::{Line, Origin};
 pub use reference::reference_markdown;
 pub use secret::Secret;
 pub use settings::{
-    AppendFsync, EncodingLimits, IoThreads, LogLevel, MaxmemoryPolicy, SessionSettings, Settings,
-    Supervised, TlsClients, TlsSettings,
+    AllowedFor, AppendFsync, EncodingLimits, IoThreads, LogLevel, MaxmemoryPolicy, SessionSettings,
+    Settings, Supervised, TlsClients, TlsSettings,
 };
 pub use source::{
     Arguments, ConfigFile, FILE_LEN_MAX, FILES_MAX, INCLUDE_DEPTH_MAX, load, parse_text,

@@ -64,6 +64,10 @@ pub struct Settings {
     pub daemonize: bool,
     /// `supervised`.
     pub supervised: Supervised,
+    /// `enable-debug-command`.
+    pub debug_command: AllowedFor,
+    /// `enable-protected-configs`.
+    pub protected_configs: AllowedFor,
     /// `pidfile`.
     pub pidfile: Option<PathBuf>,
     /// `loglevel`.
@@ -256,6 +260,29 @@ words! {
 }
 
 words! {
+    /// `enable-debug-command` and its kin: who may use what is best kept from most.
+    AllowedFor {
+        /// Nobody.
+        Nobody = "no",
+        /// Everybody whose permissions allow it.
+        Everybody = "yes",
+        /// Likewise, but only over loopback and Unix sockets.
+        Local = "local",
+    }
+}
+
+impl AllowedFor {
+    /// Whether a client may, of which `is_local` says whether it came over loopback or a Unix socket.
+    pub fn allows(self, is_local: bool) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Everybody => true,
+            Self::Local => is_local,
+        }
+    }
+}
+
+words! {
     /// `supervised`: who is told that the server is ready.
     Supervised {
         /// Not supported: like `no`.
@@ -340,6 +367,8 @@ impl Settings {
                 .map(Duration::from_millis),
             daemonize: v.bool("daemonize"),
             supervised: Supervised::from_word(v.choice("supervised")),
+            debug_command: AllowedFor::from_word(v.choice("enable-debug-command")),
+            protected_configs: AllowedFor::from_word(v.choice("enable-protected-configs")),
             pidfile: v.path("pidfile"),
             loglevel: LogLevel::from_word(v.choice("loglevel")),
             logfile: v.path("logfile"),

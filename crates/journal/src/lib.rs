@@ -68,9 +68,9 @@
 #![forbid(unsafe_code)]
 
 pub mod aof;
-mod input;
+
 pub mod log;
-pub mod rdb;
+pub use guarda_rdb as rdb;
 pub mod snapshot;
 pub mod storage;
 pub mod testing;

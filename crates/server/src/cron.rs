@@ -24,6 +24,10 @@ const SWEEP_SLICE: Duration = Duration::from_millis(10);
 pub(crate) fn run(server: &Arc<Server>) {
     let mut expiry = Sweeper { next: 0, records: Records::default(), worker: Worker::default() };
     for turn in 0u64.. {
+        if server.tampering.cron_is_paused() {
+            std::thread::sleep(TURN);
+            continue;
+        }
         expiry.turn(server);
         server.memory.used(server.clock.now());
         if turn % SLOW_EVERY == 0 {
@@ -79,10 +83,16 @@ impl Sweeper {
         let now = server.clock.now();
         // Leases are renewed before what is due is removed: a jump of the wall clock frees no lock.
         tend_shard(server, &mut self.worker, self.next, now, TEND_PATIENCE);
+        if !server.tampering.expires_actively() {
+            return 0;
+        }
         let records = &mut self.records;
         records.clear();
+        // What is due is not removed while clients are paused.
+        let limit =
+            if server.pause.left(server.clock.monotonic()).is_some() { 0 } else { SWEEP_MAX };
         let (looked_at, removed) = server.keyspace.with_shard(self.next, |shard| {
-            let looked_at = shard.sweep(now, SWEEP_MAX);
+            let looked_at = shard.sweep(now, limit);
             let expired = shard.take_expired();
             for (db, key) in &expired {
                 records.push(*db, &[b"DEL", key]);
@@ -117,7 +127,7 @@ fn close_idle(server: &Server) {
     let now = server.clock.now();
     for card in server.clients.cards() {
         let idle_ms = now.0 - card.active.load(Ordering::Relaxed);
-        let is_idle = !card.is_parked() && !card.is_subscriber();
+        let is_idle = !card.is_parked() && !card.is_subscriber() && !card.is_monitor();
         if is_idle && idle_ms > (limit as i64).saturating_mul(1000) {
             tracing::debug!(client = card.id, "closed: idle for longer than `timeout`");
             server.kill(card.id);

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guarda_commands::{
-    Addressed, ClientCard, CommandError, ConfigSetRejected, Effects, Host, Log, Observations,
-    Overview, PubSub, Renames, Scripting, Settings, ShutdownMode, Users,
+    Addressed, ClientCard, CommandError, ConfigSetRejected, Diagnostics, Effects, Host, Log,
+    Observations, Overview, Pause, PubSub, Renames, Scripting, Settings, ShutdownMode, Users,
 };
 use guarda_store::{Keyspace, UnixMillis};
 
@@ -28,6 +28,15 @@ impl Host for Server {
 
     fn scripting(&self) -> &dyn Scripting {
         &*self.scripting
+    }
+
+    fn diagnostics(&self) -> Option<&dyn Diagnostics> {
+        Some(self)
+    }
+
+    fn allows_guarded(&self, client: &ClientCard) -> bool {
+        // DEBUG is the only one so far.
+        self.limits.debug_command.allows(client.is_local())
     }
 
     fn users(&self) -> &Users {
@@ -52,6 +61,14 @@ impl Host for Server {
 
     fn pubsub(&self) -> &PubSub {
         &self.pubsub
+    }
+
+    fn pause(&self) -> &Pause {
+        &self.pause
+    }
+
+    fn end_pause(&self) {
+        self.end_pause();
     }
 
     fn spread(&self, messages: Vec<Addressed>, seq: u64) {
@@ -95,8 +112,12 @@ impl Host for Server {
             .collect()
     }
 
-    fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected> {
-        crate::configure::config_set(self, pairs)
+    fn config_set(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        client: &ClientCard,
+    ) -> Result<(), ConfigSetRejected> {
+        crate::configure::config_set(self, pairs, client.is_local())
     }
 
     fn observations(&self) -> &Observations {

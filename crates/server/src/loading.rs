@@ -1,102 +1,77 @@
-//! Filling the keyspace from files at start.
+//! Filling the keyspace from files: at start, and for DEBUG.
 
 use std::sync::Arc;
 
-use guarda_commands::{AuthState, Client, ClientCard, Settings, Worker, replay};
+use guarda_commands::{AuthState, Client, ClientCard, Worker, from_rdb_value, replay_in};
 use guarda_journal::aof::{ApplyError, LoadEvent, LoadSink};
 use guarda_journal::rdb::RdbValue;
-use guarda_store::{
-    HashValue, HashedKey, ListEnd, ListValue, SetValue, SortedSetValue, UnixMillis, Value,
-};
+use guarda_store::{HashedKey, Locked, UnixMillis};
 
 use crate::state::Server;
 
-/// Applies what files hold to a server that serves nobody yet.
-pub(crate) struct Loader<'s> {
+/// Applies what files hold to a server, all of whose shards are held: nobody is served meanwhile.
+pub(crate) struct Loader<'s, 'k> {
     server: &'s Server,
+    locked: &'s mut Locked<'k>,
     client: Client,
     worker: Worker,
     scratch: Vec<u8>,
     /// Keys of a snapshot that are due at this time are left out; `None` keeps them, as the base
     /// of a log requires.
     pub(crate) drop_due_at: Option<UnixMillis>,
+    /// A key that is there already ends the loading.
+    pub(crate) refuses_known: bool,
     told_percent: u64,
 }
 
-impl<'s> Loader<'s> {
-    pub(crate) fn new(server: &'s Server) -> Loader<'s> {
+impl<'s, 'k> Loader<'s, 'k> {
+    pub(crate) fn new(server: &'s Server, locked: &'s mut Locked<'k>) -> Loader<'s, 'k> {
         let nobody = ClientCard::new(0, String::new(), String::new(), -1, UnixMillis(0));
         Loader {
             server,
+            locked,
             client: Client::new(Arc::new(nobody), AuthState::Granted),
             worker: Worker::default(),
             scratch: Vec::new(),
             drop_due_at: None,
+            refuses_known: false,
             told_percent: 0,
         }
     }
 
-    fn insert(&self, db: u32, key: &[u8], value: RdbValue, expiry: Option<UnixMillis>) {
+    fn insert(
+        &mut self,
+        db: u32,
+        key: &[u8],
+        value: RdbValue,
+        expiry: Option<UnixMillis>,
+    ) -> Result<(), ApplyError> {
         let now = self.server.clock.now();
         let settings = &self.server.settings;
         let hashed = HashedKey::new(key);
-        self.server.keyspace.with_shard(hashed.shard(), |shard| match value {
+        let shard = self.locked.shard(hashed);
+        if self.refuses_known && shard.peek(db, hashed).is_some() {
+            return Err("a key of the file is there already".into());
+        }
+        match value {
             RdbValue::String(bytes) => shard.set_string(db, hashed, &bytes, expiry, now),
-            other => shard.set_value(db, hashed, to_value(other, settings), expiry, now),
-        });
+            other => shard.set_value(db, hashed, from_rdb_value(other, settings), expiry, now),
+        }
+        Ok(())
     }
 }
 
-fn to_value(value: RdbValue, settings: &Settings) -> Value {
-    match value {
-        RdbValue::String(bytes) => Value::String(bytes),
-        RdbValue::List(items) => {
-            let mut list = ListValue::default();
-            for item in &items {
-                list.push_all(ListEnd::Tail, [&item[..]], settings.list_limits());
-            }
-            Value::List(list)
-        }
-        RdbValue::Set(members) => {
-            let limits = settings.set_limits();
-            let mut set = SetValue::default();
-            set.prepare(members.len(), limits);
-            members.iter().for_each(|member| {
-                set.add(member, limits);
-            });
-            Value::Set(set)
-        }
-        RdbValue::SortedSet(members) => {
-            let limits = settings.sorted_set_limits();
-            let mut set = SortedSetValue::default();
-            set.prepare(members.len(), limits);
-            members.iter().for_each(|(member, score)| {
-                set.insert(member, *score, limits);
-            });
-            Value::SortedSet(set)
-        }
-        RdbValue::Hash(fields) => {
-            let limits = settings.hash_limits();
-            let mut hash = HashValue::default();
-            for (field, value) in fields {
-                hash.set(&field, &value, limits);
-            }
-            Value::Hash(hash)
-        }
-    }
-}
-
-impl LoadSink for Loader<'_> {
+impl LoadSink for Loader<'_, '_> {
     fn apply(&mut self, event: LoadEvent<'_>) -> Result<(), ApplyError> {
         match event {
             LoadEvent::Entry { db, entry } => {
                 let expiry = entry.expiry_ms.map(UnixMillis);
                 let due = matches!((expiry, self.drop_due_at), (Some(at), Some(now)) if at <= now);
                 check_db(db, self.server)?;
-                if !due {
-                    self.insert(db, &entry.key, entry.value, expiry);
+                if due {
+                    return Ok(());
                 }
-                Ok(())
+                self.insert(db, &entry.key, entry.value, expiry)
             }
             LoadEvent::Sizes { .. } => Ok(()),
             LoadEvent::FunctionLibrary(_) => Err("the file holds Redis functions, which this \
@@ -106,11 +81,12 @@ impl LoadSink for Loader<'_> {
                 check_db(db, self.server)?;
                 let slices: Vec<&[u8]> = args.iter().map(|arg| &arg[..]).collect();
                 self.client.db = db;
-                let done = replay(
+                let done = replay_in(
                     &slices,
                     &mut self.client,
                     self.server,
                     &mut self.worker,
+                    self.locked,
                     &mut self.scratch,
                 );
                 done.map_err(|why| {

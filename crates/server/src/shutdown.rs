@@ -52,7 +52,13 @@ fn make_safe(server: &Server, mode: ShutdownMode) -> std::io::Result<()> {
         return synced;
     }
     let saved = match (save, locked) {
-        (true, Some(locked)) => snapshots::save_locked(server, locked),
+        (true, Some(mut locked)) => {
+            let saved = snapshots::save_locked(server, &mut locked);
+            if saved.is_ok() {
+                std::mem::forget(locked);
+            }
+            saved
+        }
         (true, None) => {
             snapshots::save_now(server).map_err(|e| std::io::Error::other(e.to_string()))
         }

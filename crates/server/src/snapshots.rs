@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use guarda_commands::CommandError;
+use guarda_commands::{CommandError, with_rdb_value};
 use guarda_journal::log::RewriteError;
 use guarda_journal::rdb::{EntryEncoder, RdbHeader, RdbValueRef, RdbWriter};
 use guarda_journal::snapshot::SnapshotFile;
-use guarda_store::{Locked, Record, SHARDS, SnapshotSink, ValueRef};
+use guarda_store::{Locked, Record, SHARDS, SnapshotSink};
 
 use crate::info::REDIS_VERSION;
 use crate::persistence::Activity;
@@ -63,27 +63,7 @@ impl SnapshotSink for RdbSink {
 
 fn encode_record(encoder: &mut EntryEncoder, out: &mut Vec<u8>, record: &Record) {
     let (key, expiry) = (record.key(), record.expiry().map(|at| at.0));
-    match record.value() {
-        ValueRef::String(bytes) => encoder.encode(out, key, expiry, RdbValueRef::String(bytes)),
-        ValueRef::Hash(hash) => {
-            let mut fields = Vec::with_capacity(hash.len());
-            hash.for_each(|field, value| fields.push((field, value)));
-            encoder.encode(out, key, expiry, RdbValueRef::Hash(&mut fields.into_iter()));
-        }
-        ValueRef::List(list) => {
-            let elements: Vec<_> = list.iter().collect();
-            let mut items = elements.iter().map(|element| &**element);
-            encoder.encode(out, key, expiry, RdbValueRef::List(&mut items));
-        }
-        ValueRef::Set(set) => {
-            let members: Vec<_> = set.iter().collect();
-            let mut items = members.iter().map(|member| &**member);
-            encoder.encode(out, key, expiry, RdbValueRef::Set(&mut items));
-        }
-        ValueRef::SortedSet(set) => {
-            encoder.encode(out, key, expiry, RdbValueRef::SortedSet(&mut set.iter()));
-        }
-    }
+    with_rdb_value(record.value(), |value| encoder.encode(out, key, expiry, value));
 }
 
 /// A snapshot that has begun: every shard saves what it changes.
@@ -227,6 +207,22 @@ fn release(server: &Server) {
     server.persistence.progress.lock().activity = Activity::Idle;
 }
 
+/// While this is held, no file of the server is being written.
+pub(crate) struct IdleFiles<'s>(&'s Server);
+
+impl<'s> IdleFiles<'s> {
+    /// `None` while one is.
+    pub(crate) fn claim(server: &'s Server) -> Option<IdleFiles<'s>> {
+        claim(server, Activity::Saving).ok().map(|()| IdleFiles(server))
+    }
+}
+
+impl Drop for IdleFiles<'_> {
+    fn drop(&mut self) {
+        release(self.0);
+    }
+}
+
 /// SAVE: writes `dump.rdb` and returns when it is durable. Other threads go on.
 pub(crate) fn save_now(server: &Server) -> Result<(), CommandError> {
     match claim(server, Activity::Saving) {
@@ -261,7 +257,7 @@ fn write_dump(server: &Server, snapshot: Snapshot<'_>, shape: &Shape) -> io::Res
     file.commit(&shape.dump_name).map(drop)
 }
 
-fn note_saved(server: &Server, saved: &io::Result<()>, began: Duration, dirty: u64) {
+pub(crate) fn note_saved(server: &Server, saved: &io::Result<()>, began: Duration, dirty: u64) {
     let took = server.clock.since(began);
     match saved {
         Ok(()) => {
@@ -274,16 +270,15 @@ fn note_saved(server: &Server, saved: &io::Result<()>, began: Duration, dirty: u
     server.persistence.note_save(saved.is_ok(), took, server.clock.now().seconds());
 }
 
-/// Stands for the process in the temporary file's name, so that the last save does not meet the file
-/// of a background save that is cut off by it.
-const AT_THE_END: u32 = 0;
+/// Stands for the process in the temporary file's name, so that such a save does not meet the file
+/// of a background save that is cut off, or held up, by it.
+const UNDER_ALL_LOCKS: u32 = 0;
 
-/// Saves while the caller holds all shards, and keeps them locked for ever if that went well: the
-/// process ends.
-pub(crate) fn save_locked(server: &Server, mut locked: Locked<'_>) -> io::Result<()> {
+/// Saves while the caller holds all shards.
+pub(crate) fn save_locked(server: &Server, locked: &mut Locked<'_>) -> io::Result<()> {
     let shape = shape(server);
     let storage = Arc::clone(&server.persistence.storage);
-    let mut file = SnapshotFile::create_dump(storage, AT_THE_END)?;
+    let mut file = SnapshotFile::create_dump(storage, UNDER_ALL_LOCKS)?;
     let mut writer = RdbWriter::new(&mut file, &header(server, false), shape.checksum)?;
     let mut encoder = EntryEncoder::new(shape.compression);
     let mut encoded = Vec::new();
@@ -308,8 +303,18 @@ pub(crate) fn save_locked(server: &Server, mut locked: Locked<'_>) -> io::Result
     }
     writer.finish()?;
     file.commit(&shape.dump_name)?;
-    std::mem::forget(locked);
     Ok(())
+}
+
+/// Bytes that a record's value takes in a snapshot.
+pub(crate) fn serialized_len(server: &Server, record: &Record) -> usize {
+    let mut encoder = EntryEncoder::new(shape(server).compression);
+    let (mut whole, mut empty) = (Vec::new(), Vec::new());
+    encode_record(&mut encoder, &mut whole, record);
+    let expiry = record.expiry().map(|at| at.0);
+    encoder.encode(&mut empty, record.key(), expiry, RdbValueRef::String(b""));
+    // The empty string has one byte of its own.
+    whole.len() + 1 - empty.len()
 }
 
 /// BGSAVE.

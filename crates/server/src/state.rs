@@ -6,16 +6,20 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use guarda_commands::{
-    AuthState, Client, ClientCard, Effects, Observations, PubSub, Renames, Scripting, Settings,
-    Users, Worker,
+    AuthState, Client, ClientCard, Effects, Observations, Pause, PubSub, Renames, Scripting,
+    Settings, Users, Worker,
 };
+use guarda_config::AllowedFor;
 use guarda_resp::Limits;
 use guarda_store::Keyspace;
 use parking_lot::{Mutex, RwLock};
 
 use crate::clients::Clients;
 use crate::clock::Clock;
+use crate::data_dir::DataDir;
+use crate::diagnostics::Tampering;
 use crate::io::{Mailbox, Message, OutputLimits, ScriptJob};
+use crate::listening::Doors;
 use crate::logins::Logins;
 use crate::memory::Memory;
 use crate::persistence::Persistence;
@@ -40,6 +44,7 @@ pub(crate) struct Server {
     pub(crate) config_changes: Mutex<()>,
     pub(crate) users: Arc<Users>,
     pub(crate) pubsub: PubSub,
+    pub(crate) pause: Pause,
     pub(crate) renames: Renames,
     pub(crate) logins: Logins,
     /// What new connections on `tls-port` use; none if there is no such port.
@@ -50,10 +55,16 @@ pub(crate) struct Server {
     pub(crate) dirty: AtomicU64,
     /// Random, new at each start (INFO's `run_id`).
     pub(crate) run_id: String,
+    /// INFO's `master_replid`.
+    pub(crate) replication_id: Mutex<String>,
     /// The program file, as it was started.
     pub(crate) executable: String,
     pub(crate) config_file: String,
-    pub(crate) port: u16,
+    pub(crate) data: DataDir,
+    /// Where it listens.
+    pub(crate) doors: Doors,
+    /// What DEBUG has changed.
+    pub(crate) tampering: Tampering,
     /// Set while SHUTDOWN is under way.
     pub(crate) is_stopping: AtomicBool,
     /// The Unix socket's and the pid file's paths, removed at the end.
@@ -62,6 +73,8 @@ pub(crate) struct Server {
 
 /// Limits of the I/O layer that CONFIG SET changes.
 pub(crate) struct RuntimeLimits {
+    /// `enable-debug-command`, which it does not change.
+    pub(crate) debug_command: AllowedFor,
     pub(crate) clients_max: AtomicUsize,
     pub(crate) keepalive_s: AtomicU64,
     pub(crate) idle_timeout_s: AtomicU64,
@@ -82,6 +95,8 @@ pub(crate) struct Parts {
     pub(crate) run_id: String,
     pub(crate) executable: String,
     pub(crate) config_file: String,
+    pub(crate) data: DataDir,
+    pub(crate) doors: Doors,
 }
 
 impl Server {
@@ -95,12 +110,15 @@ impl Server {
             run_id,
             executable,
             config_file,
+            data,
+            doors,
         } = parts;
         let server = Server {
             clock: Clock::start(),
             keyspace: Keyspace::new(config.databases),
             settings: Settings::default(),
             limits: RuntimeLimits {
+                debug_command: config.debug_command,
                 clients_max: AtomicUsize::new(0),
                 keepalive_s: AtomicU64::new(0),
                 idle_timeout_s: AtomicU64::new(0),
@@ -117,20 +135,24 @@ impl Server {
             persistence,
             scripting,
             scripts: ScriptQueue::new(),
-            port: config.port,
+            data,
+            doors,
             config: Mutex::new(config),
             config_changes: Mutex::new(()),
             users,
             pubsub: PubSub::default(),
+            pause: Pause::default(),
             renames,
             logins: Logins::default(),
             tls: RwLock::default(),
             mailboxes: OnceLock::new(),
             this: OnceLock::new(),
             dirty: AtomicU64::new(0),
+            replication_id: Mutex::new(run_id.clone()),
             run_id,
             executable,
             config_file,
+            tampering: Tampering::default(),
             is_stopping: AtomicBool::new(false),
             files_to_remove: Mutex::default(),
         };
@@ -206,6 +228,13 @@ impl Server {
     pub(crate) fn retry_parked(&self) {
         for mailbox in self.mailboxes.get().into_iter().flatten() {
             mailbox.send_retry();
+        }
+    }
+
+    /// Tells all threads that a pause of clients is over.
+    pub(crate) fn end_pause(&self) {
+        for mailbox in self.mailboxes.get().into_iter().flatten() {
+            mailbox.send(Message::PauseEnded);
         }
     }
 

@@ -96,6 +96,11 @@ impl ListValue {
         blocks + self.blocks.capacity() * size_of::<Listpack>()
     }
 
+    /// Blocks that it is kept in.
+    pub fn block_count(&self) -> usize {
+        self.blocks.len()
+    }
+
     /// Whether Redis 7.2 calls its encoding `listpack`.
     pub fn is_listpack(&self) -> bool {
         self.is_listpack

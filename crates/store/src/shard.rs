@@ -66,6 +66,11 @@ impl Shard {
         self.len(db) == 0
     }
 
+    /// Keys of database `db` for which there is room in its table.
+    pub fn room(&self, db: u32) -> usize {
+        self.databases.get(db as usize).map_or(0, |d| d.table.room())
+    }
+
     /// Number of keys with an expiry in database `db`.
     pub fn expiring_len(&self, db: u32) -> usize {
         self.databases.get(db as usize).map_or(0, |d| d.expiring)
@@ -275,6 +280,14 @@ impl Shard {
         true
     }
 
+    /// Makes the last use of a key lie `idle_s` seconds before `now`.
+    pub fn set_idle(&mut self, db: u32, key: HashedKey<'_>, idle_s: u32, now: UnixMillis) {
+        let Some(database) = self.databases.get_mut(db as usize) else { return };
+        if let Some(record) = database.table.get_mut(key.hash, |r| r.key() == key.bytes) {
+            record.set_accessed(UnixMillis(now.0.saturating_sub(i64::from(idle_s) * 1_000)));
+        }
+    }
+
     /// Removes a key, expired or not; returns its record.
     pub fn remove(&mut self, db: u32, key: HashedKey<'_>) -> Option<Record> {
         self.take_out(db, key, false)
@@ -372,12 +385,19 @@ impl Shard {
     }
 
     /// Databases `a` and `b` change places. Watchers stay with the number that they named, and learn of
-    /// it if their key was in either.
-    pub fn swap(&mut self, a: u32, b: u32) {
+    /// it if their key was in either. What is due at `now` is not there: it is removed first.
+    pub fn swap(&mut self, a: u32, b: u32, now: UnixMillis) {
         if a == b {
             return;
         }
         self.database_or_new(a.max(b));
+        let watched = self.watchers.keys().filter(|(db, _)| *db == a || *db == b);
+        let watched: Vec<Box<[u8]>> = watched.map(|(_, key)| key.clone()).collect();
+        for key in &watched {
+            for db in [a, b] {
+                let _ = self.get(db, HashedKey::new(key), now);
+            }
+        }
         for ((db, key), flags) in &self.watchers {
             let hashed = HashedKey::new(key);
             let is_there = |db: u32| self.peek(db, hashed).is_some();
@@ -755,7 +775,7 @@ mod tests {
                     shard.flush(random(3) as u32);
                 }
                 if random(10) == 0 {
-                    shard.swap(random(4) as u32, random(4) as u32);
+                    shard.swap(random(4) as u32, random(4) as u32, NOW);
                 }
             }
             shard.end_snapshot();

@@ -224,6 +224,11 @@ impl<T: Hashed> Table<T> {
         }
     }
 
+    /// Entries for which there is room without taking more memory.
+    pub fn room(&self) -> usize {
+        self.segments.iter().map(|segment| segment.entries.capacity()).sum()
+    }
+
     /// Bytes the table has on the heap, without what entries own. Costs a walk over the segments.
     pub(crate) fn heap_len(&self) -> usize {
         let buckets: usize = self.segments.iter().map(|s| s.entries.num_buckets()).sum();

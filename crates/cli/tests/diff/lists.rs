@@ -301,7 +301,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         COPY l m
         RENAME m n
         LRANGE n 0 -1
-        OBJECT ENCODING n //~ either listpack quicklist -- a small list is a listpack since 7.2
+        OBJECT ENCODING n //~ until-7.2 either listpack quicklist -- a small list is a listpack since 7.2
         RPUSH l x
         OBJECT REFCOUNT l
         SCAN 0 TYPE list //~ unordered-deep -- hash order

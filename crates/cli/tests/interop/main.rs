@@ -7,5 +7,6 @@
 #[path = "../crash/common.rs"]
 mod common;
 mod data;
+mod payloads;
 mod refusals;
 mod takeover;

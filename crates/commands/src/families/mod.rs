@@ -12,8 +12,10 @@ pub(crate) mod acl;
 mod blocking;
 mod blocking_sorted;
 pub(crate) mod client;
+mod client_modes;
 mod command_info;
 pub(crate) mod connection;
+mod debug;
 mod draws;
 mod hash_walks;
 mod hashes;
@@ -42,6 +44,7 @@ mod sorted_set_algebra;
 pub(crate) mod sorted_set_pops;
 mod sorted_set_ranges;
 mod sorted_sets;
+mod string_compare;
 mod string_counters;
 mod string_edit;
 mod string_expiry;
@@ -49,6 +52,7 @@ pub(crate) mod string_float;
 mod string_lcs;
 mod strings;
 mod transactions;
+mod transfer;
 
 /// All families, in the order of the documentation.
 pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
@@ -59,10 +63,12 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     key_expiry::FAMILY,
     scan::FAMILY,
     object::FAMILY,
+    transfer::FAMILY,
     sort::FAMILY,
     strings::FAMILY,
     string_edit::FAMILY,
     string_counters::FAMILY,
+    string_compare::FAMILY,
     string_lcs::FAMILY,
     hashes::FAMILY,
     hash_walks::FAMILY,
@@ -81,6 +87,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     scripting::FAMILY,
     pubsub::FAMILY,
     server::FAMILY,
+    debug::FAMILY,
     observing::FAMILY,
     replicas::FAMILY,
     session::FAMILY,

@@ -1,6 +1,6 @@
 //! OBJECT: how a value is kept.
 
-use guarda_store::{Record, SetForm, ValueRef};
+use guarda_store::{Record, SetForm, UnixMillis, ValueRef};
 
 use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
@@ -85,8 +85,9 @@ fn as_integer(record: &Record) -> Option<i64> {
     }
 }
 
-fn encoding(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
-    let name = cx.db.inspect(args.key()?).map(|record| match record.value() {
+/// What OBJECT ENCODING calls the form in which the value is kept.
+pub(crate) fn encoding_of(record: &Record) -> &'static str {
+    match record.value() {
         ValueRef::String(_) if record.is_growing_string() => "raw",
         ValueRef::String(_) if as_integer(record).is_some() => "int",
         ValueRef::String(text) if text.len() <= EMBEDDED_LEN_MAX => "embstr",
@@ -102,8 +103,11 @@ fn encoding(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         ValueRef::SortedSet(set) if set.is_packed() => "listpack",
         ValueRef::SortedSet(_) => "skiplist",
         ValueRef::List(_) => "quicklist",
-    });
-    match name {
+    }
+}
+
+fn encoding(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    match cx.db.inspect(args.key()?).map(encoding_of) {
         Some(name) => cx.reply.bulk_str(name),
         None => cx.reply.null(),
     }
@@ -122,11 +126,16 @@ fn freq(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     ))
 }
 
+/// Seconds since the value was last used.
+pub(crate) fn idle_seconds(record: &Record, now: UnixMillis) -> i64 {
+    // A clock that was set back makes no key come from the future.
+    ((now.seconds() as u32).wrapping_sub(record.accessed()) as i32).max(0).into()
+}
+
 fn idle_time(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
-    let now = cx.db.now.seconds() as u32;
-    match cx.db.inspect(args.key()?).map(Record::accessed) {
-        // A clock that was set back makes no key come from the future.
-        Some(accessed) => cx.reply.integer((now.wrapping_sub(accessed) as i32).max(0).into()),
+    let now = cx.db.now;
+    match cx.db.inspect(args.key()?).map(|record| idle_seconds(record, now)) {
+        Some(seconds) => cx.reply.integer(seconds),
         None => cx.reply.null(),
     }
     Ok(Outcome::Reply)

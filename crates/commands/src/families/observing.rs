@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::args::Args;
-use crate::context::{CommandResult, Context, Outcome};
+use crate::context::{Caller, CommandResult, Context, Outcome};
 use crate::error::CommandError;
 use crate::families::subcommand_help;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group};
@@ -31,6 +31,14 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         complexity: "Depends on subcommand.",
         arity: Arity::at_least(2),
         subcommands: LATENCY,
+        ..NEW
+    },
+    CommandSpec {
+        name: "monitor",
+        summary: "Shows this connection every command that runs.",
+        note: "Tokens, nonces and data of `SESSION` commands are left out, as passwords are.",
+        flags: Flags::ADMIN.union(Flags::NOSCRIPT).union(LOADING_STALE),
+        run: monitor,
         ..NEW
     },
 ];
@@ -155,6 +163,18 @@ const LATENCY: &[CommandSpec] = &[
         ..WATCHING
     },
 ];
+
+/// Said again it is not answered.
+fn monitor(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    if cx.caller != Caller::Client {
+        return Err(CommandError::text("ERR MONITOR isn't allowed for DENY BLOCKING client"));
+    }
+    if !cx.client.is_monitor() {
+        cx.client.begin_monitoring(&cx.host.observations().monitors);
+        cx.reply.ok();
+    }
+    Ok(Outcome::Reply)
+}
 
 fn slowlog_get(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let name = args.all()[1];

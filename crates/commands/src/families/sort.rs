@@ -85,7 +85,7 @@ impl<'a> Sort<'a> {
         let reads_all = cx.client.user.as_ref().is_none_or(|user| user.may_read_all_keys());
         let denied = |option| {
             let text =
-                format!("ERR {option} option of SORT denied due to insufficient ACL permissions");
+                format!("ERR {option} option of SORT denied due to insufficient ACL permissions.");
             CommandError::owned(text)
         };
         let mut sort = Sort {

@@ -8,6 +8,7 @@ use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::db::Db;
 use crate::error::CommandError;
+use crate::families::string_compare::Comparison;
 use crate::families::string_expiry::{Expiry, ExpiryOption, TimeUnit};
 use crate::pubsub::EventClasses;
 use crate::sessions;
@@ -131,22 +132,22 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         arity: Arity::at_least(3),
         flags: WRITE_MORE,
         keys: Keys::range(1, -1, 2, KeyAccess::NEW),
-        tips: &["request_policy:multi_shard", "response_policy:agg_min"],
         run: msetnx,
         ..NEW
     },
 ];
 
-/// Whether a key must or must not be there.
+/// What SET asks of the key.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Existence {
+enum Condition<'a> {
     Any,
     OnlyIfAbsent,
     OnlyIfPresent,
+    OnlyIf(Comparison<'a>),
 }
 
 struct SetOptions<'a> {
-    condition: Existence,
+    condition: Condition<'a>,
     expiry: ExpiryOption<'a>,
     get: bool,
 }
@@ -154,22 +155,26 @@ struct SetOptions<'a> {
 impl<'a> SetOptions<'a> {
     fn parse(args: &mut Args<'a>) -> Result<SetOptions<'a>, CommandError> {
         let mut options =
-            SetOptions { condition: Existence::Any, expiry: ExpiryOption::default(), get: false };
+            SetOptions { condition: Condition::Any, expiry: ExpiryOption::default(), get: false };
         while !args.is_empty() {
             if options.expiry.take(args, "KEEPTTL", Expiry::Keep)? {
                 continue;
             }
             let condition = if args.take_word("NX") {
-                Existence::OnlyIfAbsent
+                Condition::OnlyIfAbsent
             } else if args.take_word("XX") {
-                Existence::OnlyIfPresent
+                Condition::OnlyIfPresent
             } else if args.take_word("GET") {
                 options.get = true;
                 continue;
+            } else if let Some(comparison) = Comparison::take(args)? {
+                Condition::OnlyIf(comparison)
             } else {
                 return Err(CommandError::Syntax);
             };
-            if options.condition != Existence::Any && options.condition != condition {
+            let repeats =
+                options.condition == condition && !matches!(condition, Condition::OnlyIf(_));
+            if options.condition != Condition::Any && !repeats {
                 return Err(CommandError::Syntax);
             }
             options.condition = condition;
@@ -203,12 +208,13 @@ fn set(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         reply_string(cx, key)?;
     }
     let allowed = match options.condition {
-        Existence::Any => true,
-        Existence::OnlyIfAbsent => !cx.db.exists(key),
-        Existence::OnlyIfPresent => cx.db.exists(key),
+        Condition::Any => true,
+        Condition::OnlyIfAbsent => !cx.db.exists(key),
+        Condition::OnlyIfPresent => cx.db.exists(key),
+        Condition::OnlyIf(comparison) => comparison.holds(cx.db.peek_string(key)?),
     };
     if !allowed {
-        if options.condition == Existence::OnlyIfAbsent {
+        if options.condition == Condition::OnlyIfAbsent {
             sessions::note_refused_lock(cx, key);
         }
         if !options.get {
@@ -217,10 +223,13 @@ fn set(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         return Ok(Outcome::Reply);
     }
     store(&mut cx.db, key, value, expiry);
+    // A Redis that reads the log need not know the options that later versions have.
+    let is_plain = !options.get && !matches!(options.condition, Condition::OnlyIf(_));
     match expiry {
-        Expiry::Clear if options.get => cx.db.record(&[b"SET", key, value]),
-        Expiry::Keep if options.get => cx.db.record(&[b"SET", key, value, b"KEEPTTL"]),
-        _ => {}
+        _ if is_plain => {}
+        Expiry::Clear => cx.db.record(&[b"SET", key, value]),
+        Expiry::Keep => cx.db.record(&[b"SET", key, value, b"KEEPTTL"]),
+        Expiry::At(_) => {} // `store` has done it
     }
     if !options.get {
         cx.reply.ok();

@@ -4,14 +4,23 @@ use guarda_resp::{Protocol, ReplyWriter};
 
 use super::Topic;
 
-/// A message as one kind of listeners gets it. `Debug` is left out: messages are data.
+/// Something that clients are sent unasked. `Debug` is left out: messages are data.
 pub struct Publication {
-    topic: Topic,
-    channel: Box<[u8]>,
-    /// The pattern by which its listeners hear it; empty for the others.
-    pattern: Box<[u8]>,
-    text: Box<[u8]>,
+    content: Content,
     publisher: u64,
+}
+
+enum Content {
+    /// A message as one kind of listeners gets it.
+    Message {
+        topic: Topic,
+        channel: Box<[u8]>,
+        /// The pattern by which its listeners hear it; empty for the others.
+        pattern: Box<[u8]>,
+        text: Box<[u8]>,
+    },
+    /// A command that ran, for monitors.
+    Seen(Box<[u8]>),
 }
 
 impl Publication {
@@ -22,23 +31,29 @@ impl Publication {
         text: &[u8],
         publisher: u64,
     ) -> Publication {
-        Publication {
+        let content = Content::Message {
             topic,
             channel: channel.into(),
             pattern: pattern.unwrap_or_default().into(),
             text: text.into(),
-            publisher,
+        };
+        Publication { content, publisher }
+    }
+
+    /// A line for monitors about a command of `client`.
+    pub(crate) fn seen(line: Vec<u8>, client: u64) -> Publication {
+        Publication { content: Content::Seen(line.into()), publisher: client }
+    }
+
+    /// What a client must have subscribed to, to get it; nothing if it must be a monitor.
+    pub(super) fn subject(&self) -> Option<(Topic, &[u8])> {
+        match &self.content {
+            Content::Message { topic: Topic::Pattern, pattern, .. } => {
+                Some((Topic::Pattern, pattern))
+            }
+            Content::Message { topic, channel, .. } => Some((*topic, channel)),
+            Content::Seen(_) => None,
         }
-    }
-
-    /// By what its listeners hear it.
-    pub(super) fn topic(&self) -> Topic {
-        self.topic
-    }
-
-    /// What a client must have subscribed to, to get it.
-    pub(super) fn subject(&self) -> &[u8] {
-        if self.topic == Topic::Pattern { &self.pattern } else { &self.channel }
     }
 
     /// Id of the client whose command published it.
@@ -49,17 +64,24 @@ impl Publication {
     /// Appends it to what a client is sent.
     pub fn write(&self, out: &mut Vec<u8>, protocol: Protocol) {
         let mut reply = ReplyWriter::new(out, protocol);
-        let kind = match self.topic {
+        let (topic, channel, pattern, text) = match &self.content {
+            Content::Message { topic, channel, pattern, text } => (*topic, channel, pattern, text),
+            Content::Seen(line) => {
+                reply.simple_bytes(line);
+                return;
+            }
+        };
+        let kind = match topic {
             Topic::Channel => "message",
             Topic::Pattern => "pmessage",
             Topic::ShardChannel => "smessage",
         };
-        reply.push(if self.topic == Topic::Pattern { 4 } else { 3 });
+        reply.push(if topic == Topic::Pattern { 4 } else { 3 });
         reply.bulk_str(kind);
-        if self.topic == Topic::Pattern {
-            reply.bulk(&self.pattern);
+        if topic == Topic::Pattern {
+            reply.bulk(pattern);
         }
-        reply.bulk(&self.channel);
-        reply.bulk(&self.text);
+        reply.bulk(channel);
+        reply.bulk(text);
     }
 }

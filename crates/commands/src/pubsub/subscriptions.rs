@@ -58,8 +58,13 @@ impl Client {
     /// Whether it is to get this message: it may have unsubscribed while the message was on its
     /// way. What it has published itself it gets anyway, since it listened then.
     pub fn hears(&self, publication: &Publication) -> bool {
-        publication.publisher() == self.card.id
-            || self.subscriptions.names(publication.topic()).contains(publication.subject())
+        match publication.subject() {
+            Some((topic, name)) => {
+                publication.publisher() == self.card.id
+                    || self.subscriptions.names(topic).contains(name)
+            }
+            None => self.is_monitor(),
+        }
     }
 
     pub(crate) fn subscribe(&mut self, pubsub: &PubSub, topic: Topic, name: &[u8]) {

@@ -48,16 +48,17 @@ pub(super) const ROWS: &[Directive] = &[
         "enable-protected-configs",
         YES_NO_LOCAL,
         "no",
-        Status::Refused("`dir` and `dbfilename` take a restart"),
-        "Whether CONFIG SET may change `dir` and `dbfilename`.",
+        Status::Implemented,
+        "Whether CONFIG SET may change `dir` and `dbfilename`: never, sent by anybody, or over \
+         loopback and Unix sockets.",
     )
     .immutable(),
     Directive::new(
         "enable-debug-command",
         YES_NO_LOCAL,
         "no",
-        Status::AcceptedIgnored(NO_SUCH_COMMANDS),
-        "Whether DEBUG may be used.",
+        Status::Implemented,
+        "Whether DEBUG may be used: not at all, by everybody, or over loopback and Unix sockets.",
     )
     .immutable(),
     Directive::new(

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::input::{Input, InputError};
+use guarda_rdb::input::{Input, InputError};
 
 /// The most arguments that a logged command may have.
 const ARGS_MAX: u64 = 1024 * 1024;

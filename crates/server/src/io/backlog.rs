@@ -27,6 +27,14 @@ pub(crate) struct OutputLimits {
     pub(crate) subscribers: OutputLimit,
 }
 
+impl OutputLimits {
+    /// That of monitors: `normal`, as in Redis, but where that is none, `pubsub`. A monitor that does not
+    /// keep up would otherwise take all memory, since it is sent lines unasked.
+    pub(crate) fn monitors(&self) -> OutputLimit {
+        if self.normal.hard == 0 { self.subscribers } else { self.normal }
+    }
+}
+
 /// Why a slow client is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {

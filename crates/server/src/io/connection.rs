@@ -58,6 +58,8 @@ pub(crate) struct Connection {
     pub(crate) blocked_on_write: bool,
     /// Nothing is sent and no command taken: a password was wrong too often (see `logins`).
     pub(crate) is_held: bool,
+    /// A command waits for the end of a pause; it is the first in `pending`.
+    pub(crate) is_paused: bool,
     /// A command found its shards held by a script; it is the first in `pending`.
     pub(crate) waiting_for_shards: bool,
     /// The card shows a query buffer, or an output buffer, that is not empty.
@@ -98,6 +100,7 @@ impl Connection {
             has_unparsed: false,
             blocked_on_write: false,
             is_held: false,
+            is_paused: false,
             waiting_for_shards: false,
             shows_query: false,
             shows_output: false,
@@ -114,8 +117,11 @@ impl Connection {
     /// Which limit of unsent output applies. One whose script runs counts as a
     /// normal client meanwhile: it gets nothing then.
     pub(crate) fn output_limit(&self, limits: &OutputLimits) -> OutputLimit {
-        let is_subscriber = self.client.as_ref().is_some_and(|client| client.is_subscriber());
-        if is_subscriber { limits.subscribers } else { limits.normal }
+        match &self.client {
+            Some(client) if client.is_subscriber() => limits.subscribers,
+            Some(client) if client.is_monitor() => limits.monitors(),
+            _ => limits.normal,
+        }
     }
 
     /// Whether commands may be taken from this connection now.
@@ -127,6 +133,7 @@ impl Connection {
         };
         !self.closing
             && !self.is_held
+            && !self.is_paused
             && !self.waiting_for_shards
             && client.waiting.is_none()
             && self.unsent() < pause

@@ -309,7 +309,8 @@ fn check(op: &Op, queued: &mut VecDeque<Mask>, outcomes: &[Outcome; 2]) -> Resul
 }
 
 /// Masks about versions do not occur here.
-const SAME: Versions = Versions { reference_is_7_2: true, subject_is_7_2: true };
+const SAME: Versions =
+    Versions { reference_is_7_2: true, subject_is_7_2: true, reference_is_valkey: false };
 
 fn exact(reference: &Outcome, subject: &Outcome) -> Result<(), String> {
     Mask::Exact.check(Protocol::Resp2, SAME, reference, subject)

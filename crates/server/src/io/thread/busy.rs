@@ -68,6 +68,7 @@ impl IoThread {
         let now = self.server.clock.now();
         let (server, worker) = (&*self.server, &mut self.worker);
         client.end_subscriptions(&server.pubsub);
+        client.end_monitoring(&server.observations.monitors);
         let released = release_session_locks(&mut client, server, worker, now, self.patience);
         if !released || !client.unwatch_within(&self.server.keyspace, Duration::ZERO) {
             self.gone.push(client);

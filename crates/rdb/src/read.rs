@@ -79,7 +79,7 @@ impl<R: Read> RdbReader<R> {
     }
 
     /// Begins where `input` stands, which is the start of an RDB file.
-    pub(crate) fn over(mut input: Input<R>) -> std::result::Result<Self, RdbError> {
+    pub fn over(mut input: Input<R>) -> std::result::Result<Self, RdbError> {
         input.start_checksum();
         let header = input.array::<9>();
         let offset = input.offset();
@@ -96,8 +96,13 @@ impl<R: Read> RdbReader<R> {
             }
         });
         let version = version.map_err(|kind| RdbError { offset, kind })?;
+        Ok(Self::after_header(input, version))
+    }
+
+    /// Reads what stands behind a header of this version, which was read or is known.
+    pub(super) fn after_header(input: Input<R>, version: u32) -> Self {
         let len_max = STRING_LEN_MAX;
-        Ok(Self { input, version, len_max, check: true, done: false, empty_skipped: 0 })
+        Self { input, version, len_max, check: true, done: false, empty_skipped: 0 }
     }
 
     /// Whether to compare the checksum at the end (`rdbchecksum`); it is compared unless told.
@@ -130,7 +135,7 @@ impl<R: Read> RdbReader<R> {
     }
 
     /// What comes after the RDB file in the same source: a log, in an append-only file with preamble.
-    pub(crate) fn into_input(self) -> Input<R> {
+    pub fn into_input(self) -> Input<R> {
         self.input
     }
 
@@ -212,6 +217,12 @@ impl<R: Read> RdbReader<R> {
             }
         }
         Ok(())
+    }
+
+    /// A type and the value of this type.
+    pub(super) fn bare_value(&mut self) -> Result<RdbValue> {
+        let kind = self.input.byte()?;
+        self.value(kind)
     }
 
     fn value(&mut self, kind: u8) -> Result<RdbValue> {

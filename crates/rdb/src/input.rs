@@ -5,16 +5,16 @@ use std::io::{self, Read};
 use crc::{Crc, Digest, Table};
 
 /// The checksum of RDB files: CRC-64 with the Jones polynomial, reflected, no final inversion.
-pub(crate) static CRC64: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&crc::CRC_64_REDIS);
+pub static CRC64: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&crc::CRC_64_REDIS);
 
 /// A running checksum.
-pub(crate) type Checksum = Digest<'static, u64, Table<16>>;
+pub type Checksum = Digest<'static, u64, Table<16>>;
 
 const BUFFER_LEN: usize = 64 * 1024;
 
 /// Why bytes could not be had.
 #[derive(Debug)]
-pub(crate) enum InputError {
+pub enum InputError {
     /// The source ended in the middle of what was asked for.
     End,
     /// The source failed.
@@ -22,7 +22,7 @@ pub(crate) enum InputError {
 }
 
 /// Invariant: `summed <= start <= end <= buf.len()`; `base + start` is the offset in the source.
-pub(crate) struct Input<R> {
+pub struct Input<R> {
     source: R,
     buf: Box<[u8]>,
     start: usize,
@@ -33,24 +33,30 @@ pub(crate) struct Input<R> {
 }
 
 impl<R: Read> Input<R> {
-    pub(crate) fn new(source: R) -> Self {
-        let buf = vec![0; BUFFER_LEN].into_boxed_slice();
+    /// Reads `source` from where it stands.
+    pub fn new(source: R) -> Self {
+        Self::with_buffer(source, BUFFER_LEN)
+    }
+
+    /// As [`new`](Self::new), reading at most `buffer_len` bytes at once; at least one.
+    pub fn with_buffer(source: R, buffer_len: usize) -> Self {
+        let buf = vec![0; buffer_len.max(1)].into_boxed_slice();
         Self { source, buf, start: 0, end: 0, base: 0, summed: 0, digest: None }
     }
 
     /// The offset of the next byte.
-    pub(crate) fn offset(&self) -> u64 {
+    pub fn offset(&self) -> u64 {
         self.base + self.start as u64
     }
 
     /// From here on, what is consumed is summed.
-    pub(crate) fn start_checksum(&mut self) {
+    pub fn start_checksum(&mut self) {
         self.digest = Some(CRC64.digest());
         self.summed = self.start;
     }
 
     /// The checksum of everything consumed since [`start_checksum`](Self::start_checksum).
-    pub(crate) fn finish_checksum(&mut self) -> u64 {
+    pub fn finish_checksum(&mut self) -> u64 {
         self.sum_consumed();
         self.digest.take().map_or(0, Checksum::finalize)
     }
@@ -63,7 +69,7 @@ impl<R: Read> Input<R> {
     }
 
     /// Makes at least one byte available; `false` at the end of the source.
-    pub(crate) fn fill(&mut self) -> Result<bool, InputError> {
+    pub fn fill(&mut self) -> Result<bool, InputError> {
         if self.start < self.end {
             return Ok(true);
         }
@@ -83,11 +89,12 @@ impl<R: Read> Input<R> {
     }
 
     /// The next byte, left in place; `None` at the end of the source.
-    pub(crate) fn peek(&mut self) -> Result<Option<u8>, InputError> {
+    pub fn peek(&mut self) -> Result<Option<u8>, InputError> {
         Ok(if self.fill()? { Some(self.buf[self.start]) } else { None })
     }
 
-    pub(crate) fn byte(&mut self) -> Result<u8, InputError> {
+    /// The next byte.
+    pub fn byte(&mut self) -> Result<u8, InputError> {
         if !self.fill()? {
             return Err(InputError::End);
         }
@@ -96,7 +103,8 @@ impl<R: Read> Input<R> {
         Ok(byte)
     }
 
-    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], InputError> {
+    /// The next `N` bytes.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], InputError> {
         let mut out = [0; N];
         let mut have = 0;
         while have < N {
@@ -112,7 +120,7 @@ impl<R: Read> Input<R> {
     }
 
     /// Appends exactly `len` bytes to `out`. Memory grows with what really arrives, not with `len`.
-    pub(crate) fn append_to(&mut self, out: &mut Vec<u8>, len: usize) -> Result<(), InputError> {
+    pub fn append_to(&mut self, out: &mut Vec<u8>, len: usize) -> Result<(), InputError> {
         let mut left = len;
         out.reserve(left.min(BUFFER_LEN));
         while left > 0 {
@@ -128,7 +136,7 @@ impl<R: Read> Input<R> {
     }
 
     /// The bytes up to and without `\n`, at most `len_max` of them; `None` when the line is longer.
-    pub(crate) fn line(&mut self, len_max: usize) -> Result<Option<Vec<u8>>, InputError> {
+    pub fn line(&mut self, len_max: usize) -> Result<Option<Vec<u8>>, InputError> {
         let mut line = Vec::new();
         loop {
             if !self.fill()? {

@@ -51,13 +51,7 @@ impl EntryEncoder {
         expiry_ms: Option<i64>,
         value: RdbValueRef<'_, '_>,
     ) {
-        let (kind, len) = match &value {
-            RdbValueRef::String(_) | RdbValueRef::Integer(_) => (kind::STRING, 1),
-            RdbValueRef::List(items) => (kind::LIST, items.len()),
-            RdbValueRef::Set(items) => (kind::SET, items.len()),
-            RdbValueRef::Hash(fields) => (kind::HASH, fields.len()),
-            RdbValueRef::SortedSet(members) => (kind::ZSET_2, members.len()),
-        };
+        let (kind, len) = kind_and_len(&value);
         if len == 0 {
             return;
         }
@@ -67,6 +61,17 @@ impl EntryEncoder {
         }
         out.push(kind);
         self.string(out, key);
+        self.value(out, value, len);
+    }
+
+    /// Appends the type of `value` and what it holds: a payload without its seal.
+    pub(super) fn bare_value(&mut self, out: &mut Vec<u8>, value: RdbValueRef<'_, '_>) {
+        let (kind, len) = kind_and_len(&value);
+        out.push(kind);
+        self.value(out, value, len);
+    }
+
+    fn value(&mut self, out: &mut Vec<u8>, value: RdbValueRef<'_, '_>, len: usize) {
         let mut written = 0;
         match value {
             RdbValueRef::String(bytes) => return self.string(out, bytes),
@@ -113,6 +118,17 @@ impl EntryEncoder {
             return;
         }
         plain_string(out, bytes);
+    }
+}
+
+/// The type of a value, and how many elements it has; a string has one.
+fn kind_and_len(value: &RdbValueRef<'_, '_>) -> (u8, usize) {
+    match value {
+        RdbValueRef::String(_) | RdbValueRef::Integer(_) => (kind::STRING, 1),
+        RdbValueRef::List(items) => (kind::LIST, items.len()),
+        RdbValueRef::Set(items) => (kind::SET, items.len()),
+        RdbValueRef::Hash(fields) => (kind::HASH, fields.len()),
+        RdbValueRef::SortedSet(members) => (kind::ZSET_2, members.len()),
     }
 }
 

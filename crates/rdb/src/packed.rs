@@ -156,15 +156,18 @@ pub(super) fn intset(blob: &[u8]) -> Result<Vec<Vec<u8>>> {
     if !matches!(width, 2 | 4 | 8) || count.checked_mul(width) != Some(bytes.0.len()) {
         return Err("an intset's length is not its own");
     }
-    let mut members = Vec::with_capacity(count);
+    let mut numbers = Vec::with_capacity(count);
     for _ in 0..count {
-        members.push(decimal(match width {
+        numbers.push(match width {
             2 => i64::from(i16::from_le_bytes(bytes.array()?)),
             4 => i64::from(i32::from_le_bytes(bytes.array()?)),
             _ => i64::from_le_bytes(bytes.array()?),
-        }));
+        });
     }
-    Ok(members)
+    if !numbers.is_sorted_by(|a, b| a < b) {
+        return Err("an intset's numbers do not ascend");
+    }
+    Ok(numbers.into_iter().map(decimal).collect())
 }
 
 /// The fields of a zipmap (hashes of Redis 2.4 and older).
@@ -286,6 +289,9 @@ mod tests {
         let ints = [2, 0, 0, 0, 2, 0, 0, 0, 0xff, 0xff, 7, 0];
         assert_eq!(text(&intset(&ints).unwrap()), ["-1", "7"]);
         every_damage(&ints, |blob| drop(intset(blob)));
+        for unsorted in [[1, 0, 1, 0], [2, 0, 1, 0]] {
+            assert!(intset(&[&[2, 0, 0, 0, 2, 0, 0, 0][..], &unsorted].concat()).is_err());
+        }
         // A count whose product with the width overflows 32 bits.
         assert!(intset(&[8, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]).is_err());
     }

@@ -4,9 +4,15 @@
 //! it under a shard lock; [`RdbWriter`] frames such bytes into a file; [`RdbReader`] reads every
 //! encoding of strings, lists, sets, sorted sets and hashes that Redis 2.x to 7.2 wrote. The layout
 //! was learned from published descriptions and from files that a real server wrote.
+//!
+//! [`payload`] is one value by itself, as `DUMP` gives it and `RESTORE` takes it.
+
+#![forbid(unsafe_code)]
 
 mod encode;
+pub mod input;
 mod packed;
+pub mod payload;
 mod read;
 mod write;
 
@@ -165,7 +171,7 @@ pub enum RdbErrorKind {
     #[error("damaged data: {0}")]
     Malformed(&'static str),
     /// The checksum at the end is not that of the content.
-    #[error("the checksum is {found:016x}, the content's is {computed:016x}")]
+    #[error("CRC error: the checksum is {found:016x}, the content's is {computed:016x}")]
     Checksum {
         /// What the file says.
         found: u64,
