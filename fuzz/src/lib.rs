@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod checks;
 mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,8 @@ use guarda_commands::{
 use guarda_resp::{Frame, ReplyWriter, decode};
 use guarda_store::{Keyspace, SWEEP_MAX, UnixMillis, ValueRef};
 use parking_lot::Mutex;
+
+pub use checks::run_checks;
 use snapshot::Snapshot;
 
 /// The time at which every run starts.
