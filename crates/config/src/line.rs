@@ -1,6 +1,6 @@
 //! One line of redis.conf: words, quotes, escapes; and where it stands.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -88,7 +88,10 @@ pub(crate) fn quoted(word: &[u8]) -> String {
             b'\r' => text.push_str("\\r"),
             b'\t' => text.push_str("\\t"),
             b' '..=b'~' => text.push(byte.into()),
-            other => text.push_str(&format!("\\x{other:02x}")),
+            other => {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "\\x{other:02x}");
+            }
         }
     }
     text.push('"');

@@ -178,8 +178,8 @@ fn plain_or_quoted(word: &str) -> String {
 
 /// Bytes with the largest unit that divides them.
 fn size(bytes: u64) -> String {
-    let units = [("gb", 1 << 30), ("mb", 1 << 20), ("kb", 1 << 10)];
-    let unit = units.into_iter().find(|(_, size)| bytes > 0 && bytes % size == 0);
+    let units: [(&str, u64); 3] = [("gb", 1 << 30), ("mb", 1 << 20), ("kb", 1 << 10)];
+    let unit = units.into_iter().find(|(_, size)| bytes > 0 && bytes.is_multiple_of(*size));
     unit.map_or_else(|| bytes.to_string(), |(unit, size)| format!("{}{unit}", bytes / size))
 }
 
