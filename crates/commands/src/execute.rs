@@ -119,7 +119,12 @@ pub fn execute(
     let outcome = run(call, &mut cx);
     // What monitors among this thread's own clients are shown, waits in its mailbox.
     worker.published |= host.observations().monitors.any();
+    let wrote_before = std::mem::take(&mut worker.wrote);
     settle(&mut locked, host, worker, now, Deliveries::new());
+    if worker.wrote {
+        client.logged_seq = worker.seen_seq;
+    }
+    worker.wrote |= wrote_before;
     Ok(outcome)
 }
 
@@ -233,7 +238,7 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
         cx.reply.error_bytes(&text);
         Outcome::Reply
     });
-    note_cost(call, cx, began, start);
+    note_cost(call, cx, began, start, outcome);
     if is_watched {
         monitors::show_command(call, cx);
     }
@@ -241,22 +246,36 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
 }
 
 /// Notes what a call took, from `began` to now, and whether it failed; its reply begins at `start`.
-fn note_cost(call: &Call<'_>, cx: &mut Context<'_, '_>, began: Duration, start: usize) {
+fn note_cost(
+    call: &Call<'_>,
+    cx: &mut Context<'_, '_>,
+    began: Duration,
+    start: usize,
+    outcome: Outcome,
+) {
     let ended = cx.host.monotonic();
     let failed = cx.reply.buf.get(start) == Some(&b'-');
     let effects = &mut *cx.db.effects;
     effects.mark = ended;
     let took = ended.saturating_sub(began);
+    if let (Outcome::Parked, Some(ticket)) = (outcome, &cx.client.waiting) {
+        ticket.remember(call, took, &cx.client.card);
+        return;
+    }
     effects.tallies.note_call(call.spec, took, failed);
     let (observed, now_s) = (cx.host.observations(), || cx.host.now_micros() / 1_000_000);
-    let event = if call.spec.flags.contains(Flags::FAST) { "fast-command" } else { "command" };
-    observed.latency.note(event, took, now_s);
+    observed.latency.note(latency_event(call.spec), took, now_s);
     let micros = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
     if observed.slow.is_slow(micros) && !call.spec.flags.contains(Flags::SKIP_SLOWLOG) {
         let card = &cx.client.card;
         let name = card.details.lock().name.clone();
         observed.slow.add(call, now_s(), micros, card.addr.clone(), name);
     }
+}
+
+/// What LATENCY calls the calls of a command.
+pub(crate) fn latency_event(spec: &CommandSpec) -> &'static str {
+    if spec.flags.contains(Flags::FAST) { "fast-command" } else { "command" }
 }
 
 /// Serves those who wait for what was freed, hands the records to the log, still under the locks,

@@ -16,6 +16,7 @@ mod info;
 mod io;
 mod listening;
 mod loading;
+mod log_waits;
 mod logging;
 mod logins;
 mod memory;

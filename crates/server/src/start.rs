@@ -390,6 +390,7 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
         loop {
             thread::sleep(Duration::from_secs(1));
             for_sync.persistence.sync_tick();
+            for_sync.log_waits.serve(&for_sync);
         }
     })?;
 

@@ -20,6 +20,7 @@ use crate::data_dir::DataDir;
 use crate::diagnostics::Tampering;
 use crate::io::{Mailbox, Message, OutputLimits, ScriptJob};
 use crate::listening::Doors;
+use crate::log_waits::LogWaits;
 use crate::logins::Logins;
 use crate::memory::Memory;
 use crate::persistence::Persistence;
@@ -46,6 +47,7 @@ pub(crate) struct Server {
     pub(crate) users: Arc<Users>,
     pub(crate) pubsub: PubSub,
     pub(crate) pause: Pause,
+    pub(crate) log_waits: LogWaits,
     pub(crate) renames: Renames,
     pub(crate) logins: Logins,
     /// What new connections on `tls-port` use; none if there is no such port.
@@ -143,6 +145,7 @@ impl Server {
             users,
             pubsub: PubSub::default(),
             pause: Pause::default(),
+            log_waits: LogWaits::default(),
             renames,
             logins: Logins::default(),
             tls: RwLock::default(),
