@@ -115,7 +115,8 @@ fn count_error(errors: &mut BTreeMap<String, u64>, code: &str, n: u64) {
 }
 
 impl CommandStatistics {
-    /// Adds what a thread has noted, and empties it. `latency`: keep histograms too.
+    /// Adds what a thread has noted, and empties it: always to the same statistics. `latency`: keep
+    /// histograms too.
     pub fn collect(&self, tallies: &mut Tallies, latency: bool) {
         let Tallies { calls, errors, part } = tallies;
         if calls.is_empty() && errors.is_empty() {
