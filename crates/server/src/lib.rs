@@ -23,6 +23,8 @@ mod logins;
 mod memory;
 mod persistence;
 mod rates;
+mod replace;
+mod rewriting;
 mod scripts;
 mod shutdown;
 mod snapshots;

@@ -26,6 +26,7 @@ use crate::logins::Logins;
 use crate::memory::Memory;
 use crate::persistence::Persistence;
 use crate::rates::Rates;
+use crate::rewriting::ConfigSource;
 use crate::scripts::ScriptQueue;
 use crate::stats::Stats;
 
@@ -65,7 +66,7 @@ pub(crate) struct Server {
     pub(crate) replication_id: Mutex<String>,
     /// The program file, as it was started.
     pub(crate) executable: String,
-    pub(crate) config_file: String,
+    pub(crate) config_source: ConfigSource,
     pub(crate) data: DataDir,
     /// Where it listens.
     pub(crate) doors: Doors,
@@ -102,7 +103,7 @@ pub(crate) struct Parts {
     pub(crate) disk_times: Arc<DiskTimes>,
     pub(crate) run_id: String,
     pub(crate) executable: String,
-    pub(crate) config_file: String,
+    pub(crate) config_source: ConfigSource,
     pub(crate) data: DataDir,
     pub(crate) doors: Doors,
 }
@@ -119,7 +120,7 @@ impl Server {
             disk_times,
             run_id,
             executable,
-            config_file,
+            config_source,
             data,
             doors,
         } = parts;
@@ -164,7 +165,7 @@ impl Server {
             replication_id: Mutex::new(run_id.clone()),
             run_id,
             executable,
-            config_file,
+            config_source,
             tampering: Tampering::default(),
             is_stopping: AtomicBool::new(false),
             files_to_remove: Mutex::default(),
