@@ -79,9 +79,10 @@ enum Purpose {
 
 impl Purpose {
     fn of(path: &str, mode: OpenMode) -> Purpose {
-        if path.ends_with(".incr.aof") {
+        let path = path.as_bytes();
+        if path.ends_with(b".incr.aof") {
             Purpose::Log
-        } else if mode == OpenMode::Create && path.ends_with(".rdb") {
+        } else if mode == OpenMode::Create && path.ends_with(b".rdb") {
             Purpose::Snapshot
         } else {
             Purpose::Other
