@@ -64,7 +64,7 @@ pub(crate) struct TimedStorage {
 }
 
 impl TimedStorage {
-    pub(crate) fn new(disk: Arc<dyn Storage>, times: Arc<DiskTimes>) -> Arc<dyn Storage> {
+    pub(crate) fn around(disk: Arc<dyn Storage>, times: Arc<DiskTimes>) -> Arc<dyn Storage> {
         Arc::new(TimedStorage { disk, times })
     }
 }

@@ -239,7 +239,7 @@ struct Ready {
 fn build(config: Config, ready: Ready) -> Result<Arc<Server>, StartError> {
     let observations = Arc::new(Observations::default());
     let disk_times = DiskTimes::new(Arc::clone(&observations));
-    let storage = TimedStorage::new(ready.data.storage(), Arc::clone(&disk_times));
+    let storage = TimedStorage::around(ready.data.storage(), Arc::clone(&disk_times));
     let clock = Clock::start();
     let policy = configure::sync_policy(&config);
     let layout =
