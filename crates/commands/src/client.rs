@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use guarda_resp::Protocol;
@@ -77,6 +77,10 @@ pub struct Client {
     pub reply_mode: ReplyMode,
     /// What others may see of this client.
     pub card: Arc<ClientCard>,
+    /// Memory was beyond `maxmemory` when the running command was admitted, whatever was evicted. What
+    /// runs inside a transaction or script goes by this: nothing is evicted under it, and what was
+    /// begun with room is not broken off halfway.
+    pub lacks_memory: bool,
     /// Session locks that this connection holds or waits for: they end with it.
     pub(crate) session_locks: Vec<SessionLock>,
     /// Set while the client is parked.
@@ -105,6 +109,8 @@ pub struct ClientCard {
     pub(crate) wait: Mutex<Option<Arc<Ticket>>>,
     /// Asked to be closed by another client.
     pub killed: AtomicBool,
+    /// Bytes that the connection takes: buffers, queued commands, and what is kept of each client.
+    pub memory: AtomicUsize,
     /// The rest, which changes seldom.
     pub details: Mutex<ClientDetails>,
 }
@@ -145,6 +151,7 @@ impl ClientCard {
             active: AtomicI64::new(created.0),
             wait: Mutex::new(None),
             killed: AtomicBool::new(false),
+            memory: AtomicUsize::new(0),
             details: Mutex::new(ClientDetails {
                 name: Vec::new(),
                 lib_name: Vec::new(),
@@ -217,6 +224,7 @@ impl Client {
             watch_dirty: Arc::new(AtomicBool::new(false)),
             reply_mode: ReplyMode::On,
             card,
+            lacks_memory: false,
             session_locks: Vec::new(),
             waiting: None,
             is_monitor: false,
