@@ -1,5 +1,6 @@
 //! The `guarda` binary.
 
+mod allocator;
 mod command_line;
 
 use std::ffi::OsString;
@@ -9,18 +10,6 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use command_line::{Action, CommandLine};
 use guarda_server::Program;
-use tikv_jemalloc_ctl::{epoch, stats};
-
-/// jemalloc: the allocator with figures that INFO can be true with; see docs/decisions.
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
-/// Bytes that the allocator has handed out.
-fn allocated() -> usize {
-    // Without a new epoch the figures are those of the last one.
-    let _ = epoch::advance();
-    stats::allocated::read().unwrap_or(0)
-}
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
@@ -51,7 +40,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(args: Vec<OsString>) -> ExitCode {
-    let program = Program { args, allocated };
+    let program = Program { args, allocator: allocator::QUESTIONS };
     match guarda_server::run(program) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -5,11 +5,13 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod client_memory;
 mod clients;
 mod clock;
 mod configure;
 mod cron;
 mod diagnostics;
+mod eviction;
 mod host;
 mod info;
 mod io;
@@ -17,6 +19,7 @@ mod loading;
 mod logging;
 mod logins;
 mod memory;
+mod memory_report;
 mod persistence;
 mod scripts;
 mod shutdown;
@@ -28,9 +31,6 @@ mod supervision;
 mod tls;
 
 pub use access::UsersError;
-pub use memory::AllocatedBytes;
+pub use memory::{Allocator, AllocatorFigures};
 pub use start::{Program, StartError, run};
 pub use tls::TlsError;
-
-/// The allocator that the binary uses, for INFO.
-pub(crate) const ALLOCATOR: &str = "jemalloc";
