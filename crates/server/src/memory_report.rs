@@ -48,7 +48,7 @@ fn resident_bytes() -> u64 {
 /// The machine's memory.
 fn machine_bytes() -> u64 {
     let system = rustix::system::sysinfo();
-    u64::from(system.totalram) * u64::from(system.mem_unit)
+    system.totalram * u64::from(system.mem_unit)
 }
 
 fn human(bytes: u64) -> String {
