@@ -5,7 +5,7 @@ use guarda_testkit::diff::Case;
 pub(crate) const CASES: &[Case<'static>] = &[
     Case::new(
         "directives_of_eviction_are_set_at_run_time",
-        r#"
+        r"
         CONFIG GET maxmemory-samples
         CONFIG SET maxmemory-samples 10
         CONFIG GET maxmemory-samples
@@ -29,11 +29,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         CONFIG SET maxmemory-policy ALLKEYS-LFU
         CONFIG GET maxmemory-policy
         CONFIG SET maxmemory-policy noeviction
-        "#,
+        ",
     ),
     Case::new(
         "uses_are_counted_under_an_lfu_policy",
-        r#"
+        r"
         SET k v
         OBJECT FREQ k
         OBJECT IDLETIME k
@@ -65,11 +65,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         OBJECT FREQ foo
         OBJECT IDLETIME foo //~ shape -- Redis takes the counter for a time; COMPAT.md
         CONFIG SET maxmemory-policy noeviction lfu-log-factor 10
-        "#,
+        ",
     ),
     Case::new(
         "a_limit_below_what_is_used_evicts_all_that_may_go_and_then_refuses",
-        r#"
+        r"
         SET persistent 1
         SET volatile 1 EX 1000
         RPUSH volatile-list a b
@@ -99,7 +99,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         SET a 1
         CONFIG SET maxmemory-policy noeviction maxmemory 0 maxmemory-eviction-tenacity 10
         SET a 1
-        "#,
+        ",
     ),
     Case::new(
         "transactions_and_scripts_go_by_the_memory_at_their_start",
