@@ -189,21 +189,25 @@ impl Step {
     }
 
     /// What of the distribution the step runs on.
-    fn need(self) -> Option<Need> {
+    fn needs(self) -> &'static [Need] {
         match self {
-            Self::Fmt | Self::Deny | Self::Tidy | Self::Codegen => None,
-            Self::Clippy | Self::Doc => Some(Need::Build),
-            Self::Unit | Self::Farm | Self::PhpSrc | Self::Packaging | Self::Demo | Self::Fuzz => {
-                Some(Need::Tests)
-            }
-            Self::Zts => Some(Need::Tests),
-            Self::Matrix => Some(Need::Matrix),
-            Self::Valgrind => Some(Need::Valgrind),
+            Self::Fmt | Self::Deny | Self::Tidy | Self::Codegen => &[],
+            Self::Clippy | Self::Doc => &[Need::Build],
+            Self::Unit
+            | Self::Farm
+            | Self::PhpSrc
+            | Self::Packaging
+            | Self::Zts
+            | Self::Demo
+            | Self::Fuzz => &[Need::Tests],
+            Self::Matrix => &[Need::Tests, Need::Matrix],
+            Self::Valgrind => &[Need::Tests, Need::Valgrind],
         }
     }
 }
 
-/// php-src's tests there, then the extension's own and the client's with each server.
+/// php-src's tests there, then the extension's own and the client's with each server, and the differential tables
+/// with Valkey, which shows what Redis 7.2 does.
 fn matrix(run: &mut Run) -> Result<()> {
     let other = php::matrix()?;
     for server in other.servers() {
@@ -212,7 +216,12 @@ fn matrix(run: &mut Run) -> Result<()> {
         tests(run, &packages, |command| other.use_in_tests(&server, command))
             .with_context(|| format!("on Debian 13 with {server}"))?;
     }
-    Ok(())
+    let [valkey, _] = other.servers();
+    println!("matrix: the differential tables with {valkey}");
+    tests(run, &["--package", "guarda", "--test", "diff"], |command| {
+        other.use_in_tests(&valkey, command)
+    })
+    .context("compared with Valkey")
 }
 
 /// `cargo test` with these arguments; all tests run, also after one has failed.
@@ -245,7 +254,7 @@ fn tests(
 
 /// Installs what the steps run on.
 fn prepare(steps: &[Step]) -> Result<()> {
-    let needs: Vec<Need> = steps.iter().filter_map(|step| step.need()).collect();
+    let needs: Vec<Need> = steps.iter().flat_map(|step| step.needs()).copied().collect();
     install(&needs, &mut |line| eprintln!("{line}"))?;
     for (step, component) in [(Step::Fmt, "rustfmt"), (Step::Clippy, "clippy")] {
         if steps.contains(&step) {

@@ -3,19 +3,25 @@
 mod allocator;
 mod command_line;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use command_line::{Action, CommandLine};
 use guarda_server::Program;
 
+/// Names by which the binary is the server, and reads its arguments as that does: what is installed in the place of
+/// Redis is a link.
+const SERVER_NAMES: [&str; 2] = ["redis-server", "valkey-server"];
+
 fn main() -> ExitCode {
-    let mut args = std::env::args_os().skip(1);
+    let mut args = std::env::args_os();
+    let is_server = args.next().is_some_and(|name| is_server_name(&name));
     // A directive's value may look like anything, an option of clap's included: the server reads
     // its own arguments, as redis-server would.
-    if args.next().is_some_and(|command| command == "serve") {
+    if is_server || args.next().is_some_and(|command| command == "serve") {
         let args: Vec<OsString> = args.collect();
         return match args.first().and_then(|first| first.to_str()) {
             Some("--help" | "-h") => say(command_line::serve_help().as_bytes()),
@@ -37,6 +43,11 @@ fn main() -> ExitCode {
             say(&page)
         }
     }
+}
+
+fn is_server_name(program: &OsStr) -> bool {
+    let name = Path::new(program).file_name().and_then(OsStr::to_str);
+    name.is_some_and(|name| SERVER_NAMES.contains(&name))
 }
 
 fn serve(args: Vec<OsString>) -> ExitCode {

@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::os::unix::process::CommandExt as _;
+
 use support::{Launch, call, free_port, names, run, scratch};
 
 /// Runs it in a directory that must stay empty.
@@ -84,4 +86,17 @@ fn a_wrong_directive_on_the_command_line_ends_with_1() {
     let (code, text) = guarda(&["serve", "no-such-file.conf"]);
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("no-such-file.conf"), "{text}");
+}
+
+#[test]
+fn by_the_name_of_redis_server_it_is_the_server() {
+    let dir = scratch();
+    let port = free_port().to_string();
+    let path = dir.to_str().unwrap();
+    let mut command =
+        support::guarda(&dir, &["--port", &port, "--bind", "127.0.0.1", "--dir", path]);
+    command.arg0("/usr/bin/redis-server");
+    let launch = Launch::run(dir, command);
+    let pid = launch.child.id();
+    assert!(launch.output().contains(&format!(" PID: {pid}\n")), "{}", launch.output());
 }

@@ -3,7 +3,8 @@
 //! The cases are the tables in `diff/`, one file per family; their language is described in
 //! `guarda_testkit::diff::script`. One test per family and protocol. `GUARDA_DIFF_ONLY=part`
 //! limits a run to cases whose name contains `part`; `GUARDA_TESTKIT_SUBJECT=redis-server` puts a
-//! redis-server in the place of guarda, which shows what the tables themselves are worth.
+//! redis-server in the place of guarda, which shows what the tables themselves are worth;
+//! `GUARDA_TESTKIT_REFERENCE=path/of/valkey-server` compares with Valkey, which shows what Redis 7.2 does.
 
 use guarda_testkit::diff::{Case, Protocol, Setup, assert_same};
 use guarda_testkit::server::Program;
@@ -64,6 +65,8 @@ mod strings;
 mod transactions;
 #[path = "diff/transfer.rs"]
 mod transfer;
+#[path = "diff/valkey.rs"]
+mod valkey;
 
 macro_rules! families {
     ($($family:ident: $resp2:ident, $resp3:ident;)*) => {$(
@@ -113,7 +116,7 @@ families! {
 /// change the protocol themselves.
 #[test]
 fn connections_to_a_server_with_a_password() {
-    let setup = Setup { password: Some("secret"), ..Setup::default() };
+    let setup = Setup { password: Some("secret"), ..setup() };
     let subject = Program::subject(env!("CARGO_BIN_EXE_guarda"));
     assert_same("password", connection::WITH_PASSWORD, Protocol::Resp2, subject, setup);
 }
@@ -130,11 +133,15 @@ fn debug_in_resp3() {
 
 fn compare_debugging(protocol: Protocol) {
     let subject = Program::subject(env!("CARGO_BIN_EXE_guarda"));
-    let setup = Setup { directives: &[("enable-debug-command", "local")], ..Setup::default() };
+    let setup = Setup { directives: &[("enable-debug-command", "local")], ..setup() };
     assert_same("debug", debug::CASES, protocol, subject, setup);
 }
 
 fn compare(family: &str, cases: &[Case<'_>], protocol: Protocol) {
     let subject = Program::subject(env!("CARGO_BIN_EXE_guarda"));
-    assert_same(family, cases, protocol, subject, Setup::default());
+    assert_same(family, cases, protocol, subject, setup());
+}
+
+fn setup() -> Setup<'static> {
+    Setup { valkey: valkey::DEVIATIONS, ..Setup::default() }
 }

@@ -11,7 +11,7 @@ use crate::args::Args;
 use crate::client::Client;
 use crate::context::{Caller, CommandResult, Context, Outcome};
 use crate::db::Db;
-use crate::effects::Effects;
+use crate::effects::{Effects, Lookup};
 use crate::error::CommandError;
 use crate::families::{scripting, sort};
 use crate::gates::unknown_command;
@@ -100,6 +100,7 @@ pub fn execute(
     out: &mut Vec<u8>,
 ) -> Result<Outcome, Busy> {
     worker.effects.wanted_events = host.pubsub().wanted_events();
+    worker.effects.lookup = lookup(call, client, host);
     let keyspace = host.keyspace();
     let mut locked = lock(call, client, host, keyspace, patience).ok_or(Busy)?;
     let mut cx = Context {
@@ -120,6 +121,19 @@ pub fn execute(
     worker.published |= host.observations().monitors.any();
     settle(&mut locked, host, worker, now, Deliveries::new());
     Ok(outcome)
+}
+
+/// How a call looks keys up. What writes removes what is due even in a pause, since it may put something
+/// in its place.
+fn lookup(call: &Call<'_>, client: &Client, host: &dyn Host) -> Lookup {
+    let only_reads = call.spec.flags.contains(Flags::READONLY);
+    if only_reads && host.pause().is_on() {
+        Lookup::Still
+    } else if client.no_touch && call.spec.name != "touch" {
+        Lookup::Untouched
+    } else {
+        Lookup::Usual
+    }
 }
 
 /// The shards that a call needs.

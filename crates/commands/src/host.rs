@@ -15,6 +15,7 @@ use crate::error::CommandError;
 use crate::memory::MemoryReport;
 use crate::observations::Observations;
 use crate::overview::Overview;
+use crate::pause::Pause;
 use crate::pubsub::{Addressed, PubSub};
 use crate::renames::Renames;
 use crate::sessions::SessionLimits;
@@ -147,6 +148,10 @@ pub trait Scripting: Sync {
     fn load(&self, text: &[u8]) -> Result<String, CommandError>;
     /// Whether a script with this SHA-1 (any case) is kept.
     fn is_known(&self, sha1: &[u8]) -> bool;
+    /// Whether a script says of itself that it writes nothing.
+    fn declares_no_writes(&self, _script: ScriptRef<'_>) -> bool {
+        false
+    }
     /// Forgets all scripts.
     fn flush(&self);
     /// Runs a script and writes its reply. The caller holds the exclusive lock.
@@ -195,6 +200,10 @@ pub trait Host: Sync {
     fn users(&self) -> &Users;
     /// Who listens to what.
     fn pubsub(&self) -> &PubSub;
+    /// CLIENT PAUSE.
+    fn pause(&self) -> &Pause;
+    /// The pause is over: has those go on who waited for that.
+    fn end_pause(&self) {}
     /// Sends messages to those they are addressed to, once the log has reached `seq`. Called by one
     /// thread at a time, in the order of the log; a host without connections sends nothing.
     fn spread(&self, _messages: Vec<Addressed>, _seq: u64) {}
@@ -225,8 +234,12 @@ pub trait Host: Sync {
     fn is_loading(&self) -> bool;
     /// CONFIG GET: names and values that match any of the patterns.
     fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)>;
-    /// CONFIG SET: all of the pairs or none.
-    fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected>;
+    /// CONFIG SET, sent by this client: all of the pairs or none.
+    fn config_set(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        client: &ClientCard,
+    ) -> Result<(), ConfigSetRejected>;
     /// What is observed of commands.
     fn observations(&self) -> &Observations;
     /// Adds what this thread has counted to what INFO shows, before its turn ends.

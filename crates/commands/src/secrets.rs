@@ -27,7 +27,8 @@ pub(crate) fn without_secrets<'a>(call: &Call<'a>) -> SmallVec<[&'a [u8]; 8]> {
                 args.iter_mut().skip(at + 3).take(2).for_each(|arg| *arg = REDACTED);
             }
         }
-        (2, "setuser") if is(container, "acl") => args[2..].fill(REDACTED),
+        // Who has a password is not told either.
+        (2, "setuser" | "getuser" | "deluser") if is(container, "acl") => args[2..].fill(REDACTED),
         (2, "set") if is(container, "config") => {
             for pair in args[2..].chunks_mut(2) {
                 if let [name, value] = pair

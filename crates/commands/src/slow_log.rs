@@ -136,6 +136,8 @@ mod tests {
                 "HELLO 3 SETNAME n AUTH (redacted) (redacted)".into(),
             ),
             ("ACL SETUSER bob >pw".into(), "ACL SETUSER (redacted) (redacted)".into()),
+            ("ACL DELUSER bob".into(), "ACL DELUSER (redacted)".into()),
+            ("ACL GETUSER bob".into(), "ACL GETUSER (redacted)".into()),
             (
                 "CONFIG SET maxmemory 0 RequirePass pw".into(),
                 "CONFIG SET maxmemory 0 RequirePass (redacted)".into(),

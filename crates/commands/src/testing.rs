@@ -87,6 +87,7 @@ impl Bench {
                     .expect("nobody else holds a lock");
             }
             Admission::Dropped => {}
+            Admission::Postponed => out.extend_from_slice(b"(postponed)"),
             Admission::Queued(_) => {
                 ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED");
             }
@@ -305,6 +306,7 @@ pub(crate) struct FakeHost {
     pub(crate) users: Users,
     pub(crate) observations: Observations,
     pub(crate) pubsub: crate::pubsub::PubSub,
+    pub(crate) pause: crate::pause::Pause,
     /// Messages on their way to subscribers.
     pub(crate) spread: Mutex<Vec<crate::pubsub::Addressed>>,
     pub(crate) over_memory: AtomicBool,
@@ -335,6 +337,7 @@ impl FakeHost {
             users: Users::default(),
             observations: Observations::default(),
             pubsub: crate::pubsub::PubSub::default(),
+            pause: crate::pause::Pause::default(),
             spread: Mutex::default(),
             over_memory: AtomicBool::new(false),
             loading: AtomicBool::new(false),
@@ -399,6 +402,10 @@ impl Host for FakeHost {
         &self.pubsub
     }
 
+    fn pause(&self) -> &crate::pause::Pause {
+        &self.pause
+    }
+
     fn spread(&self, messages: Vec<crate::pubsub::Addressed>, _seq: u64) {
         self.spread.lock().extend(messages);
     }
@@ -445,7 +452,11 @@ impl Host for FakeHost {
         self.config.lock().iter().filter(|(name, _)| matches(name)).cloned().collect()
     }
 
-    fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected> {
+    fn config_set(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        _: &ClientCard,
+    ) -> Result<(), ConfigSetRejected> {
         let mut config = self.config.lock();
         for (name, value) in pairs {
             let Some(pair) = config.iter_mut().find(|pair| pair.0.as_bytes() == *name) else {

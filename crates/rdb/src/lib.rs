@@ -171,7 +171,7 @@ pub enum RdbErrorKind {
     #[error("damaged data: {0}")]
     Malformed(&'static str),
     /// The checksum at the end is not that of the content.
-    #[error("the checksum is {found:016x}, the content's is {computed:016x}")]
+    #[error("CRC error: the checksum is {found:016x}, the content's is {computed:016x}")]
     Checksum {
         /// What the file says.
         found: u64,

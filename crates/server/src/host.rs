@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use guarda_commands::{
     Addressed, ClientCard, CommandError, ConfigSetRejected, Diagnostics, Effects, Host, Log,
-    MemoryReport, Observations, Overview, PubSub, Renames, Scripting, Settings, ShutdownMode,
-    Users,
+    MemoryReport, Observations, Overview, Pause, PubSub, Renames, Scripting, Settings,
+    ShutdownMode, Users,
 };
 use guarda_store::{Keyspace, UnixMillis};
 
@@ -65,6 +65,14 @@ impl Host for Server {
         &self.pubsub
     }
 
+    fn pause(&self) -> &Pause {
+        &self.pause
+    }
+
+    fn end_pause(&self) {
+        self.end_pause();
+    }
+
     fn spread(&self, messages: Vec<Addressed>, seq: u64) {
         let mut by_thread: Vec<Vec<Heard>> = Vec::new();
         by_thread.resize_with(self.thread_count(), Vec::new);
@@ -106,8 +114,12 @@ impl Host for Server {
             .collect()
     }
 
-    fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected> {
-        crate::configure::config_set(self, pairs)
+    fn config_set(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        client: &ClientCard,
+    ) -> Result<(), ConfigSetRejected> {
+        crate::configure::config_set(self, pairs, client.is_local())
     }
 
     fn observations(&self) -> &Observations {

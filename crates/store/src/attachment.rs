@@ -77,7 +77,7 @@ mod tests {
         }
         // A whole database may bring it along.
         shard.flush(2);
-        shard.swap(1, 2);
+        shard.swap(1, 2, UnixMillis(0));
         let diary = shard.attachment::<Diary>().expect("begun above");
         let expected =
             ["2:awaited is a string", "2 flushed", "1 and 2 swapped", "2:awaited is a string"];
@@ -101,7 +101,7 @@ mod tests {
         assert!(shard.get(2, key(b"met"), UnixMillis(2_000)).is_none());
         shard.sweep(UnixMillis(2_000), 10);
         shard.flush(2);
-        shard.swap(2, 0);
+        shard.swap(2, 0, now);
         let diary = shard.attachment::<Diary>().expect("begun above");
         let expected = ["2:deleted", "2:met due", "2:swept due", "2 flushed", "2 and 0 swapped"];
         assert_eq!(diary.0, expected);

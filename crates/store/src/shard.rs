@@ -395,12 +395,19 @@ impl Shard {
     }
 
     /// Databases `a` and `b` change places. Watchers stay with the number that they named, and learn of
-    /// it if their key was in either.
-    pub fn swap(&mut self, a: u32, b: u32) {
+    /// it if their key was in either. What is due at `now` is not there: it is removed first.
+    pub fn swap(&mut self, a: u32, b: u32, now: UnixMillis) {
         if a == b {
             return;
         }
         self.database_or_new(a.max(b));
+        let watched = self.watchers.keys().filter(|(db, _)| *db == a || *db == b);
+        let watched: Vec<Box<[u8]>> = watched.map(|(_, key)| key.clone()).collect();
+        for key in &watched {
+            for db in [a, b] {
+                let _ = self.get(db, HashedKey::new(key), now);
+            }
+        }
         for ((db, key), flags) in &self.watchers {
             let hashed = HashedKey::new(key);
             let is_there = |db: u32| self.peek(db, hashed).is_some();
@@ -778,7 +785,7 @@ mod tests {
                     shard.flush(random(3) as u32);
                 }
                 if random(10) == 0 {
-                    shard.swap(random(4) as u32, random(4) as u32);
+                    shard.swap(random(4) as u32, random(4) as u32, NOW);
                 }
             }
             shard.end_snapshot();

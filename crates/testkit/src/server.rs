@@ -69,6 +69,12 @@ impl Program {
         }
     }
 
+    /// Whether it is a `valkey-server`, by its name.
+    #[must_use]
+    pub fn is_valkey(&self) -> bool {
+        matches!(self, Self::Redis(path) if path.file_name().is_some_and(|name| name == "valkey-server"))
+    }
+
     fn command(&self) -> Command {
         match self {
             Self::Guarda(path) => {
@@ -406,7 +412,10 @@ impl Server {
             ("save", ""),
             ("appendonly", "no"),
         ];
-        for (name, value) in defaults {
+        // Valkey calls itself Redis, in HELLO and in the errors of scripts, only on demand.
+        let compatible = [("extended-redis-compatibility", "yes")];
+        let own: &[_] = if self.spec.program.is_valkey() { &compatible } else { &[] };
+        for (name, value) in defaults.iter().chain(own) {
             if !self.spec.directives.iter().any(|(given, _)| given == name) {
                 arguments.extend([format!("--{name}").into(), value.into()]);
             }

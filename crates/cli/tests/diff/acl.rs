@@ -58,6 +58,10 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ACL SETUSER bob off +@
         ACL SETUSER bob off %
         ACL SETUSER bob off %X~a
+        ACL SETUSER bob off %RR~a
+        ACL SETUSER bob off %RWR~a
+        ACL SETUSER bob off +get|a|b
+        ACL SETUSER bob off +get|a|
         ACL SETUSER bob off "~a b"
         ACL SETUSER bob off "&a b"
         ACL SETUSER bob off (+get
@@ -115,11 +119,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         2> AUTH bob x
         2> GET k
         2> HSET h f v
-        2> HDEL h f //~ code -- 7.2 names the user
-        2> SET k v //~ code -- 7.2 names the user
+        2> HDEL h f //~ until-7.2 code -- 7.2 names the user
+        2> SET k v //~ until-7.2 code -- 7.2 names the user
         2> CONFIG GET maxclients //~ shape -- the machine's limit
-        2> CONFIG SET maxclients 1 //~ code -- 7.2 names the user
-        2> SELECT 0 //~ code -- 7.2 names the user
+        2> CONFIG SET maxclients 1 //~ until-7.2 code -- 7.2 names the user
+        2> SELECT 0 //~ until-7.2 code -- 7.2 names the user
         2> SELECT 1
         2> NOSUCH
         2> GET
@@ -159,6 +163,27 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ",
     ),
     Case::new(
+        "rights_without_a_pattern_and_refused_commands",
+        r#"
+        ACL DELUSER bob
+        ACL LOG RESET
+        ACL SETUSER bob on nopass +@all -debug %rw
+        ACL DRYRUN bob GET ""
+        ACL DRYRUN bob GET x //~ 7.2-has "User bob has no permissions to access the 'x' key" -- names the user
+        ACL SETUSER bob resetkeys %R +client +sort
+        ACL DRYRUN bob GET ""
+        ACL SETUSER bob resetkeys %R~list ~list
+        RPUSH list 1 2
+        2> AUTH bob x
+        2> SORT list BY w*
+        2> SORT list GET w*
+        2> GET x //~ code -- 7.2 words it otherwise
+        3> EVAL "local all = redis.call('ACL', 'LOG') return string.match(tostring(all[1][12]), 'cmd=%a+')" 0
+        ACL DELUSER bob
+        DEL list
+        "#,
+    ),
+    Case::new(
         "a_change_takes_effect_at_the_next_command",
         r"
         ACL DELUSER bob alice all
@@ -167,15 +192,15 @@ pub(crate) const CASES: &[Case<'static>] = &[
         2> AUTH bob x
         2> SET k v
         ACL SETUSER bob -set
-        2> SET k v //~ code -- 7.2 names the user
+        2> SET k v //~ until-7.2 code -- 7.2 names the user
         ACL SETUSER bob +set resetkeys ~a*
-        2> SET k v //~ code -- 7.2 words it otherwise
+        2> SET k v //~ until-7.2 code -- 7.2 words it otherwise
         2> SET a1 v
         2> MULTI
         2> SET a2 v
         2> GET a2
         ACL SETUSER bob -get
-        2> EXEC //~ shape -- 7.2 words the denial otherwise
+        2> EXEC
         2> EXISTS a2
         ACL SETUSER bob off
         2> EXISTS a2
@@ -192,10 +217,10 @@ pub(crate) const CASES: &[Case<'static>] = &[
         2> AUTH bob x
         2> MULTI
         2> SET a1 v
-        2> FLUSHALL //~ code -- 7.2 names the user
+        2> FLUSHALL //~ until-7.2 code -- 7.2 names the user
         2> EXEC
         2> MULTI
-        2> SET b v //~ code -- 7.2 words it otherwise
+        2> SET b v //~ until-7.2 code -- 7.2 words it otherwise
         2> EXEC
         2> EXISTS a1
         ",
@@ -265,10 +290,10 @@ pub(crate) const CASES: &[Case<'static>] = &[
         SET b secret
         2> AUTH bob x
         2> EVAL "return redis.call('set', KEYS[1], 'v')" 1 a1
-        2> EVAL "return redis.call('get', 'b')" 0 //~ any -- 7.2 words it otherwise; the next step shows that nothing leaks
+        2> EVAL "return redis.call('get', 'b')" 0 //~ until-7.2 any -- 7.2 words it otherwise; the next step shows that nothing leaks
         2> EVAL "return type(redis.pcall('get', 'b').err)" 0
         2> EVAL "return type(redis.pcall('flushall').err)" 0
-        2> EVAL "return 1" 1 b //~ code -- 7.2 words it otherwise
+        2> EVAL "return 1" 1 b //~ until-7.2 code -- 7.2 words it otherwise
         EXISTS b a1
         "#,
     ),
@@ -303,13 +328,13 @@ pub(crate) const CASES: &[Case<'static>] = &[
         2> AUTH bob wrong
         2> AUTH bob wrong
         2> AUTH bob secret
-        2> GET b //~ code -- 7.2 words it otherwise
-        2> DEL a //~ code -- 7.2 names the user
+        2> GET b //~ until-7.2 code -- 7.2 words it otherwise
+        2> DEL a //~ until-7.2 code -- 7.2 names the user
         2> MULTI
-        2> DEL a //~ code -- 7.2 names the user
+        2> DEL a //~ until-7.2 code -- 7.2 names the user
         2> EXEC
-        2> EVAL "return redis.pcall('del', 'a')" 0 //~ any -- 7.2 words it otherwise
-        ACL LOG 2 //~ shape -- has entry-id and times since 7.2
+        2> EVAL "return redis.pcall('del', 'a')" 0 //~ until-7.2 any -- 7.2 words it otherwise
+        ACL LOG 2 //~ shape -- has entry-id and times since 7.2, and the client is the process's own
         ACL LOG 0
         ACL LOG -1
         ACL LOG x

@@ -11,7 +11,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         SLOWLOG LEN
         AUTH foo bar
         HELLO 2 SETNAME q //~ except version id -- the server's own
-        HELLO 2 AUTH bob pw SETNAME q //~ code -- 7.2 says so of users that are off
+        HELLO 2 AUTH bob pw SETNAME q //~ until-7.2 code -- 7.2 says so of users that are off
         ACL SETUSER bob on >pw
         ACL DELUSER bob
         CONFIG SET maxclients 1000 requirepass ""
@@ -26,8 +26,8 @@ pub(crate) const CASES: &[Case<'static>] = &[
         RPUSH l 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32
         SET k xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
         SLOWLOG LEN
-        EVAL "local r={} for i,e in ipairs(redis.call('SLOWLOG','GET','-1')) do r[i]=e[4] end return r" 0
-        EVAL "local r={} for i,e in ipairs(redis.call('SLOWLOG','GET')) do r[i]={e[6],#e} end return r" 0 //~ shape -- 7.2 names a script's client
+        EVAL "local r={} for i,e in ipairs(redis.call('SLOWLOG','GET','-1')) do r[i]=e[4] end return r" 0 //~ until-7.2 shape -- 7.2 names nobody in ACL DELUSER
+        EVAL "local r={} for i,e in ipairs(redis.call('SLOWLOG','GET')) do r[i]={e[6],#e} end return r" 0 //~ until-7.2 shape -- 7.2 names a script's client
         EVAL "return #redis.call('SLOWLOG','GET',3)" 0
         CONFIG SET slowlog-max-len 2
         PING
@@ -51,7 +51,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
     ),
     Case::new(
         "without_replicas_a_wait_ends_by_its_timeout",
-        r"
+        r#"
         WAIT 0 0
         WAIT -1 0
         WAIT 1 1
@@ -66,8 +66,9 @@ pub(crate) const CASES: &[Case<'static>] = &[
         WAIT 1 0
         EXEC
         PING
-        COMMAND INFO WAIT
-        ",
+        EVAL "return redis.call('WAIT', '1', '0')" 0 //~ 7.2 ":0\r\n" -- scripts may ask, and do not wait
+        COMMAND INFO WAIT //~ 7.2-has "wait\r\n:3\r\n" -- has no flags any more
+        "#,
     ),
     Case::new(
         "monitors_see_what_runs",
@@ -193,6 +194,99 @@ pub(crate) const CASES: &[Case<'static>] = &[
         MONITOR x
         COMMAND INFO MONITOR
         "#,
+    ),
+    Case::new(
+        "clients_are_paused",
+        r##"
+        CLIENT PAUSE
+        CLIENT PAUSE x
+        CLIENT PAUSE 1.5
+        CLIENT PAUSE -1
+        CLIENT PAUSE 10 foo
+        CLIENT PAUSE 10 write x
+        CLIENT UNPAUSE x
+        CLIENT UNPAUSE
+        CLIENT PAUSE 0
+        SET k 1
+        SET e 1 PX 300
+        2> PING
+        3> PING
+        CLIENT PAUSE 100000 WRITE
+        2> !silent SET k 2
+        !blocked 1
+        3> !silent PUBLISH a b
+        !blocked 2
+        GET k
+        SCRIPT LOAD "return 1"
+        EVAL_RO "return 1" 0
+        EVAL "#!lua flags=no-writes\nreturn 1" 0
+        SORT_RO l
+        SET
+        NOSUCH
+        CONFIG SET maxmemory 0
+        TOUCH k
+        MULTI
+        GET k
+        EXEC
+        4> !silent EVAL "return 1" 0
+        !blocked 3
+        5> !silent EVAL "#!lua\nreturn 1" 0
+        !blocked 4
+        6> MULTI
+        6> GET k
+        6> !silent SET k 3
+        !blocked 5
+        7> !silent BLPOP l x
+        !blocked 6
+        !pass 310
+        EXISTS e
+        GET e
+        DBSIZE
+        CLIENT PAUSE 1 WRITE
+        CLIENT UNPAUSE
+        2> !read
+        3> !read
+        4> !read
+        5> !read
+        6> !read
+        6> EXEC
+        7> !read
+        !blocked 0
+        GET e
+        DBSIZE
+        MULTI
+        SET k 4
+        CLIENT PAUSE 100000 WRITE
+        SET k 5
+        EXEC
+        2> !silent SET k 6
+        !blocked 1
+        GET k
+        CLIENT UNPAUSE
+        2> !read
+        GET k
+        2> BLPOP l 0.05
+        CLIENT PAUSE 200 WRITE
+        2> !silent BLPOP l 0
+        CLIENT PAUSE 50 ALL
+        GET k
+        RPUSH l x
+        2> !read
+        COMMAND INFO client|pause client|unpause
+        "##,
+    ),
+    Case::new(
+        "there_is_no_tracking",
+        r"
+        CLIENT CACHING YES
+        CLIENT CACHING
+        CLIENT GETREDIR
+        CLIENT TRACKINGINFO
+        CLIENT TRACKING
+        CLIENT TRACKING OFF
+        CLIENT TRACKING maybe
+        COMMAND INFO client|tracking client|trackinginfo client|caching client|getredir
+        ",
     ),
     Case::new(
         "latencies_of_events_and_commands",

@@ -198,12 +198,12 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ACL SETUSER bob on nopass +@all allkeys resetchannels &news:*
         2> AUTH bob x
         2> SUBSCRIBE news:1
-        2> SUBSCRIBE news:1 other //~ code -- 7.2 words it otherwise
+        2> SUBSCRIBE news:1 other //~ until-7.2 code -- 7.2 words it otherwise
         2> PSUBSCRIBE news:*
         2> PUNSUBSCRIBE other*
         3> AUTH bob x
-        3> PUBLISH other x //~ code -- 7.2 words it otherwise
-        3> SPUBLISH other x //~ code -- 7.2 words it otherwise
+        3> PUBLISH other x //~ until-7.2 code -- 7.2 words it otherwise
+        3> SPUBLISH other x //~ until-7.2 code -- 7.2 words it otherwise
         3> PUBLISH news:1 x
         2> !read
         2> !read

@@ -102,6 +102,37 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ",
     ),
     Case::new(
+        "what_is_due_is_not_there_for_a_swap",
+        r"
+        FLUSHALL
+        SET k v PX 1
+        SELECT 1
+        WATCH k
+        !pass 20
+        SWAPDB 0 1
+        MULTI
+        PING
+        EXEC
+        SET k old PX 1
+        !pass 20
+        SELECT 0
+        SET k other PX 1
+        !pass 20
+        WATCH k
+        SWAPDB 0 1
+        MULTI
+        PING
+        EXEC
+        SET k v
+        WATCH k
+        SWAPDB 0 1
+        MULTI
+        PING
+        EXEC
+        FLUSHALL
+        ",
+    ),
+    Case::new(
         "watch_sees_changes_by_others",
         r"
         SET k v

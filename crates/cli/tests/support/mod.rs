@@ -114,12 +114,18 @@ impl Launch {
     /// Starts `guarda serve` in `dir` and waits until it says that it is ready.
     pub(crate) fn start(dir: PathBuf, args: &[&str]) -> Launch {
         let args: Vec<&str> = ["serve"].iter().chain(args).copied().collect();
-        let child = guarda(&dir, &args).spawn().unwrap();
+        let command = guarda(&dir, &args);
+        Self::run(dir, command)
+    }
+
+    /// Starts a server by a command of [`guarda`] in `dir` and waits until it says that it is ready.
+    pub(crate) fn run(dir: PathBuf, mut command: Command) -> Launch {
+        let child = command.spawn().unwrap();
         let mut launch = Launch { child, dir };
         let is_ready = await_true(SOON, || {
             let ended = launch.child.try_wait().unwrap();
             assert!(ended.is_none(), "{ended:?}: {}", launch.output());
-            launch.output().contains("ready to accept connections")
+            launch.output().contains("Ready to accept connections")
         });
         assert!(is_ready, "{}", launch.output());
         launch

@@ -38,9 +38,10 @@ impl Denial {
             Scope::Client => format!("NOPERM {reason}"),
             Scope::Exec => format!(
                 "NOPERM ACLs rules changed between the moment the transaction was accumulated and \
-                 the EXEC call. This command is no longer allowed for the following reason: {reason}"
+                 the EXEC call. This command is no longer allowed for the following reason: {}",
+                self.reason_at_exec()
             ),
-            Scope::Script => format!("NOPERM ACL failure in script: {reason}"),
+            Scope::Script => format!("ERR ACL failure in script: {reason}"),
         };
         CommandError::owned(text)
     }
@@ -54,6 +55,14 @@ impl Denial {
             }
             Denial::Key(_) => "No permissions to access a key".into(),
             Denial::Channel(_) => "No permissions to access a channel".into(),
+        }
+    }
+
+    fn reason_at_exec(&self) -> &'static str {
+        match self {
+            Denial::Command(_) => "no permission to execute the command or subcommand",
+            Denial::Key(_) => "no permission to touch the specified keys",
+            Denial::Channel(_) => "no permission to access one of the channels used as arguments",
         }
     }
 

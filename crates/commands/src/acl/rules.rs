@@ -141,19 +141,23 @@ impl Selector {
         if self.all_keys {
             return Err(RuleError::AllKeys);
         }
-        let end = rule.iter().position(|byte| *byte == b'~').ok_or(RuleError::Syntax)?;
+        // As in Redis, `%RW` alone is the pattern of the empty key.
+        let end = rule.iter().position(|byte| *byte == b'~').unwrap_or(rule.len());
         let mut rights = KeyRights { read: false, write: false };
         for letter in &rule[..end] {
-            match letter.to_ascii_uppercase() {
-                b'R' => rights.read = true,
-                b'W' => rights.write = true,
+            let right = match letter.to_ascii_uppercase() {
+                b'R' => &mut rights.read,
+                b'W' => &mut rights.write,
                 _ => return Err(RuleError::Syntax),
+            };
+            if std::mem::replace(right, true) {
+                return Err(RuleError::Syntax);
             }
         }
         if !rights.read && !rights.write {
             return Err(RuleError::Syntax);
         }
-        let pattern = &rule[end + 1..];
+        let pattern = rule.get(end + 1..).unwrap_or_default();
         if rights == KeyRights::BOTH && pattern == b"*" {
             self.all_keys = true;
             self.keys.clear();
@@ -226,6 +230,7 @@ impl Selector {
             return match sub {
                 _ if !allowed => Err(RuleError::UnknownCommand),
                 "" => Err(RuleError::Syntax),
+                _ if sub.contains('|') => Err(RuleError::UnknownCommand),
                 first_arg => {
                     self.allow_first_arg(spec, first_arg.as_bytes());
                     Ok(())

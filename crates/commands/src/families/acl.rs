@@ -497,8 +497,8 @@ mod tests {
         bench.host.users.set_user(b"bob", &[b"-get"]).unwrap();
         let denied = err(
             "NOPERM ACLs rules changed between the moment the transaction was accumulated and the \
-             EXEC call. This command is no longer allowed for the following reason: User bob has no \
-             permissions to run the 'get' command",
+             EXEC call. This command is no longer allowed for the following reason: no permission to \
+             execute the command or subcommand",
         );
         bench.check("EXEC", array([int(1), denied]));
     }

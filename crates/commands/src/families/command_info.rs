@@ -57,7 +57,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         summary: "Returns the keys among the arguments of a call.",
         since: "2.8.13",
         complexity: PER_ARGUMENT,
-        arity: Arity::at_least(4),
+        arity: Arity::at_least(3),
         run: |cx, args| get_keys(cx, args, false),
         ..NEW
     },
@@ -66,7 +66,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         summary: "Returns the keys among the arguments of a call, and what happens to them.",
         since: "7.0.0",
         complexity: PER_ARGUMENT,
-        arity: Arity::at_least(4),
+        arity: Arity::at_least(3),
         run: |cx, args| get_keys(cx, args, true),
         ..NEW
     },
@@ -570,7 +570,9 @@ mod tests {
         let none = "ERR The command has no key arguments";
         let number = "ERR Invalid number of arguments specified for command";
         for (call, error) in [
+            ("PING", none),
             ("PING a", none),
+            ("GET", number),
             ("CLIENT ID x", none),
             ("GET a b", number),
             ("NOSUCH a", "ERR Invalid command specified"),

@@ -132,19 +132,21 @@ fn hello(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         })?;
         protocol = Some(Protocol::from_version(version).ok_or(CommandError::NoProto)?);
     }
-    let mut name = None;
+    let (mut name, mut login) = (None, None);
     while !args.is_empty() {
         let option = args.rest();
         if option.len() >= 3 && args.take_word("AUTH") {
-            // At once, not after all is parsed: as in Redis, a later bad option does not undo it.
-            let (user, password) = (args.bytes()?, args.bytes()?);
-            log_in(cx, user, password)?;
+            login = Some((args.bytes()?, args.bytes()?));
         } else if option.len() >= 2 && args.take_word("SETNAME") {
-            name = Some(client_name(args.bytes()?)?);
+            name = Some(args.bytes()?);
         } else {
             let quoted: [&[u8]; 3] = [b"ERR Syntax error in HELLO option '", option[0], b"'"];
             return Err(CommandError::quoting(&quoted));
         }
+    }
+    // As in Redis 7.2, the last of each counts, once all is understood.
+    if let Some((user, password)) = login {
+        log_in(cx, user, password)?;
     }
     if cx.client.auth == AuthState::Required {
         return Err(CommandError::text(
@@ -153,7 +155,7 @@ fn hello(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
              RESP protocol version at the same time",
         ));
     }
-    if let Some(name) = name {
+    if let Some(name) = name.map(client_name).transpose()? {
         cx.client.card.details.lock().name = name.to_vec();
     }
     if let Some(protocol) = protocol {
@@ -253,6 +255,7 @@ fn reset(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
     client.end_subscriptions(cx.host.pubsub());
     client.end_monitoring(&cx.host.observations().monitors);
     client.reply_mode = ReplyMode::On;
+    client.no_touch = false;
     client.db = 0;
     client.become_default_user(cx.host.users());
     {
@@ -261,6 +264,7 @@ fn reset(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
         details.name.clear();
         details.db = 0;
         details.no_evict = false;
+        details.no_touch = false;
     }
     speak(cx, Protocol::Resp2);
     cx.reply.simple("RESET");
@@ -375,12 +379,14 @@ mod tests {
     }
 
     #[test]
-    fn a_password_counts_though_a_later_option_of_hello_is_wrong() {
+    fn the_last_password_of_hello_counts_once_all_is_understood() {
         let mut bench = locked_bench();
         let error = err("ERR Syntax error in HELLO option 'bogus'");
         bench.check("HELLO 3 AUTH default secret bogus", error);
-        bench.check("PING", simple("PONG"));
+        bench.check("PING", err("NOAUTH Authentication required."));
         assert_eq!(bench.client.protocol, Protocol::Resp2);
+        bench.check("HELLO 3 AUTH default secret AUTH default wrong", wrong_password());
+        bench.check("HELLO 3 AUTH default wrong AUTH default secret", introduction(3));
     }
 
     #[test]

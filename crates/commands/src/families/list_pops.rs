@@ -177,7 +177,7 @@ impl Transfer {
             let list = db.collection_or_new::<ListValue>(to)?;
             list.push_all(self.to_end, [&element[..]], limits);
             db.notify(EventClasses::LIST, push_event(self.to_end), to);
-            db.changed(from);
+            db.changed_too(from);
             db.notify(EventClasses::LIST, pop_event(self.from_end), from);
             db.remove_if_empty(from);
             element

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::args::Args;
 use crate::context::{Caller, CommandResult, Context, Outcome};
 use crate::error::CommandError;
-use crate::spec::{Arity, Categories, CommandSpec, Flags, Group};
+use crate::spec::{Arity, Categories, CommandSpec, Group};
 use crate::waits::{Awaited, Ticket};
 
 pub(crate) const FAMILY: &[CommandSpec] = &[CommandSpec {
@@ -15,7 +15,6 @@ pub(crate) const FAMILY: &[CommandSpec] = &[CommandSpec {
     since: "3.0.0",
     complexity: "O(1)",
     arity: Arity::exactly(3),
-    flags: Flags::NOSCRIPT,
     categories: Categories::CONNECTION,
     tips: &["request_policy:all_shards", "response_policy:agg_min"],
     run: wait,

@@ -32,7 +32,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         arity: Arity::at_least(2),
         flags: Flags::READONLY,
         locks: Locks::Walk,
-        tips: &["nondeterministic_output", "request_policy:special"],
+        tips: &["nondeterministic_output", "request_policy:special", "response_policy:special"],
         run: scan,
         ..NEW
     },
@@ -41,7 +41,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         summary: "Names a key of the database chosen at random.",
         flags: Flags::READONLY,
         locks: Locks::Walk,
-        tips: &["request_policy:all_shards", "nondeterministic_output"],
+        tips: &["request_policy:all_shards", "response_policy:special", "nondeterministic_output"],
         run: random_key,
         ..NEW
     },

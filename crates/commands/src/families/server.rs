@@ -223,7 +223,9 @@ fn config_set(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         return Err(CommandError::Syntax);
     }
     let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
-    cx.host.config_set(&pairs).map_err(|rejected| CommandError::owned(rejected.0))?;
+    cx.host
+        .config_set(&pairs, &cx.client.card)
+        .map_err(|rejected| CommandError::owned(rejected.0))?;
     cx.reply.ok();
     Ok(Outcome::Reply)
 }
@@ -278,8 +280,9 @@ fn swapdb(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
             .ok_or(CommandError::DbOutOfRange)
     };
     let (first, second) = (known(first)?, known(second)?);
+    let now = cx.db.now;
     for at in 0..SHARDS {
-        cx.db.locked.visit_shard(at, |shard| shard.swap(first, second));
+        cx.db.locked.visit_shard(at, |shard| shard.swap(first, second, now));
     }
     cx.db.count_changes(1);
     cx.reply.ok();

@@ -132,7 +132,6 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         arity: Arity::at_least(3),
         flags: WRITE_MORE,
         keys: Keys::range(1, -1, 2, KeyAccess::NEW),
-        tips: &["request_policy:multi_shard", "response_policy:agg_min"],
         run: msetnx,
         ..NEW
     },

@@ -4,8 +4,6 @@ use super::{Directive, INT_MAX, Status, int, size_from};
 use crate::kind::Kind;
 
 const NO_COMPRESSION: &str = "lists are not compressed in memory";
-const NO_SETS: &str = "there are no sets yet";
-const NO_SORTED_SETS: &str = "there are no sorted sets yet";
 const NO_STREAMS: &str = "there are no streams yet";
 const NO_DEFRAG: &str = "memory is not defragmented actively";
 const LAZY: &str = "large values are always freed after the locks are given back";
@@ -221,28 +219,28 @@ pub(super) const ROWS: &[Directive] = &[
         "set-max-intset-entries",
         int(0, i64::MAX),
         "512",
-        Status::AcceptedIgnored(NO_SETS),
+        Status::Implemented,
         "Members up to which a set of integers is kept as integers.",
     ),
     Directive::new(
         "set-max-listpack-entries",
         int(0, i64::MAX),
         "128",
-        Status::AcceptedIgnored(NO_SETS),
+        Status::Implemented,
         "Members up to which a set is kept as one compact block.",
     ),
     Directive::new(
         "set-max-listpack-value",
         size_from(0),
         "64",
-        Status::AcceptedIgnored(NO_SETS),
+        Status::Implemented,
         "Longest member of a set kept as one compact block.",
     ),
     Directive::new(
         "zset-max-listpack-entries",
         int(0, i64::MAX),
         "128",
-        Status::AcceptedIgnored(NO_SORTED_SETS),
+        Status::Implemented,
         "Members up to which a sorted set is kept as one compact block.",
     )
     .alias(&["zset-max-ziplist-entries"]),
@@ -250,7 +248,7 @@ pub(super) const ROWS: &[Directive] = &[
         "zset-max-listpack-value",
         size_from(0),
         "64",
-        Status::AcceptedIgnored(NO_SORTED_SETS),
+        Status::Implemented,
         "Longest member of a sorted set kept as one compact block.",
     )
     .alias(&["zset-max-ziplist-value"]),

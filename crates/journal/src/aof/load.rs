@@ -128,7 +128,7 @@ pub enum LoadError {
         source: io::Error,
     },
     /// A file of the manifest is not there.
-    #[error("{file}: the manifest names this file, and it is missing")]
+    #[error("{file} is named by the manifest: No such file or directory")]
     Missing {
         /// The file.
         file: String,
@@ -143,7 +143,7 @@ pub enum LoadError {
     },
     /// The log is damaged.
     #[error(
-        "{file}: damaged at byte {offset}: {what}; make a copy, then `redis-check-aof --fix` cuts the log there"
+        "{file}: Bad file format reading the append only file at byte {offset}: {what}; make a copy, then `redis-check-aof --fix` cuts the log there"
     )]
     Damaged {
         /// The file.
@@ -156,7 +156,7 @@ pub enum LoadError {
     /// The end is torn where it may not be: in a file that others follow, or with
     /// `aof-load-truncated no`.
     #[error(
-        "{file}: the record at byte {offset} is not whole; `aof-load-truncated yes` cuts it off at the end of the last file, elsewhere `redis-check-aof --fix` does"
+        "{file}: Unexpected end of file reading the append only file: the record at byte {offset} is not whole; `aof-load-truncated yes` cuts it off at the end of the last file, elsewhere `redis-check-aof --fix` does"
     )]
     Torn {
         /// The file.

@@ -14,6 +14,8 @@ use crate::storage::{FileReader, OpenMode, Storage, join};
 
 /// The largest manifest that is read: thousands of files.
 const MANIFEST_LEN_MAX: u64 = 1024 * 1024;
+/// Redis refuses longer lines.
+const LINE_LEN_MAX: usize = 1_023;
 
 /// Where the log lives: the directives `appenddirname` and `appendfilename`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,17 +117,25 @@ impl Manifest {
             number = index + 1;
             let fail = |what| ManifestError { line: number, what };
             // An entry cut off in the middle could pass for another one.
-            let line = line.strip_suffix(b"\n").ok_or(fail("the last line has no end"))?;
+            let line = line
+                .strip_suffix(b"\n")
+                .ok_or(fail("Invalid AOF manifest file format: the last line has no end"))?;
+            if line.len() > LINE_LEN_MAX {
+                return Err(fail("The AOF manifest file contains too long line"));
+            }
             let line = line.trim_ascii();
             if line.is_empty() {
-                return Err(fail("an empty line"));
+                return Err(fail("Invalid AOF manifest file format: an empty line"));
             }
             if line[0] != b'#' {
                 manifest.add(line).map_err(fail)?;
             }
         }
         if manifest == Self::default() {
-            return Err(ManifestError { line: number, what: "no file is listed" });
+            return Err(ManifestError {
+                line: number,
+                what: "Found an empty AOF manifest: no file is listed",
+            });
         }
         Ok(manifest)
     }
@@ -133,7 +143,9 @@ impl Manifest {
     fn add(&mut self, line: &[u8]) -> Result<(), &'static str> {
         let words = split_words(line)?;
         if words.len() < 6 || !words.len().is_multiple_of(2) {
-            return Err("expected `file <name> seq <number> type <b|i|h>`");
+            return Err(
+                "Invalid AOF manifest file format: expected `file <name> seq <number> type <b|i|h>`",
+            );
         }
         let (mut name, mut seq, mut kind) = (None, None, None);
         for pair in words.chunks_exact(2) {
@@ -146,21 +158,27 @@ impl Manifest {
                 _ => {}
             }
         }
-        let name = name.ok_or("an entry without a file name")?;
+        let name = name.ok_or("Invalid AOF manifest file format: an entry without a file name")?;
         if name.is_empty() || name == "." || name == ".." || name.contains('/') {
-            return Err("a file name should be a name in the log's own directory");
+            return Err(
+                "Invalid AOF manifest file format: a file name should be a name in the log's own directory",
+            );
         }
-        let seq = seq.ok_or("`seq` takes a number above 0")?;
+        let seq = seq.ok_or("Invalid AOF manifest file format: `seq` takes a number above 0")?;
         let file = AofFile { name: name.to_owned(), seq };
         match kind {
-            Some("b") if self.base.is_some() => return Err("a second base"),
+            Some("b") if self.base.is_some() => {
+                return Err("Found duplicate base file information");
+            }
             Some("b") => self.base = Some(file),
             Some("h") => self.history.push(file),
             Some("i") if self.incrs.last().is_some_and(|last| last.seq >= seq) => {
-                return Err("increments are not in ascending order");
+                return Err(
+                    "Found a non-monotonic sequence number: increments are in ascending order",
+                );
             }
             Some("i") => self.incrs.push(file),
-            _ => return Err("`type` is b, i or h"),
+            _ => return Err("Unknown AOF file type: `type` is b, i or h"),
         }
         Ok(())
     }
@@ -401,6 +419,7 @@ mod tests {
             ("file .. seq 1 type b\n", 1),
             ("file \"a seq 1 type b\n", 1),
             ("file \"a\"b seq 1 type b\n", 1),
+            (&format!("#{}\n", "x".repeat(LINE_LEN_MAX - 1)), 1),
         ] {
             let error = Manifest::parse(text.as_bytes()).expect_err(text);
             assert_eq!(error.line, line, "{text:?}: {error}");

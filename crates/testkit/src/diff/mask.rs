@@ -18,15 +18,16 @@
 //! keys                 maps (or flat arrays of pairs) with the same names
 //! 7.2 "..." ["..."]    Redis 7.2 answers these bytes (the second text: in RESP3)
 //! 7.2-has "..."        Redis 7.2 answers something that contains this
+//! until-7.2 code       what `code`, or another of these, says; with a reference of 7.2, equal bytes
 //! ```
 //!
 //! Whatever the mask, an error never agrees with something that is no error, nor a reply with none.
-//! A reference that is 7.2 or newer makes the `7.2` masks exact comparisons.
+//! A reference that is 7.2 or newer makes the `7.2` masks exact comparisons, and must contain what it is said to.
 
 use crate::reply::{Frame, escape};
 
-use super::Protocol;
 use super::script::split;
+use super::{Protocol, valkey};
 
 /// A permitted difference, with its reason.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -63,6 +64,8 @@ pub enum Mask {
     Since72(Vec<u8>, Vec<u8>, String),
     /// Redis 7.2 answers otherwise: something that contains this.
     Since72Has(Vec<u8>, String),
+    /// A mask that only an older reference needs.
+    Until72(Box<Mask>),
 }
 
 /// What came of one step on one server.
@@ -116,6 +119,8 @@ pub struct Versions {
     pub reference_is_7_2: bool,
     /// Whether the subject claims to be.
     pub subject_is_7_2: bool,
+    /// Whether the reference is Valkey, which says some things in other words.
+    pub reference_is_valkey: bool,
 }
 
 impl Mask {
@@ -125,6 +130,9 @@ impl Mask {
     ///
     /// If the kind is unknown or the reason is missing.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(rest) = text.strip_prefix("until-7.2 ") {
+            return Self::parse(rest).map(|mask| Self::Until72(Box::new(mask)));
+        }
         let (what, reason) = text.split_once(" -- ").ok_or("a mask needs ` -- ` and a reason")?;
         let reason = reason.trim().to_owned();
         if reason.is_empty() {
@@ -189,6 +197,19 @@ impl Mask {
                 _ => {}
             }
         }
+        match self {
+            Self::Until72(_) if versions.reference_is_7_2 && versions.subject_is_7_2 => {
+                return Self::Exact.check(protocol, versions, reference, subject);
+            }
+            Self::Until72(mask) => return mask.check(protocol, versions, reference, subject),
+            Self::Since72Has(part, _) if versions.reference_is_7_2 && versions.subject_is_7_2 => {
+                return contains(reference, part).and_then(|()| contains(subject, part));
+            }
+            _ => {}
+        }
+        let reworded =
+            if versions.reference_is_valkey { valkey::reworded(reference) } else { None };
+        let reference = reworded.as_ref().unwrap_or(reference);
         if reference == subject {
             return Ok(());
         }
@@ -209,6 +230,7 @@ impl Mask {
         }
         match self {
             Self::Exact | Self::Since72(..) => false,
+            Self::Until72(mask) => mask.frames_agree(left, right),
             // What is said of 7.2 says nothing about two older servers.
             Self::Any(_) | Self::Since72Has(..) => true,
             Self::Unordered(_) => sorted(left, 1) == sorted(right, 1),
@@ -420,8 +442,10 @@ fn fields(frame: &Frame, names: &[String]) -> Option<Vec<Vec<String>>> {
 mod tests {
     use super::*;
 
-    const OLD: Versions = Versions { reference_is_7_2: false, subject_is_7_2: false };
-    const NEW: Versions = Versions { reference_is_7_2: false, subject_is_7_2: true };
+    const OLD: Versions =
+        Versions { reference_is_7_2: false, subject_is_7_2: false, reference_is_valkey: false };
+    const NEW: Versions = Versions { subject_is_7_2: true, ..OLD };
+    const BOTH: Versions = Versions { reference_is_7_2: true, ..NEW };
 
     fn agree(mask: &str, left: &str, right: &str) -> bool {
         let outcome = |text: &str| Outcome::Reply(text.replace(' ', "\r\n").into_bytes());
@@ -486,6 +510,31 @@ mod tests {
         // An old subject is compared with the old reference.
         assert_eq!(check(OLD, &old, &old), Ok(()));
         assert!(check(OLD, &old, &new).is_err());
+    }
+
+    #[test]
+    fn what_7_2_is_said_to_contain_is_looked_for_in_a_reference_of_7_2() {
+        let mask = Mask::parse("7.2-has new -- changed").unwrap();
+        let [old, new] = [b"+old\r\n", b"+new\r\n"].map(|text| Outcome::Reply(text.to_vec()));
+        let check = |versions, reference, subject| {
+            mask.check(Protocol::Resp2, versions, reference, subject)
+        };
+        assert_eq!(check(NEW, &old, &new), Ok(()));
+        assert_eq!(check(BOTH, &new, &new), Ok(()));
+        assert!(check(BOTH, &old, &new).is_err());
+        assert!(check(BOTH, &new, &old).is_err());
+    }
+
+    #[test]
+    fn a_mask_until_7_2_is_for_an_older_reference_alone() {
+        let mask = Mask::parse("until-7.2 code -- worded otherwise").unwrap();
+        let [one, other] =
+            [b"-ERR one\r\n", b"-ERR two\r\n"].map(|text| Outcome::Reply(text.to_vec()));
+        let check = |versions, subject| mask.check(Protocol::Resp2, versions, &one, subject);
+        assert_eq!([OLD, NEW].map(|versions| check(versions, &other)), [Ok(()), Ok(())]);
+        assert!(check(BOTH, &other).is_err());
+        assert_eq!(check(BOTH, &one), Ok(()));
+        assert!(Mask::parse("until-7.2 code").is_err());
     }
 
     #[test]

@@ -5,6 +5,9 @@ use std::fmt;
 /// Differences printed in full; the rest is counted.
 const PRINTED_MAX: usize = 30;
 
+/// Stands for a step where the data at the end is compared.
+pub(super) const DATA: &str = "(the data afterwards)";
+
 /// One place where the servers disagree.
 #[derive(Clone, Debug)]
 pub struct Difference {
@@ -22,6 +25,13 @@ pub struct Difference {
     pub why: String,
 }
 
+impl Difference {
+    /// The line of the script that shows it.
+    pub(super) fn line(&self) -> &str {
+        self.script.get(self.step).map_or(DATA, String::as_str)
+    }
+}
+
 /// Everything that a run found.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -29,8 +39,8 @@ pub struct Report {
     pub family: String,
     /// Names of the two servers.
     pub names: (String, String),
-    /// How many cases were run.
-    pub cases: usize,
+    /// The names of the cases that were run.
+    pub cases: Vec<String>,
     /// How many replies were compared.
     pub replies: usize,
     /// The disagreements, in the order found.
@@ -56,7 +66,7 @@ impl fmt::Display for Report {
             self.family,
             self.differences.len(),
             failed.len(),
-            self.cases,
+            self.cases.len(),
             self.replies
         )?;
         for found in self.differences.iter().take(PRINTED_MAX) {
@@ -84,7 +94,7 @@ impl Report {
             writeln!(out, "  {marker} {line}")?;
         }
         if found.step >= found.script.len() {
-            writeln!(out, "  >> (the data afterwards)")?;
+            writeln!(out, "  >> {DATA}")?;
         }
         writeln!(out, "     {:width$}  {}", self.names.0, found.reference)?;
         writeln!(out, "     {:width$}  {}", self.names.1, found.subject)

@@ -70,12 +70,15 @@ pub fn run(
         return Err(RunError::NoCases);
     }
     let mut sides = [Side::start(reference, protocol)?, Side::start(subject, protocol)?];
-    let versions =
-        Versions { reference_is_7_2: sides[0].is_7_2(), subject_is_7_2: sides[1].is_7_2() };
+    let versions = Versions {
+        reference_is_7_2: sides[0].is_7_2(),
+        subject_is_7_2: sides[1].is_7_2(),
+        reference_is_valkey: sides[0].server.spec().program().is_valkey(),
+    };
     let mut report = Report {
         family: format!("{family} {protocol:?}"),
         names: (sides[0].server.name(), sides[1].server.name()),
-        cases: scripts.len(),
+        cases: scripts.iter().map(|(name, _)| (*name).to_owned()).collect(),
         replies: 0,
         differences: Vec::new(),
     };

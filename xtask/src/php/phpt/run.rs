@@ -120,10 +120,14 @@ impl Outcomes {
         self.tests.get(test) == Some(&Status::Passed)
     }
 
-    /// What a test printed, without what may differ from run to run: directories, names, random numbers, and
-    /// the words for an id that is none.
+    /// What a test printed, without what may differ from run to run: directories, names, random numbers, ids of
+    /// sessions, and the words for an id that is none.
     pub(super) fn without_names(&self, printed: &str) -> String {
-        let mut text = printed.replace(&self.place.display().to_string(), "");
+        let place = self.place.display().to_string();
+        let mut text: String = printed
+            .split_inclusive('\n')
+            .map(|line| without_place(line, &place).unwrap_or_else(|| line.to_owned()))
+            .collect();
         if let Some(Handler { name, save_path }) = self.subject.handler() {
             text = text
                 .replace(&format!("string({}) \"{save_path}\"", save_path.len()), "string(0) \"\"")
@@ -139,7 +143,23 @@ impl Outcomes {
     }
 }
 
+/// The line without the directory of the run, and without the length that `var_dump()` gives of it.
+fn without_place(line: &str, place: &str) -> Option<String> {
+    let (before, after) = line.split_once(place)?;
+    let dumped = before.split_once("string(").filter(|(_, rest)| rest.ends_with(") \""));
+    Some(format!("{}{}", dumped.map_or(before, |(before, _)| before), after.replace(place, "")))
+}
+
+/// Whether this is how `var_dump()` shows the id of a session, which is random.
+fn is_id(line: &str) -> bool {
+    let id = line.strip_prefix("string(32) \"").and_then(|rest| rest.strip_suffix('"'));
+    id.is_some_and(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
 fn plain(line: &str) -> String {
+    if is_id(line) {
+        return "an id".to_owned();
+    }
     if let Some((before, _)) = line.split_once("\"/tmp/php") {
         return before.to_owned();
     }
@@ -229,4 +249,26 @@ fn read_results(list: &str, directory: &Path) -> BTreeMap<String, Status> {
         tests.insert(name, status);
     }
     tests
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_from_run_to_run_is_left_out() {
+        let plain = |place: &str, printed: &str| {
+            let outcomes =
+                Outcomes { subject: Subject::files(), tests: BTreeMap::new(), place: place.into() };
+            outcomes.without_names(printed)
+        };
+        let [one, other] =
+            [("/a", "string(7) \"/a/test\""), ("/another", "string(13) \"/another/test\"")];
+        assert_eq!(plain(one.0, one.1), plain(other.0, other.1));
+        assert_eq!(plain("/a", "in /a/x.php, not /a/y.php"), "in /x.php, not /y.php\n");
+        let id = |digit: char| format!("string(32) \"{}\"", digit.to_string().repeat(32));
+        assert_eq!(plain("/a", &id('1')), plain("/a", &id('e')));
+        assert_ne!(plain("/a", &id('1')), plain("/a", "string(0) \"\""));
+        assert_ne!(plain("/a", "string(1) \"a\""), plain("/a", "string(1) \"b\""));
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use guarda_commands::{
-    Admission, AuthState, Busy, Call, Client, Flags, Meaning, Outcome, ReplyMode, admit, execute,
+    Admission, AuthState, Busy, Client, Flags, Meaning, Outcome, ReplyMode, admit, execute,
     needs_script_thread, note_refusal, unknown_command,
 };
 use guarda_resp::{ArgVec, Limits, Parsed, ProtocolError, ReplyWriter};
@@ -253,8 +253,8 @@ impl IoThread {
             client.reply_mode = ReplyMode::SkipThis;
         }
         let outcome = match admit(args, client, &*self.server) {
-            Admission::Queued(call) => {
-                note_command(client, &call, now);
+            Admission::Queued(_) => {
+                client.card.active.store(now.0, Ordering::Relaxed);
                 let is_first = client.transaction.as_ref().is_some_and(|t| t.queued.len() == 1);
                 connection.note_queued(args, is_first);
                 connection.out.extend_from_slice(b"+QUEUED\r\n");
@@ -266,13 +266,17 @@ impl IoThread {
                 ReplyWriter::new(&mut connection.out, client.protocol).error_bytes(&text);
                 Outcome::Reply
             }
+            Admission::Postponed => {
+                self.postpone(slot, args);
+                return Flow::Stop;
+            }
             Admission::Dropped => {
                 tracing::warn!(client = connection.id, "closed: it speaks HTTP");
                 self.close(slot);
                 return Flow::Stop;
             }
             Admission::Run(call) => {
-                note_command(client, &call, now);
+                client.card.active.store(now.0, Ordering::Relaxed);
                 connection.needs_sync |= !call.spec.flags.contains(Flags::LOCKS_ONLY);
                 if needs_script_thread(&call, client, &*self.server) {
                     self.worker.effects.counters.commands_processed += 1;
@@ -343,19 +347,5 @@ impl IoThread {
         let Some(client) = self.connections[slot].client.take() else { return };
         let args = args.iter().map(|arg| arg.to_vec()).collect();
         self.server.run_script(ScriptJob { thread: self.index, slot, client, args });
-    }
-}
-
-/// Keeps the client's card up to date for CLIENT LIST.
-fn note_command(client: &Client, call: &Call<'_>, now: UnixMillis) {
-    client.card.active.store(now.0, Ordering::Relaxed);
-    let mut details = client.card.details.lock();
-    if call.names == 1 {
-        if !std::ptr::eq(details.cmd.as_ptr(), call.spec.name.as_ptr()) {
-            details.cmd = call.spec.name.into();
-        }
-    } else {
-        let container = String::from_utf8_lossy(call.args[0]).to_ascii_lowercase();
-        details.cmd = format!("{container}|{}", call.spec.name).into();
     }
 }
