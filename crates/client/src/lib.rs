@@ -15,6 +15,7 @@ mod deadline;
 mod endpoint;
 mod error;
 mod pool;
+mod process;
 mod prologue;
 mod session;
 mod tls;
@@ -25,6 +26,7 @@ pub use deadline::Budget;
 pub use endpoint::Endpoint;
 pub use error::Error;
 pub use pool::{IDLE_MAX, Pool};
+pub use process::{note_fork, process_id, tell_forks};
 pub use session::{
     Commit, Committed, Keys, List, Listed, Lock, Open, Opened, Page, Renewed, Status, Touched,
 };
@@ -35,7 +37,5 @@ pub use session::{
 ///
 /// [`Error::Random`] if the system has none to give.
 pub fn random() -> Result<[u8; 16], Error> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|_| Error::Random)?;
-    Ok(bytes)
+    process::random()
 }

@@ -83,6 +83,8 @@ pub struct Client {
     pub waiting: Option<Arc<Ticket>>,
     /// When its command came, if that had to wait for the end of a pause; by the monotonic clock.
     pub(crate) asked_at: Option<Duration>,
+    /// Journal sequence number of its last change.
+    pub(crate) logged_seq: u64,
     /// `CLIENT NO-TOUCH`.
     pub(crate) no_touch: bool,
     /// Shown every command; the register of monitors says the same.
@@ -238,6 +240,7 @@ impl Client {
             session_locks: Vec::new(),
             waiting: None,
             asked_at: None,
+            logged_seq: 0,
             no_touch: false,
             is_monitor: false,
             subscriptions: Subscriptions::default(),

@@ -62,8 +62,11 @@ pub struct Worker {
     /// Highest journal sequence number that a reply of this batch depends on: replies leave only
     /// after the log has reached it.
     pub seen_seq: u64,
-    /// Set when a command was journalled; the owner resets it.
+    /// Set when a command was journalled whose reply depends on it; the owner resets it.
     pub wrote: bool,
+    /// Commands that were journalled since the owner last reset it, and whose replies do not depend
+    /// on it ([`Flags::UNAWAITED`]): their records may wait for the next group, but not for ever.
+    pub unawaited: u32,
     /// Set when a command published something; the owner resets it.
     pub published: bool,
 }
@@ -119,8 +122,31 @@ pub fn execute(
     let outcome = run(call, &mut cx);
     // What monitors among this thread's own clients are shown, waits in its mailbox.
     worker.published |= host.observations().monitors.any();
-    settle(&mut locked, host, worker, now, Deliveries::new());
+    settle_call(call, client, &mut locked, host, worker, now);
     Ok(outcome)
+}
+
+/// [`settle`], and notes what the client has in the log. An [`UNAWAITED`](Flags::UNAWAITED) command's
+/// reply depends on what was journalled before it alone (decision 0022).
+fn settle_call(
+    call: &Call<'_>,
+    client: &mut Client,
+    locked: &mut Locked<'_>,
+    host: &dyn Host,
+    worker: &mut Worker,
+    now: UnixMillis,
+) {
+    let before = worker.seen_seq.max(locked.last_seq());
+    let wrote_before = std::mem::take(&mut worker.wrote);
+    settle(locked, host, worker, now, Deliveries::new());
+    if worker.wrote {
+        client.logged_seq = worker.seen_seq;
+    }
+    if call.spec.flags.contains(Flags::UNAWAITED) {
+        worker.unawaited += u32::from(worker.wrote);
+        (worker.seen_seq, worker.wrote) = (before, false);
+    }
+    worker.wrote |= wrote_before;
 }
 
 /// How a call looks keys up. What writes removes what is due even in a pause, since it may put something
@@ -233,7 +259,7 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
         cx.reply.error_bytes(&text);
         Outcome::Reply
     });
-    note_cost(call, cx, began, start);
+    note_cost(call, cx, began, start, outcome);
     if is_watched {
         monitors::show_command(call, cx);
     }
@@ -241,22 +267,36 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
 }
 
 /// Notes what a call took, from `began` to now, and whether it failed; its reply begins at `start`.
-fn note_cost(call: &Call<'_>, cx: &mut Context<'_, '_>, began: Duration, start: usize) {
+fn note_cost(
+    call: &Call<'_>,
+    cx: &mut Context<'_, '_>,
+    began: Duration,
+    start: usize,
+    outcome: Outcome,
+) {
     let ended = cx.host.monotonic();
     let failed = cx.reply.buf.get(start) == Some(&b'-');
     let effects = &mut *cx.db.effects;
     effects.mark = ended;
     let took = ended.saturating_sub(began);
+    if let (Outcome::Parked, Some(ticket)) = (outcome, &cx.client.waiting) {
+        ticket.remember(call, took, &cx.client.card);
+        return;
+    }
     effects.tallies.note_call(call.spec, took, failed);
     let (observed, now_s) = (cx.host.observations(), || cx.host.now_micros() / 1_000_000);
-    let event = if call.spec.flags.contains(Flags::FAST) { "fast-command" } else { "command" };
-    observed.latency.note(event, took, now_s);
+    observed.latency.note(latency_event(call.spec), took, now_s);
     let micros = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
     if observed.slow.is_slow(micros) && !call.spec.flags.contains(Flags::SKIP_SLOWLOG) {
         let card = &cx.client.card;
         let name = card.details.lock().name.clone();
         observed.slow.add(call, now_s(), micros, card.addr.clone(), name);
     }
+}
+
+/// What LATENCY calls the calls of a command.
+pub(crate) fn latency_event(spec: &CommandSpec) -> &'static str {
+    if spec.flags.contains(Flags::FAST) { "fast-command" } else { "command" }
 }
 
 /// Serves those who wait for what was freed, hands the records to the log, still under the locks,

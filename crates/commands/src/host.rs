@@ -18,6 +18,7 @@ use crate::pause::Pause;
 use crate::pubsub::{Addressed, PubSub};
 use crate::renames::Renames;
 use crate::sessions::SessionLimits;
+use crate::waits::Ticket;
 
 /// The append log as commands see it.
 pub trait Log: Sync {
@@ -223,6 +224,10 @@ pub trait Host: Sync {
         pairs: &[(&[u8], &[u8])],
         client: &ClientCard,
     ) -> Result<(), ConfigSetRejected>;
+    /// CONFIG REWRITE.
+    fn config_rewrite(&self) -> Result<(), CommandError> {
+        Err(UNSUPPORTED)
+    }
     /// What is observed of commands.
     fn observations(&self) -> &Observations;
     /// Adds what this thread has counted to what INFO shows, before its turn ends.
@@ -253,6 +258,12 @@ pub trait Host: Sync {
     fn now(&self) -> UnixMillis;
     /// A clock that never jumps, for leases and waits.
     fn monotonic(&self) -> Duration;
+    /// Whether the append log is on the disk up to this sequence number.
+    fn is_synced(&self, _seq: u64) -> bool {
+        true
+    }
+    /// Has a client's wait end once that is so.
+    fn await_sync(&self, _client: u64, _ticket: &Arc<Ticket>, _seq: u64) {}
     /// Ends a parked client's wait with this reply, which depends on journal record `seq`. Called
     /// under a shard's lock, once the client was marked as served; one that has gone by now is
     /// nobody's concern: the end of its connection frees its locks.

@@ -319,6 +319,9 @@ pub(crate) struct FakeHost {
     pub(crate) asked: Mutex<Vec<String>>,
     /// The monotonic clock, in milliseconds; [`Bench::advance`] moves it with the wall clock.
     pub(crate) monotonic_ms: AtomicU64,
+    /// How far the log is on the disk, and who waits for that: client and sequence number.
+    pub(crate) synced: AtomicU64,
+    pub(crate) await_sync: Mutex<Vec<(u64, u64)>>,
     /// Replies to parked clients.
     pub(crate) delivered: Mutex<Vec<(u64, Vec<u8>)>>,
     /// Shards to be tended, and when.
@@ -346,6 +349,8 @@ impl FakeHost {
             clients: Mutex::new(Vec::new()),
             asked: Mutex::new(Vec::new()),
             monotonic_ms: AtomicU64::new(1_000),
+            synced: AtomicU64::new(u64::MAX),
+            await_sync: Mutex::default(),
             delivered: Mutex::new(Vec::new()),
             tend: Mutex::new(Vec::new()),
             debugs: AtomicBool::new(false),
@@ -368,6 +373,14 @@ impl Host for FakeHost {
 
     fn deliver(&self, client: u64, reply: Vec<u8>, _seq: u64) {
         self.delivered.lock().push((client, reply));
+    }
+
+    fn is_synced(&self, seq: u64) -> bool {
+        self.synced.load(Ordering::Relaxed) >= seq
+    }
+
+    fn await_sync(&self, client: u64, _ticket: &Arc<crate::waits::Ticket>, seq: u64) {
+        self.await_sync.lock().push((client, seq));
     }
 
     fn tend_later(&self, shard: usize, at: Duration) {
@@ -464,6 +477,11 @@ impl Host for FakeHost {
             };
             pair.1 = String::from_utf8_lossy(value).into_owned();
         }
+        Ok(())
+    }
+
+    fn config_rewrite(&self) -> Result<(), CommandError> {
+        self.ask("config_rewrite".into());
         Ok(())
     }
 

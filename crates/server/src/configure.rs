@@ -182,6 +182,7 @@ fn put_into_effect<'s>(
             .journal()
             .set_policy(sync_policy(&proposal.config))
             .map_err(|error| ConfigSetError::failed("appendfsync", error))?;
+        server.log_waits.serve(server);
     }
     if proposal.config.tls.port != 0 && names.iter().any(|name| name.starts_with("tls-")) {
         let tls = crate::tls::server_config(&proposal.config.tls)
@@ -209,8 +210,11 @@ fn put_into_effect<'s>(
             // The log begins with a base of all data: written now, before the answer.
             snapshots::rewrite_now(server)
         } else {
+            server.log_waits.refuse(server);
             let done = persistence.journal().disable().map_err(|error| error.to_string());
             persistence.note_logging(false);
+            // Also those who began to wait in between.
+            server.log_waits.refuse(server);
             done
         };
         done.map_err(|error| ConfigSetError::failed("appendonly", error))?;

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use guarda_commands::{
     Addressed, ClientCard, CommandError, ConfigSetRejected, Diagnostics, Effects, Host, Log,
-    Observations, Overview, Pause, PubSub, Renames, Scripting, Settings, ShutdownMode, Users,
+    Observations, Overview, Pause, PubSub, Renames, Scripting, Settings, ShutdownMode, Ticket,
+    Users,
 };
+use guarda_journal::log::Seq;
 use guarda_store::{Keyspace, UnixMillis};
 
 use crate::io::{Heard, Message, Served};
@@ -120,6 +122,10 @@ impl Host for Server {
         crate::configure::config_set(self, pairs, client.is_local())
     }
 
+    fn config_rewrite(&self) -> Result<(), CommandError> {
+        crate::rewriting::config_rewrite(self)
+    }
+
     fn observations(&self) -> &Observations {
         &self.observations
     }
@@ -180,6 +186,14 @@ impl Host for Server {
 
     fn monotonic(&self) -> Duration {
         self.clock.monotonic()
+    }
+
+    fn is_synced(&self, seq: u64) -> bool {
+        self.persistence.is_logging() && self.persistence.journal().is_synced(Seq(seq))
+    }
+
+    fn await_sync(&self, client: u64, ticket: &Arc<Ticket>, seq: u64) {
+        self.log_waits.add(self, client, ticket, seq);
     }
 
     fn deliver(&self, client: u64, reply: Vec<u8>, seq: u64) {

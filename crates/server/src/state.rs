@@ -20,9 +20,11 @@ use crate::data_dir::DataDir;
 use crate::diagnostics::Tampering;
 use crate::io::{Mailbox, Message, OutputLimits, ScriptJob};
 use crate::listening::Doors;
+use crate::log_waits::LogWaits;
 use crate::logins::Logins;
 use crate::memory::Memory;
 use crate::persistence::Persistence;
+use crate::rewriting::ConfigSource;
 use crate::scripts::ScriptQueue;
 use crate::stats::Stats;
 
@@ -45,6 +47,7 @@ pub(crate) struct Server {
     pub(crate) users: Arc<Users>,
     pub(crate) pubsub: PubSub,
     pub(crate) pause: Pause,
+    pub(crate) log_waits: LogWaits,
     pub(crate) renames: Renames,
     pub(crate) logins: Logins,
     /// What new connections on `tls-port` use; none if there is no such port.
@@ -59,7 +62,7 @@ pub(crate) struct Server {
     pub(crate) replication_id: Mutex<String>,
     /// The program file, as it was started.
     pub(crate) executable: String,
-    pub(crate) config_file: String,
+    pub(crate) config_source: ConfigSource,
     pub(crate) data: DataDir,
     /// Where it listens.
     pub(crate) doors: Doors,
@@ -94,7 +97,7 @@ pub(crate) struct Parts {
     pub(crate) persistence: Persistence,
     pub(crate) run_id: String,
     pub(crate) executable: String,
-    pub(crate) config_file: String,
+    pub(crate) config_source: ConfigSource,
     pub(crate) data: DataDir,
     pub(crate) doors: Doors,
 }
@@ -109,7 +112,7 @@ impl Server {
             persistence,
             run_id,
             executable,
-            config_file,
+            config_source,
             data,
             doors,
         } = parts;
@@ -142,6 +145,7 @@ impl Server {
             users,
             pubsub: PubSub::default(),
             pause: Pause::default(),
+            log_waits: LogWaits::default(),
             renames,
             logins: Logins::default(),
             tls: RwLock::default(),
@@ -151,7 +155,7 @@ impl Server {
             replication_id: Mutex::new(run_id.clone()),
             run_id,
             executable,
-            config_file,
+            config_source,
             tampering: Tampering::default(),
             is_stopping: AtomicBool::new(false),
             files_to_remove: Mutex::default(),

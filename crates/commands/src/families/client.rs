@@ -16,7 +16,7 @@ use crate::families::connection::{client_name, is_plain};
 use crate::families::{client_modes, subcommand_help};
 use crate::host::Host;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group};
-use crate::waits::{Unblock, unblock};
+use crate::waits::{UNBLOCKED, Unblock, unblock};
 
 const NEW: CommandSpec = CommandSpec {
     group: Group::Connection,
@@ -547,6 +547,9 @@ fn unblock_client(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResul
             cx.host.deliver(card.id, reply, 0);
         })
     });
+    if ended.is_some() && how == Unblock::Error {
+        cx.db.effects.note_error(UNBLOCKED.as_bytes());
+    }
     cx.reply.integer(ended.is_some().into());
     Ok(Outcome::Reply)
 }
