@@ -30,7 +30,7 @@ pub(crate) fn run(server: &Arc<Server>) {
         }
         expiry.turn(server);
         server.rates.sample(&server.stats, server.clock.monotonic());
-        server.memory.used(server.clock.now());
+        server.memory.used();
         if turn % SLOW_EVERY == 0 {
             close_idle(server);
             snapshots::start_if_due(server);

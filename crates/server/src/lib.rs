@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod client_memory;
 mod clients;
 mod clock;
 mod configure;
@@ -12,6 +13,7 @@ mod cron;
 mod data_dir;
 mod diagnostics;
 mod disk_times;
+mod eviction;
 mod host;
 mod info;
 mod io;
@@ -21,6 +23,7 @@ mod log_waits;
 mod logging;
 mod logins;
 mod memory;
+mod memory_report;
 mod persistence;
 mod rates;
 mod replace;
@@ -35,9 +38,6 @@ mod supervision;
 mod tls;
 
 pub use access::UsersError;
-pub use memory::AllocatedBytes;
+pub use memory::{Allocator, AllocatorFigures};
 pub use start::{Program, StartError, run};
 pub use tls::TlsError;
-
-/// The allocator that the binary uses, for INFO.
-pub(crate) const ALLOCATOR: &str = "jemalloc";

@@ -31,6 +31,10 @@ counters! {
     keyspace_hits,
     keyspace_misses,
     expired_keys,
+    evicted_keys,
+    evicted_clients,
+    /// Microseconds spent beyond the limit although there was something to evict.
+    eviction_exceeded_us,
     error_replies,
     reads,
     writes,
@@ -62,6 +66,7 @@ impl Stats {
             (&self.expired_keys, taken.expired_keys),
             (&self.reads, taken.reads),
             (&self.writes, taken.writes),
+            (&self.evicted_keys, taken.evicted_keys),
             (&self.error_replies, taken.error_replies),
         ];
         let sessions = self.sessions.iter().zip(taken.sessions.values());
