@@ -72,6 +72,9 @@ pub struct Counters {
     pub dirty: u64,
     pub error_replies: u64,
     pub commands_processed: u64,
+    pub reads_processed: u64,
+    pub writes_processed: u64,
+    pub eventloop_cycles: u64,
     pub sessions: SessionCounters,
 }
 

@@ -30,6 +30,7 @@ pub(crate) fn run(server: &Arc<Server>) {
         }
         expiry.turn(server);
         server.memory.used(server.clock.now());
+        server.rates.sample(server.clock.monotonic(), &server.stats);
         if turn % SLOW_EVERY == 0 {
             close_idle(server);
             snapshots::start_if_due(server);
@@ -53,7 +54,7 @@ impl Sweeper {
     fn turn(&mut self, server: &Server) {
         let began = server.clock.monotonic();
         let mut slice_began = began;
-        let mut clean = 0;
+        let (mut clean, mut rested) = (0, Duration::ZERO);
         while clean < SHARDS {
             let looked_at = self.sweep(server);
             if looked_at < SWEEP_MAX {
@@ -66,15 +67,19 @@ impl Sweeper {
                 // What is journalled must not pile up while nobody sends commands.
                 server.persistence.flush();
                 std::thread::sleep(SWEEP_SLICE);
+                rested += SWEEP_SLICE;
                 slice_began = server.clock.monotonic();
             }
             if server.clock.since(began) > TURN * 5 {
+                server.stats.expiry_cut_short.fetch_add(1, Ordering::Relaxed);
                 break;
             }
         }
         server.collect(&mut self.worker);
         server.persistence.flush();
         let spent = server.clock.since(began);
+        let micros = spent.saturating_sub(rested).as_micros() as u64;
+        server.stats.expiry_micros.fetch_add(micros, Ordering::Relaxed);
         std::thread::sleep(TURN.saturating_sub(spent));
     }
 

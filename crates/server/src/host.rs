@@ -137,6 +137,7 @@ impl Host for Server {
     fn config_reset_statistics(&self) {
         self.stats.reset();
         self.observations.commands.reset();
+        self.users.reset_denial_counts();
     }
 
     fn info(&self, sections: &[String], overview: &Overview) -> String {

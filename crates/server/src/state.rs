@@ -26,7 +26,7 @@ use crate::memory::Memory;
 use crate::persistence::Persistence;
 use crate::rewriting::ConfigSource;
 use crate::scripts::ScriptQueue;
-use crate::stats::Stats;
+use crate::stats::{Rates, Stats};
 
 /// What all threads share.
 pub(crate) struct Server {
@@ -35,6 +35,7 @@ pub(crate) struct Server {
     pub(crate) settings: Settings,
     pub(crate) limits: RuntimeLimits,
     pub(crate) stats: Stats,
+    pub(crate) rates: Rates,
     pub(crate) observations: Observations,
     pub(crate) clients: Clients,
     pub(crate) memory: Memory,
@@ -132,6 +133,7 @@ impl Server {
                 output: RwLock::default(),
             },
             stats: Stats::default(),
+            rates: Rates::default(),
             observations: Observations::default(),
             clients: Clients::default(),
             memory: Memory::default(),

@@ -229,6 +229,16 @@ impl Users {
         self.log.lock().add(entry, self.log_len_max.load(Ordering::Relaxed));
     }
 
+    /// How often somebody was turned away: at AUTH, for a command, a key, a channel.
+    pub fn denial_counts(&self) -> [u64; 4] {
+        self.log.lock().counts()
+    }
+
+    /// CONFIG RESETSTAT.
+    pub fn reset_denial_counts(&self) {
+        self.log.lock().reset_counts();
+    }
+
     pub(crate) fn denials(&self, count: usize) -> Vec<LogEntry> {
         self.log.lock().newest(count)
     }

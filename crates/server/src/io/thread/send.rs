@@ -13,6 +13,7 @@ const UNAWAITED_MAX: u32 = 64;
 impl IoThread {
     /// Brings the log up to what this turn's replies depend on, then sends them.
     pub(super) fn finish_turn(&mut self) {
+        self.worker.effects.counters.eventloop_cycles += 1;
         self.server.collect(&mut self.worker);
         if self.worker.unawaited >= UNAWAITED_MAX {
             self.worker.unawaited = 0;
@@ -65,6 +66,7 @@ impl IoThread {
         let unsent = connection.unsent();
         let sent = (before - unsent) as u64;
         self.server.stats.net_output.fetch_add(sent, Ordering::Relaxed);
+        self.worker.effects.counters.writes_processed += 1;
         match flushed {
             Flushed::All if connection.closing && connection.client.is_some() => {
                 self.close(slot);

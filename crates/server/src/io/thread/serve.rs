@@ -49,6 +49,7 @@ impl IoThread {
             match connection.read(&mut self.scratch) {
                 Ok(Some(n)) => {
                     self.server.stats.net_input.fetch_add(n as u64, Ordering::Relaxed);
+                    self.worker.effects.counters.reads_processed += 1;
                     let ran = if was_pending {
                         self.run_pending(slot, now)
                     } else {
