@@ -37,7 +37,7 @@ fn sections(client: &mut Connection) -> BTreeMap<String, Vec<String>> {
     let mut title = String::new();
     for line in call(client, "INFO everything").lines() {
         if let Some(name) = line.strip_prefix("# ") {
-            title = name.trim().to_owned();
+            name.trim().clone_into(&mut title);
             sections.entry(title.clone()).or_default();
         } else if let Some((name, _)) = line.split_once(':') {
             sections.get_mut(&title).unwrap().push(name.to_owned());
