@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod checks;
 mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,8 @@ use guarda_commands::{
 use guarda_resp::{Frame, ReplyWriter, decode};
 use guarda_store::{Keyspace, SWEEP_MAX, UnixMillis, ValueRef};
 use parking_lot::Mutex;
+
+pub use checks::run_checks;
 use snapshot::Snapshot;
 
 /// The time at which every run starts.
@@ -117,6 +120,9 @@ impl Bench {
                 ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED")
             }
             Admission::Dropped => goes_on = false,
+            Admission::Postponed => {
+                ReplyWriter::new(&mut out, self.client.protocol).simple("POSTPONED")
+            }
             Admission::Refused(error) => {
                 ReplyWriter::new(&mut out, self.client.protocol).error_bytes(&error.wire());
             }
@@ -211,6 +217,7 @@ struct FakeHost {
     users: Users,
     observations: Observations,
     pubsub: guarda_commands::PubSub,
+    pause: guarda_commands::Pause,
     scripts: Box<dyn Scripting + Send>,
     clients: Mutex<Vec<Arc<ClientCard>>>,
     now: AtomicU64,
@@ -225,6 +232,7 @@ impl FakeHost {
             users: Users::default(),
             observations: Observations::default(),
             pubsub: guarda_commands::PubSub::default(),
+            pause: guarda_commands::Pause::default(),
             scripts,
             clients: Mutex::default(),
             now: AtomicU64::new(START.0.cast_unsigned()),
@@ -306,6 +314,10 @@ impl Host for FakeHost {
         &*self.scripts
     }
 
+    fn pause(&self) -> &guarda_commands::Pause {
+        &self.pause
+    }
+
     fn pubsub(&self) -> &guarda_commands::PubSub {
         &self.pubsub
     }
@@ -330,7 +342,7 @@ impl Host for FakeHost {
         Vec::new()
     }
 
-    fn config_set(&self, _: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected> {
+    fn config_set(&self, _: &[(&[u8], &[u8])], _: &ClientCard) -> Result<(), ConfigSetRejected> {
         Ok(())
     }
 

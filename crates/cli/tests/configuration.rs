@@ -295,8 +295,6 @@ fn config_set_takes_effect_at_once() {
     assert_eq!(call(&mut client, "CONFIG SET timeout 77 maxclients 50"), "OK");
     assert_eq!(call(&mut client, "CONFIG GET timeout"), r#"["timeout", "77"]"#);
     assert_eq!(info(&mut client, "maxclients"), "50");
-    let error = call(&mut client, "CONFIG SET port 1");
-    assert!(error.starts_with("ERR CONFIG SET failed"), "{error}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Seeded random commands, compared reply by reply with a real redis-server, and the whole
 //! database at the end.
 //!
-//! `GUARDA_SEED` repeats a sequence, `GUARDA_RANDOM_OPS` sets its length.
+//! `GUARDA_SEED` repeats a sequence, `GUARDA_RANDOM_OPS` sets its length. With `--long` there are a million
+//! commands in sequences of 50,000, from that seed on.
 
 use guarda_testkit::random::{run, settings, survive};
 use guarda_testkit::server::{Program, ServerSpec};
@@ -10,6 +11,10 @@ use guarda_testkit::server::{Program, ServerSpec};
 const SEEDS: &[u64] = &[1, 2, 3];
 /// Length of each of them.
 const SEED_OPS: usize = 3_000;
+
+/// Commands of `--long`, and of each of its sequences.
+const LONG_OPS: usize = 1_000_000;
+const LONG_SEQUENCE_OPS: usize = 50_000;
 
 fn compare(seed: u64, count: usize) {
     let subject = Program::subject(env!("CARGO_BIN_EXE_guarda"));
@@ -34,7 +39,12 @@ fn compare(seed: u64, count: usize) {
 #[test]
 fn a_new_random_sequence_every_run() {
     let (seed, count) = settings();
-    compare(seed, count);
+    if std::env::var_os("GUARDA_LONG").is_none_or(|value| value != "1") {
+        return compare(seed, count);
+    }
+    for next in 0..LONG_OPS / LONG_SEQUENCE_OPS {
+        compare(seed.wrapping_add(next as u64), LONG_SEQUENCE_OPS);
+    }
 }
 
 #[test]

@@ -81,6 +81,12 @@ pub struct Client {
     pub(crate) session_locks: Vec<SessionLock>,
     /// Set while the client is parked.
     pub waiting: Option<Arc<Ticket>>,
+    /// When its command came, if that had to wait for the end of a pause; by the monotonic clock.
+    pub(crate) asked_at: Option<Duration>,
+    /// Journal sequence number of its last change.
+    pub(crate) logged_seq: u64,
+    /// `CLIENT NO-TOUCH`.
+    pub(crate) no_touch: bool,
     /// Shown every command; the register of monitors says the same.
     pub(crate) is_monitor: bool,
     /// What it listens to; the register of all subscriptions says the same.
@@ -103,6 +109,10 @@ pub struct ClientCard {
     pub active: AtomicI64,
     /// Set while the client is parked.
     pub(crate) wait: Mutex<Option<Arc<Ticket>>>,
+    /// Set while its command waits for the end of a pause.
+    is_postponed: AtomicBool,
+    /// Set by shards when a key changes that the client watches.
+    pub(crate) watch_dirty: Arc<AtomicBool>,
     /// Asked to be closed by another client.
     pub killed: AtomicBool,
     /// The rest, which changes seldom.
@@ -126,6 +136,7 @@ pub struct ClientDetails {
     pub psub: usize,
     pub ssub: usize,
     pub no_evict: bool,
+    pub no_touch: bool,
     pub is_monitor: bool,
     /// Full name of the last command, `client|list`.
     pub cmd: Cow<'static, str>,
@@ -144,6 +155,8 @@ impl ClientCard {
             created,
             active: AtomicI64::new(created.0),
             wait: Mutex::new(None),
+            is_postponed: AtomicBool::new(false),
+            watch_dirty: Arc::default(),
             killed: AtomicBool::new(false),
             details: Mutex::new(ClientDetails {
                 name: Vec::new(),
@@ -158,6 +171,7 @@ impl ClientCard {
                 psub: 0,
                 ssub: 0,
                 no_evict: false,
+                no_touch: false,
                 is_monitor: false,
                 cmd: Cow::Borrowed("NULL"),
                 query_buffer: 0,
@@ -170,7 +184,13 @@ impl ClientCard {
 impl ClientCard {
     /// Whether the client is parked: not idle, however long it sends nothing.
     pub fn is_parked(&self) -> bool {
-        self.wait.lock().is_some()
+        self.wait.lock().is_some() || self.is_postponed.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client waits for something still, be it the end of a pause.
+    pub fn is_blocked(&self) -> bool {
+        self.wait.lock().as_ref().is_some_and(|ticket| ticket.is_waiting())
+            || self.is_postponed.load(Ordering::Relaxed)
     }
 
     /// Whether the client listens to a channel: it is not idle either.
@@ -214,14 +234,28 @@ impl Client {
             login: None,
             transaction: None,
             watched: Vec::new(),
-            watch_dirty: Arc::new(AtomicBool::new(false)),
+            watch_dirty: Arc::clone(&card.watch_dirty),
             reply_mode: ReplyMode::On,
             card,
             session_locks: Vec::new(),
             waiting: None,
+            asked_at: None,
+            logged_seq: 0,
+            no_touch: false,
             is_monitor: false,
             subscriptions: Subscriptions::default(),
         }
+    }
+
+    /// Its command waits for the end of a pause from now on.
+    pub fn postpone(&mut self, now: Duration) {
+        self.asked_at.get_or_insert(now);
+        self.card.is_postponed.store(true, Ordering::Relaxed);
+    }
+
+    /// The pause is over.
+    pub fn go_on(&mut self) {
+        self.card.is_postponed.store(false, Ordering::Relaxed);
     }
 
     /// Whether the client's user may read this key, or with `changes` change it.

@@ -5,12 +5,22 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use guarda_store::{Collection, HashedKey, Locked, Record, UnixMillis, Value, ValueRef};
+use guarda_store::{Collection, HashedKey, Locked, Record, Shard, UnixMillis, Value, ValueRef};
 
-use crate::effects::Effects;
+use crate::effects::{Effects, Lookup};
 use crate::error::CommandError;
 use crate::host::Settings;
 use crate::pubsub::EventClasses;
+
+/// Finds a key that lives, and leaves everything as it is.
+fn living<'s>(
+    shard: &'s Shard,
+    db: u32,
+    key: HashedKey<'_>,
+    now: UnixMillis,
+) -> Option<&'s Record> {
+    shard.peek(db, key).filter(|record| !record.is_due(now))
+}
 
 /// One numbered database under the running command's locks.
 pub struct Db<'a, 'k> {
@@ -36,7 +46,12 @@ impl Db<'_, '_> {
     /// Looks a key up to read it: counts a hit or miss and notes the access.
     pub fn read(&mut self, key: &[u8]) -> Option<&Record> {
         let hashed = self.locked.hashed(key);
-        let found = self.locked.shard(hashed).access(self.index, hashed, self.now);
+        let (shard, db, now) = (self.locked.shard(hashed), self.index, self.now);
+        let found = match self.effects.lookup {
+            Lookup::Usual => shard.access(db, hashed, now),
+            Lookup::Untouched => shard.get(db, hashed, now),
+            Lookup::Still => living(shard, db, hashed, now),
+        };
         if found.is_some() {
             self.effects.counters.keyspace_hits += 1;
         } else {
@@ -73,7 +88,11 @@ impl Db<'_, '_> {
     /// Looks a key up without counting or noting the access (writes).
     pub fn peek(&mut self, key: &[u8]) -> Option<&Record> {
         let key = self.locked.hashed(key);
-        self.locked.shard(key).get(self.index, key, self.now)
+        let (shard, db, now) = (self.locked.shard(key), self.index, self.now);
+        match self.effects.lookup {
+            Lookup::Usual | Lookup::Untouched => shard.get(db, key, now),
+            Lookup::Still => living(shard, db, key, now),
+        }
     }
 
     /// Whether the key lives.

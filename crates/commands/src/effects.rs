@@ -75,6 +75,18 @@ pub struct Counters {
     pub sessions: SessionCounters,
 }
 
+/// What looking a key up does beside finding it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Lookup {
+    /// The access is noted; a key that is due is removed.
+    #[default]
+    Usual,
+    /// A key that is due is removed (CLIENT NO-TOUCH).
+    Untouched,
+    /// Nothing changes (CLIENT PAUSE).
+    Still,
+}
+
 /// A thread's scratch for the effects of the command it runs.
 #[derive(Default)]
 pub struct Effects {
@@ -93,6 +105,8 @@ pub struct Effects {
     /// When the last command ended, or the batch began; by [`Host::monotonic`]. What a command took
     /// is counted from here, so that one look at the clock serves two commands.
     pub mark: Duration,
+    /// How the running command looks keys up to read them.
+    pub(crate) lookup: Lookup,
     /// Whether something went to the log since this was reset.
     pub(crate) logged: bool,
     /// Changes that the running command made.

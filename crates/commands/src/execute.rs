@@ -11,7 +11,7 @@ use crate::args::Args;
 use crate::client::Client;
 use crate::context::{Caller, CommandResult, Context, Outcome};
 use crate::db::Db;
-use crate::effects::Effects;
+use crate::effects::{Effects, Lookup};
 use crate::error::CommandError;
 use crate::families::{scripting, sort};
 use crate::gates::unknown_command;
@@ -100,6 +100,7 @@ pub fn execute(
     out: &mut Vec<u8>,
 ) -> Result<Outcome, Busy> {
     worker.effects.wanted_events = host.pubsub().wanted_events();
+    worker.effects.lookup = lookup(call, client, host);
     let keyspace = host.keyspace();
     let mut locked = lock(call, client, host, keyspace, patience).ok_or(Busy)?;
     let mut cx = Context {
@@ -118,8 +119,26 @@ pub fn execute(
     let outcome = run(call, &mut cx);
     // What monitors among this thread's own clients are shown, waits in its mailbox.
     worker.published |= host.observations().monitors.any();
+    let wrote_before = std::mem::take(&mut worker.wrote);
     settle(&mut locked, host, worker, now, Deliveries::new());
+    if worker.wrote {
+        client.logged_seq = worker.seen_seq;
+    }
+    worker.wrote |= wrote_before;
     Ok(outcome)
+}
+
+/// How a call looks keys up. What writes removes what is due even in a pause, since it may put something
+/// in its place.
+fn lookup(call: &Call<'_>, client: &Client, host: &dyn Host) -> Lookup {
+    let only_reads = call.spec.flags.contains(Flags::READONLY);
+    if only_reads && host.pause().is_on() {
+        Lookup::Still
+    } else if client.no_touch && call.spec.name != "touch" {
+        Lookup::Untouched
+    } else {
+        Lookup::Usual
+    }
 }
 
 /// The shards that a call needs.
@@ -219,7 +238,7 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
         cx.reply.error_bytes(&text);
         Outcome::Reply
     });
-    note_cost(call, cx, began, start);
+    note_cost(call, cx, began, start, outcome);
     if is_watched {
         monitors::show_command(call, cx);
     }
@@ -227,22 +246,36 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
 }
 
 /// Notes what a call took, from `began` to now, and whether it failed; its reply begins at `start`.
-fn note_cost(call: &Call<'_>, cx: &mut Context<'_, '_>, began: Duration, start: usize) {
+fn note_cost(
+    call: &Call<'_>,
+    cx: &mut Context<'_, '_>,
+    began: Duration,
+    start: usize,
+    outcome: Outcome,
+) {
     let ended = cx.host.monotonic();
     let failed = cx.reply.buf.get(start) == Some(&b'-');
     let effects = &mut *cx.db.effects;
     effects.mark = ended;
     let took = ended.saturating_sub(began);
+    if let (Outcome::Parked, Some(ticket)) = (outcome, &cx.client.waiting) {
+        ticket.remember(call, took, &cx.client.card);
+        return;
+    }
     effects.tallies.note_call(call.spec, took, failed);
     let (observed, now_s) = (cx.host.observations(), || cx.host.now_micros() / 1_000_000);
-    let event = if call.spec.flags.contains(Flags::FAST) { "fast-command" } else { "command" };
-    observed.latency.note(event, took, now_s);
+    observed.latency.note(latency_event(call.spec), took, now_s);
     let micros = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
     if observed.slow.is_slow(micros) && !call.spec.flags.contains(Flags::SKIP_SLOWLOG) {
         let card = &cx.client.card;
         let name = card.details.lock().name.clone();
         observed.slow.add(call, now_s(), micros, card.addr.clone(), name);
     }
+}
+
+/// What LATENCY calls the calls of a command.
+pub(crate) fn latency_event(spec: &CommandSpec) -> &'static str {
+    if spec.flags.contains(Flags::FAST) { "fast-command" } else { "command" }
 }
 
 /// Serves those who wait for what was freed, hands the records to the log, still under the locks,

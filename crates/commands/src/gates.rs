@@ -7,6 +7,7 @@ use crate::client::{AuthState, Client, QueuedCall};
 use crate::error::{CommandError, until_nul};
 use crate::execute::Call;
 use crate::host::Host;
+use crate::pause;
 use crate::spec::{CommandSpec, Flags};
 use crate::table::table;
 
@@ -16,6 +17,8 @@ pub enum Admission<'a> {
     Run(Call<'a>),
     /// Queued by an open MULTI; answer `QUEUED`.
     Queued(Call<'a>),
+    /// Clients are paused: try again when that is over.
+    Postponed,
     /// Refused; an open MULTI is spoilt.
     Refused(CommandError),
     /// A line of an HTTP request: close the connection without a word. A web page may have made a
@@ -33,6 +36,9 @@ pub fn admit<'a>(args: &'a [&'a [u8]], client: &mut Client, host: &dyn Host) -> 
     }
     match check(args, client, host) {
         Ok(call) => {
+            if host.pause().is_on() && pause::holds_back(&call, client, host) {
+                return Admission::Postponed;
+            }
             let spec = call.spec;
             match &mut client.transaction {
                 Some(transaction) if !spec.flags.contains(Flags::NOT_QUEUED) => {

@@ -14,9 +14,11 @@ use crate::effects::{Effects, Records};
 use crate::error::CommandError;
 use crate::observations::Observations;
 use crate::overview::Overview;
+use crate::pause::Pause;
 use crate::pubsub::{Addressed, PubSub};
 use crate::renames::Renames;
 use crate::sessions::SessionLimits;
+use crate::waits::Ticket;
 
 /// The append log as commands see it.
 pub trait Log: Sync {
@@ -146,6 +148,10 @@ pub trait Scripting: Sync {
     fn load(&self, text: &[u8]) -> Result<String, CommandError>;
     /// Whether a script with this SHA-1 (any case) is kept.
     fn is_known(&self, sha1: &[u8]) -> bool;
+    /// Whether a script says of itself that it writes nothing.
+    fn declares_no_writes(&self, _script: ScriptRef<'_>) -> bool {
+        false
+    }
     /// Forgets all scripts.
     fn flush(&self);
     /// Runs a script and writes its reply. The caller holds the exclusive lock.
@@ -179,6 +185,10 @@ pub trait Host: Sync {
     fn users(&self) -> &Users;
     /// Who listens to what.
     fn pubsub(&self) -> &PubSub;
+    /// CLIENT PAUSE.
+    fn pause(&self) -> &Pause;
+    /// The pause is over: has those go on who waited for that.
+    fn end_pause(&self) {}
     /// Sends messages to those they are addressed to, once the log has reached `seq`. Called by one
     /// thread at a time, in the order of the log; a host without connections sends nothing.
     fn spread(&self, _messages: Vec<Addressed>, _seq: u64) {}
@@ -208,8 +218,12 @@ pub trait Host: Sync {
     fn is_loading(&self) -> bool;
     /// CONFIG GET: names and values that match any of the patterns.
     fn config_get(&self, patterns: &[&[u8]]) -> Vec<(String, String)>;
-    /// CONFIG SET: all of the pairs or none.
-    fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected>;
+    /// CONFIG SET, sent by this client: all of the pairs or none.
+    fn config_set(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        client: &ClientCard,
+    ) -> Result<(), ConfigSetRejected>;
     /// What is observed of commands.
     fn observations(&self) -> &Observations;
     /// Adds what this thread has counted to what INFO shows, before its turn ends.
@@ -240,6 +254,12 @@ pub trait Host: Sync {
     fn now(&self) -> UnixMillis;
     /// A clock that never jumps, for leases and waits.
     fn monotonic(&self) -> Duration;
+    /// Whether the append log is on the disk up to this sequence number.
+    fn is_synced(&self, _seq: u64) -> bool {
+        true
+    }
+    /// Has a client's wait end once that is so.
+    fn await_sync(&self, _client: u64, _ticket: &Arc<Ticket>, _seq: u64) {}
     /// Ends a parked client's wait with this reply, which depends on journal record `seq`. Called
     /// under a shard's lock, once the client was marked as served; one that has gone by now is
     /// nobody's concern: the end of its connection frees its locks.

@@ -87,6 +87,7 @@ impl Bench {
                     .expect("nobody else holds a lock");
             }
             Admission::Dropped => {}
+            Admission::Postponed => out.extend_from_slice(b"(postponed)"),
             Admission::Queued(_) => {
                 ReplyWriter::new(&mut out, self.client.protocol).simple("QUEUED");
             }
@@ -305,6 +306,7 @@ pub(crate) struct FakeHost {
     pub(crate) users: Users,
     pub(crate) observations: Observations,
     pub(crate) pubsub: crate::pubsub::PubSub,
+    pub(crate) pause: crate::pause::Pause,
     /// Messages on their way to subscribers.
     pub(crate) spread: Mutex<Vec<crate::pubsub::Addressed>>,
     pub(crate) over_memory: AtomicBool,
@@ -317,6 +319,9 @@ pub(crate) struct FakeHost {
     pub(crate) asked: Mutex<Vec<String>>,
     /// The monotonic clock, in milliseconds; [`Bench::advance`] moves it with the wall clock.
     pub(crate) monotonic_ms: AtomicU64,
+    /// How far the log is on the disk, and who waits for that: client and sequence number.
+    pub(crate) synced: AtomicU64,
+    pub(crate) await_sync: Mutex<Vec<(u64, u64)>>,
     /// Replies to parked clients.
     pub(crate) delivered: Mutex<Vec<(u64, Vec<u8>)>>,
     /// Shards to be tended, and when.
@@ -335,6 +340,7 @@ impl FakeHost {
             users: Users::default(),
             observations: Observations::default(),
             pubsub: crate::pubsub::PubSub::default(),
+            pause: crate::pause::Pause::default(),
             spread: Mutex::default(),
             over_memory: AtomicBool::new(false),
             loading: AtomicBool::new(false),
@@ -343,6 +349,8 @@ impl FakeHost {
             clients: Mutex::new(Vec::new()),
             asked: Mutex::new(Vec::new()),
             monotonic_ms: AtomicU64::new(1_000),
+            synced: AtomicU64::new(u64::MAX),
+            await_sync: Mutex::default(),
             delivered: Mutex::new(Vec::new()),
             tend: Mutex::new(Vec::new()),
             debugs: AtomicBool::new(false),
@@ -365,6 +373,14 @@ impl Host for FakeHost {
 
     fn deliver(&self, client: u64, reply: Vec<u8>, _seq: u64) {
         self.delivered.lock().push((client, reply));
+    }
+
+    fn is_synced(&self, seq: u64) -> bool {
+        self.synced.load(Ordering::Relaxed) >= seq
+    }
+
+    fn await_sync(&self, client: u64, _ticket: &Arc<crate::waits::Ticket>, seq: u64) {
+        self.await_sync.lock().push((client, seq));
     }
 
     fn tend_later(&self, shard: usize, at: Duration) {
@@ -397,6 +413,10 @@ impl Host for FakeHost {
 
     fn pubsub(&self) -> &crate::pubsub::PubSub {
         &self.pubsub
+    }
+
+    fn pause(&self) -> &crate::pause::Pause {
+        &self.pause
     }
 
     fn spread(&self, messages: Vec<crate::pubsub::Addressed>, _seq: u64) {
@@ -445,7 +465,11 @@ impl Host for FakeHost {
         self.config.lock().iter().filter(|(name, _)| matches(name)).cloned().collect()
     }
 
-    fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected> {
+    fn config_set(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        _: &ClientCard,
+    ) -> Result<(), ConfigSetRejected> {
         let mut config = self.config.lock();
         for (name, value) in pairs {
             let Some(pair) = config.iter_mut().find(|pair| pair.0.as_bytes() == *name) else {

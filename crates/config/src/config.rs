@@ -164,7 +164,8 @@ impl Config {
         found
     }
 
-    /// `CONFIG SET`: changes all of `pairs` or, on an error, nothing.
+    /// `CONFIG SET` by one who may not change what is protected: changes all of `pairs` or, on an
+    /// error, nothing.
     ///
     /// # Errors
     ///
@@ -173,14 +174,15 @@ impl Config {
         &mut self,
         pairs: &[(N, V)],
     ) -> Result<Applied, ConfigSetError> {
-        let proposal = self.propose(pairs)?;
+        let proposal = self.propose(pairs, false)?;
         *self = proposal.config;
         Ok(proposal.applied)
     }
 
     /// What `CONFIG SET` would make of this configuration, for a server that must first put the
     /// change into effect and may fail in that; it then answers [`ConfigSetError::failed`] and
-    /// keeps the old configuration.
+    /// keeps the old configuration. `may_change_protected` is what `enable-protected-configs` says to
+    /// the one who asks.
     ///
     /// # Errors
     ///
@@ -189,8 +191,9 @@ impl Config {
     pub fn propose<N: AsRef<[u8]>, V: AsRef<[u8]>>(
         &self,
         pairs: &[(N, V)],
+        may_change_protected: bool,
     ) -> Result<Proposal, ConfigSetError> {
-        let rows = changeable_rows(pairs)?;
+        let rows = changeable_rows(pairs, may_change_protected)?;
         let mut config = self.clone();
         for ((argument, value), (index, row)) in pairs.iter().zip(&rows) {
             let argument = argument.as_ref();
@@ -198,7 +201,7 @@ impl Config {
             let new = row
                 .kind
                 .parse_set(value.as_ref(), &slot.value)
-                .map_err(|reason| ConfigSetError::bad_value(argument, &reason))?;
+                .map_err(|reason| ConfigSetError::bad_value(argument, row.name, &reason))?;
             if let Status::Refused(why) = row.status
                 && differs_from_default(row, &new)
             {
@@ -236,6 +239,7 @@ impl Config {
 /// Looks the names up; fails at the first that is unknown, not changeable or there twice.
 fn changeable_rows<N: AsRef<[u8]>, V>(
     pairs: &[(N, V)],
+    may_change_protected: bool,
 ) -> Result<Vec<(usize, &'static Directive)>, ConfigSetError> {
     let mut rows = Vec::with_capacity(pairs.len());
     for (position, (argument, _)) in pairs.iter().enumerate() {
@@ -245,8 +249,8 @@ fn changeable_rows<N: AsRef<[u8]>, V>(
             .ok_or_else(|| ConfigSetError::unknown(argument))?;
         let reason = match row.runtime {
             Runtime::Immutable => Some("can't set immutable config"),
-            Runtime::Protected => Some("can't set protected config"),
-            Runtime::Mutable => None,
+            Runtime::Protected if !may_change_protected => Some("can't set protected config"),
+            Runtime::Protected | Runtime::Mutable => None,
         };
         if let Some(reason) = reason {
             return Err(ConfigSetError::failed(argument, reason));

@@ -171,8 +171,12 @@ impl ConfigSetError {
         Self::Unknown { argument: one_line(argument) }
     }
 
-    pub(crate) fn bad_value(argument: &[u8], reason: &BadValue) -> Self {
-        Self::failed(argument, reason)
+    pub(crate) fn bad_value(argument: &[u8], name: &str, reason: &BadValue) -> Self {
+        match reason {
+            // Redis names the directive once more.
+            BadValue::Path => Self::failed(argument, format!("{name} {reason}")),
+            _ => Self::failed(argument, reason),
+        }
     }
 }
 

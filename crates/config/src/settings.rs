@@ -66,6 +66,8 @@ pub struct Settings {
     pub supervised: Supervised,
     /// `enable-debug-command`.
     pub debug_command: AllowedFor,
+    /// `enable-protected-configs`.
+    pub protected_configs: AllowedFor,
     /// `pidfile`.
     pub pidfile: Option<PathBuf>,
     /// `loglevel`.
@@ -366,6 +368,7 @@ impl Settings {
             daemonize: v.bool("daemonize"),
             supervised: Supervised::from_word(v.choice("supervised")),
             debug_command: AllowedFor::from_word(v.choice("enable-debug-command")),
+            protected_configs: AllowedFor::from_word(v.choice("enable-protected-configs")),
             pidfile: v.path("pidfile"),
             loglevel: LogLevel::from_word(v.choice("loglevel")),
             logfile: v.path("logfile"),

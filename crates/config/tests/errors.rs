@@ -88,7 +88,6 @@ fn what_would_break_a_promise_is_refused() {
         "min-replicas-to-write 1",
         "loadmodule /x.so",
         "sentinel monitor a b 1 2",
-        "enable-protected-configs local",
     ] {
         let error = load_text(text).expect_err(text).to_string();
         assert!(error.contains("is not supported yet: "), "{error}");
@@ -99,7 +98,7 @@ fn what_would_break_a_promise_is_refused() {
 #[test]
 fn the_default_of_what_is_refused_is_fine() {
     let text = "slaveof no one\ncluster-enabled no\ntls-cluster no\naclfile \"\"\nmasterauth \"\"\n\
-                min-slaves-to-write 0\nenable-protected-configs no\n";
+                min-slaves-to-write 0\n";
     assert_eq!(load_text(text).unwrap().warnings, []);
     // What counts is the last word.
     assert_eq!(load_text("tls-cluster yes\ntls-cluster no\n").unwrap().warnings, []);

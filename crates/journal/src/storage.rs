@@ -9,6 +9,8 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use parking_lot::RwLock;
+
 /// Permissions of the files that are created: they hold sessions, so they are the owner's alone.
 pub const FILE_MODE: u32 = 0o600;
 
@@ -136,7 +138,7 @@ impl io::Read for FileReader {
 /// The real disk, below one directory.
 #[derive(Debug)]
 pub struct DiskStorage {
-    root: PathBuf,
+    root: RwLock<PathBuf>,
 }
 
 impl DiskStorage {
@@ -146,7 +148,13 @@ impl DiskStorage {
         if !fs::metadata(&root)?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
-        Ok(Self { root })
+        Ok(Self { root: RwLock::new(root) })
+    }
+
+    /// From now on the storage is below `root`, which must be an existing directory; returns the old
+    /// one. Files that are open stay where they are.
+    pub fn move_to(&self, root: impl Into<PathBuf>) -> PathBuf {
+        std::mem::replace(&mut *self.root.write(), root.into())
     }
 
     /// Tries to become the only holder of this directory; `None` when another process has it.
@@ -154,7 +162,7 @@ impl DiskStorage {
     /// Two servers that append to one log destroy it. The lock is advisory, on the directory itself
     /// (no file is left behind), and ends with the returned value or the process.
     pub fn try_lock(&self) -> io::Result<Option<DirectoryLock>> {
-        let dir = File::open(&self.root)?;
+        let dir = File::open(&*self.root.read())?;
         match dir.try_lock() {
             Ok(()) => Ok(Some(DirectoryLock { _dir: dir })),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
@@ -165,7 +173,7 @@ impl DiskStorage {
     fn resolve(&self, path: &str) -> io::Result<PathBuf> {
         let relative = Path::new(path);
         if relative.components().all(|part| matches!(part, Component::Normal(_))) {
-            Ok(self.root.join(relative))
+            Ok(self.root.read().join(relative))
         } else {
             Err(io::Error::new(io::ErrorKind::InvalidInput, "path leaves the data directory"))
         }
@@ -302,6 +310,21 @@ mod tests {
         storage.remove("dir/b").unwrap();
         assert!(storage.open("dir/b", OpenMode::Append).is_err());
         fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_storage_that_moves_has_other_files() {
+        let (from, to) = (scratch("from"), scratch("to"));
+        let storage = DiskStorage::open(&from).unwrap();
+        let file = storage.open("a", OpenMode::Create).unwrap();
+        assert_eq!(storage.move_to(&to), from);
+        assert!(!storage.exists("a").unwrap());
+        write_all(&*file, b"x").unwrap();
+        assert_eq!(fs::read(from.join("a")).unwrap(), b"x");
+        storage.open("b", OpenMode::Create).unwrap();
+        assert!(to.join("b").exists());
+        fs::remove_dir_all(from).unwrap();
+        fs::remove_dir_all(to).unwrap();
     }
 
     #[test]

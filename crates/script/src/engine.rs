@@ -195,6 +195,18 @@ impl Scripting for LuaEngine {
         ScriptDigest::parse(sha1).is_some_and(|digest| self.library.read().contains(digest))
     }
 
+    fn declares_no_writes(&self, script: ScriptRef<'_>) -> bool {
+        let declares = |text: &[u8]| shebang::split(text).is_ok_and(|(said, _)| said.no_writes);
+        match script {
+            ScriptRef::Text(text) => declares(text),
+            ScriptRef::Sha1(sha1) => {
+                let digest = ScriptDigest::parse(sha1);
+                let known = digest.and_then(|digest| self.library.read().text(digest));
+                known.is_some_and(|text| declares(&text))
+            }
+        }
+    }
+
     fn flush(&self) {
         self.library.write().flush();
     }

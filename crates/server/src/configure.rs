@@ -4,10 +4,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guarda_commands::{ConfigSetRejected, EventClasses};
-use guarda_config::{AppendFsync, Config, ConfigSetError, Exposure};
+use guarda_config::{AppendFsync, Config, ConfigSetError, Exposure, Proposal};
 use guarda_journal::log::SyncPolicy;
 
 use crate::io::{OutputLimit, OutputLimits};
+use crate::listening::Relisten;
 use crate::snapshots;
 use crate::state::Server;
 
@@ -93,60 +94,34 @@ pub(crate) fn warn_exposed(addresses: &[String]) {
     }
 }
 
-/// CONFIG SET: all pairs take effect or none does.
+/// CONFIG SET: all pairs take effect or none does. `is_local` says that the client is on this machine.
 pub(crate) fn config_set(
     server: &Server,
     pairs: &[(&[u8], &[u8])],
+    is_local: bool,
 ) -> Result<(), ConfigSetRejected> {
     // One at a time, from the proposal to the result; `config` itself is not held meanwhile, since
     // rewriting the log asks it.
     let _turn = server.config_changes.lock();
-    let rejected = |error: &ConfigSetError| ConfigSetRejected(error.to_string());
-    let proposal = server.config.lock().propose(pairs).map_err(|error| rejected(&error))?;
-    let changed = |name: &str| proposal.applied.changed.contains(&name);
-    let persistence = &server.persistence;
-    if changed("appendfsync")
-        && let Err(error) = persistence.journal().set_policy(sync_policy(&proposal.config))
-    {
-        // Whatever the log's state is, the policy stays what CONFIG GET says.
-        let before = sync_policy(&server.config.lock());
-        let _ = persistence.journal().set_policy(before);
-        return Err(rejected(&ConfigSetError::failed("appendfsync", error)));
-    }
-    if changed("dir") {
-        return Err(rejected(&ConfigSetError::failed(
-            "dir",
-            "not supported yet: stop the server, move its files, start it with the new `dir`",
-        )));
-    }
-    let uses_tls = proposal.config.tls.port != 0;
-    let tls = if uses_tls && proposal.applied.changed.iter().any(|name| name.starts_with("tls-")) {
-        let made = crate::tls::server_config(&proposal.config.tls);
-        Some(made.map_err(|error| rejected(&ConfigSetError::failed("tls-cert-file", error)))?)
-    } else {
-        None
+    let (proposal, before) = {
+        let config = server.config.lock();
+        let may_change_protected = config.protected_configs.allows(is_local);
+        (config.propose(pairs, may_change_protected), config.clone())
     };
-    if changed("appendonly") {
-        let done = if proposal.config.appendonly {
-            // The log begins with a base of all data: written now, before the answer.
-            snapshots::rewrite_now(server)
-        } else {
-            let done = persistence.journal().disable().map_err(|error| error.to_string());
-            persistence.note_logging(false);
-            done
-        };
-        if let Err(error) = done {
-            return Err(rejected(&ConfigSetError::failed("appendonly", error)));
-        }
+    let rejected = |error: ConfigSetError| ConfigSetRejected(error.to_string());
+    let mut proposal = proposal.map_err(rejected)?;
+    let mut steps = Steps::default();
+    let done = put_into_effect(server, &before, &mut proposal, &mut steps);
+    match done.and_then(|()| steps.finish()) {
+        Ok(()) => {}
+        Err(error) => return Err(rejected(error)),
     }
     for warning in &proposal.applied.warnings {
         tracing::warn!("{warning}");
     }
+    let changed = |name: &str| proposal.applied.changed.contains(&name);
     if changed("loglevel") {
         crate::logging::set_level(proposal.config.loglevel);
-    }
-    if let Some(tls) = tls {
-        *server.tls.write() = Some(tls);
     }
     if changed("requirepass") {
         let password = proposal.config.requirepass.as_ref().map(guarda_config::Secret::reveal);
@@ -159,4 +134,126 @@ pub(crate) fn config_set(
     apply(server, &proposal.config);
     *server.config.lock() = proposal.config;
     Ok(())
+}
+
+/// What may fail of a CONFIG SET, carried out so far: undone when dropped, the last step first.
+#[derive(Default)]
+struct Steps<'s> {
+    undo: Vec<Box<dyn FnOnce() + 's>>,
+    relisten: Option<Relisten<'s>>,
+}
+
+impl Steps<'_> {
+    /// All went well.
+    fn finish(mut self) -> Result<(), ConfigSetError> {
+        if let Some(relisten) = self.relisten.take() {
+            relisten.commit().map_err(|error| ConfigSetError::failed("bind", error))?;
+        }
+        self.undo.clear();
+        Ok(())
+    }
+}
+
+impl Drop for Steps<'_> {
+    fn drop(&mut self) {
+        while let Some(undo) = self.undo.pop() {
+            undo();
+        }
+    }
+}
+
+/// The steps that may fail; the one that takes longest comes last.
+fn put_into_effect<'s>(
+    server: &'s Server,
+    before: &Config,
+    proposal: &mut Proposal,
+    steps: &mut Steps<'s>,
+) -> Result<(), ConfigSetError> {
+    let names = proposal.applied.changed.clone();
+    let changed = |name: &str| names.contains(&name);
+    let persistence = &server.persistence;
+    if changed("appendfsync") {
+        let policy = sync_policy(before);
+        steps.undo.push(Box::new(move || {
+            // Whatever the log's state is, the policy stays what CONFIG GET says.
+            let _ = persistence.journal().set_policy(policy);
+        }));
+        persistence
+            .journal()
+            .set_policy(sync_policy(&proposal.config))
+            .map_err(|error| ConfigSetError::failed("appendfsync", error))?;
+        server.log_waits.serve(server);
+    }
+    if proposal.config.tls.port != 0 && names.iter().any(|name| name.starts_with("tls-")) {
+        let tls = crate::tls::server_config(&proposal.config.tls)
+            .map_err(|error| ConfigSetError::failed("tls-cert-file", error))?;
+        let old = server.tls.write().replace(tls);
+        steps.undo.push(Box::new(move || *server.tls.write() = old));
+    }
+    if changed("dir") {
+        steps.undo.push(change_dir(server, proposal)?);
+    }
+    let ports = ["port", "tls-port", "bind"];
+    if let Some(name) = ports.into_iter().find(|name| changed(name)) {
+        let relisten = Relisten::prepare(server, &proposal.config).map_err(|error| {
+            tracing::warn!(%error, "CONFIG SET {name} was refused");
+            let why = match name {
+                "bind" => "Failed to bind to specified addresses.",
+                _ => "Unable to listen on this port. Check server logs.",
+            };
+            ConfigSetError::failed(name, why)
+        })?;
+        steps.relisten = Some(relisten);
+    }
+    if changed("appendonly") {
+        let done = if proposal.config.appendonly {
+            // The log begins with a base of all data: written now, before the answer.
+            snapshots::rewrite_now(server)
+        } else {
+            server.log_waits.refuse(server);
+            let done = persistence.journal().disable().map_err(|error| error.to_string());
+            persistence.note_logging(false);
+            // Also those who began to wait in between.
+            server.log_waits.refuse(server);
+            done
+        };
+        done.map_err(|error| ConfigSetError::failed("appendonly", error))?;
+    }
+    Ok(())
+}
+
+/// CONFIG SET dir: snapshots go to another directory from now on. Returns how to undo it.
+fn change_dir<'s>(
+    server: &'s Server,
+    proposal: &mut Proposal,
+) -> Result<Box<dyn FnOnce() + 's>, ConfigSetError> {
+    let failed = |why: String| ConfigSetError::failed("dir", why);
+    if server.persistence.is_logging() {
+        return Err(failed(
+            "the append log stays where it is: move the files while the server is stopped, or say \
+             `appendonly no` first"
+                .to_owned(),
+        ));
+    }
+    let Some(_idle) = snapshots::IdleFiles::claim(server) else {
+        return Err(failed("a snapshot is being written".to_owned()));
+    };
+    let system = |error: std::io::Error| {
+        // Redis gives the system's text without its number.
+        let text = error.to_string();
+        failed(text.split_once(" (os error").map_or(&*text, |(text, _)| text).to_owned())
+    };
+    let current = std::env::current_dir().map_err(system)?;
+    if proposal.config.dir.as_os_str().is_empty() {
+        return Err(system(std::io::Error::from_raw_os_error(
+            rustix::io::Errno::NOENT.raw_os_error(),
+        )));
+    }
+    proposal.config.make_dir_absolute(&current);
+    let old = server.data.move_to(&proposal.config.dir).map_err(system)?;
+    Ok(Box::new(move || {
+        if let Err(error) = server.data.move_to(&old) {
+            tracing::error!(%error, "the data directory could not be changed back");
+        }
+    }))
 }

@@ -88,8 +88,11 @@ impl Sweeper {
         }
         let records = &mut self.records;
         records.clear();
+        // What is due is not removed while clients are paused.
+        let limit =
+            if server.pause.left(server.clock.monotonic()).is_some() { 0 } else { SWEEP_MAX };
         let (looked_at, removed) = server.keyspace.with_shard(self.next, |shard| {
-            let looked_at = shard.sweep(now, SWEEP_MAX);
+            let looked_at = shard.sweep(now, limit);
             let expired = shard.take_expired();
             for (db, key) in &expired {
                 records.push(*db, &[b"DEL", key]);

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use guarda_commands::{
     Addressed, ClientCard, CommandError, ConfigSetRejected, Diagnostics, Effects, Host, Log,
-    Observations, Overview, PubSub, Renames, Scripting, Settings, ShutdownMode, Users,
+    Observations, Overview, Pause, PubSub, Renames, Scripting, Settings, ShutdownMode, Ticket,
+    Users,
 };
+use guarda_journal::log::Seq;
 use guarda_store::{Keyspace, UnixMillis};
 
 use crate::io::{Heard, Message, Served};
@@ -63,6 +65,14 @@ impl Host for Server {
         &self.pubsub
     }
 
+    fn pause(&self) -> &Pause {
+        &self.pause
+    }
+
+    fn end_pause(&self) {
+        self.end_pause();
+    }
+
     fn spread(&self, messages: Vec<Addressed>, seq: u64) {
         let mut by_thread: Vec<Vec<Heard>> = Vec::new();
         by_thread.resize_with(self.thread_count(), Vec::new);
@@ -104,8 +114,12 @@ impl Host for Server {
             .collect()
     }
 
-    fn config_set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected> {
-        crate::configure::config_set(self, pairs)
+    fn config_set(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        client: &ClientCard,
+    ) -> Result<(), ConfigSetRejected> {
+        crate::configure::config_set(self, pairs, client.is_local())
     }
 
     fn observations(&self) -> &Observations {
@@ -168,6 +182,14 @@ impl Host for Server {
 
     fn monotonic(&self) -> Duration {
         self.clock.monotonic()
+    }
+
+    fn is_synced(&self, seq: u64) -> bool {
+        self.persistence.is_logging() && self.persistence.journal().is_synced(Seq(seq))
+    }
+
+    fn await_sync(&self, client: u64, ticket: &Arc<Ticket>, seq: u64) {
+        self.log_waits.add(self, client, ticket, seq);
     }
 
     fn deliver(&self, client: u64, reply: Vec<u8>, seq: u64) {

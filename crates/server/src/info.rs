@@ -91,7 +91,7 @@ fn server(server: &Server, _: &Overview, text: &mut Text) {
     text.field("process_id", std::process::id());
     text.field("process_supervised", server.config.lock().supervised.as_str());
     text.field("run_id", &server.run_id);
-    text.field("tcp_port", server.port);
+    text.field("tcp_port", server.config.lock().port);
     text.field("server_time_usec", server.clock.now_micros());
     text.field("uptime_in_seconds", uptime);
     text.field("uptime_in_days", uptime / 86_400);
@@ -102,16 +102,16 @@ fn server(server: &Server, _: &Overview, text: &mut Text) {
     text.field("io_threads_active", server.thread_count());
 }
 
-fn clients(server: &Server, overview: &Overview, text: &mut Text) {
+fn clients(server: &Server, _: &Overview, text: &mut Text) {
     let limit = server.limits.clients_max.load(Ordering::Relaxed);
     text.field("connected_clients", server.clients.len());
     text.field("cluster_connections", 0);
     text.field("maxclients", limit);
     text.field("client_recent_max_input_buffer", 0);
     text.field("client_recent_max_output_buffer", 0);
-    text.field("blocked_clients", overview.session_waiters + overview.element_waiters);
-    let is_subscriber = |card: &&Arc<ClientCard>| card.is_subscriber();
     let cards = server.clients.cards();
+    text.field("blocked_clients", cards.iter().filter(|card| card.is_blocked()).count());
+    let is_subscriber = |card: &&Arc<ClientCard>| card.is_subscriber();
     text.field("pubsub_clients", cards.iter().filter(is_subscriber).count());
     text.field("tracking_clients", 0);
     text.field("clients_in_timeout_table", 0);

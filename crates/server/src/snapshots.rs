@@ -207,6 +207,22 @@ fn release(server: &Server) {
     server.persistence.progress.lock().activity = Activity::Idle;
 }
 
+/// While this is held, no file of the server is being written.
+pub(crate) struct IdleFiles<'s>(&'s Server);
+
+impl<'s> IdleFiles<'s> {
+    /// `None` while one is.
+    pub(crate) fn claim(server: &'s Server) -> Option<IdleFiles<'s>> {
+        claim(server, Activity::Saving).ok().map(|()| IdleFiles(server))
+    }
+}
+
+impl Drop for IdleFiles<'_> {
+    fn drop(&mut self) {
+        release(self.0);
+    }
+}
+
 /// SAVE: writes `dump.rdb` and returns when it is durable. Other threads go on.
 pub(crate) fn save_now(server: &Server) -> Result<(), CommandError> {
     match claim(server, Activity::Saving) {

@@ -2,27 +2,23 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read as _};
-use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use guarda_commands::{RenameError, Renames, ShutdownMode, Users, Worker, unbind_native_locks};
-use guarda_config::{
-    Arguments, BindAddress, BindHost, Config, ConfigError, ConfigFile, Exposure, IoThreads,
-    Supervised,
-};
+use guarda_config::{Arguments, Config, ConfigError, ConfigFile, Exposure, IoThreads, Supervised};
 use guarda_journal::aof::{AofLayout, LoadError, LoadOptions, load, load_dump, open_manifest};
 use guarda_journal::log::Journal;
 use guarda_journal::snapshot::remove_stale_dumps;
-use guarda_journal::storage::{DiskStorage, Storage};
-use mio::net::TcpListener;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::clock::Clock;
-use crate::io::{IoThread, Listener, bind_tcp, bind_unix};
+use crate::data_dir::DataDir;
+use crate::io::{IoThread, Listener};
+use crate::listening::{Doors, listen};
 use crate::loading::Loader;
 use crate::memory::AllocatedBytes;
 use crate::persistence::Persistence;
@@ -169,11 +165,11 @@ fn begin(program: Program) -> Result<(), StartError> {
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     configure::warn_exposed(&exposed);
     config = fit_descriptors(config);
-    let storage = open_directory(&config)?;
+    let data = DataDir::open(&config.dir)?;
     let tls = (config.tls.port != 0).then(|| tls::server_config(&config.tls)).transpose()?;
     // Listen before loading, so that a taken port is known at once.
-    let listeners = listen(&config)?;
-    let server = build(config, Access { users, renames }, storage, config_file)?;
+    let (listeners, doors) = listen(&config)?;
+    let server = build(config, Ready { users, renames, data, doors, config_file })?;
     *server.tls.write() = tls;
     server.memory.set_source(program.allocated);
     serve(&server, listeners)
@@ -217,39 +213,26 @@ fn fit_descriptors(config: Config) -> Config {
         config.maxclients
     );
     let value = fitting.to_string();
-    match config.propose(&[(b"maxclients", value.as_bytes())]) {
+    match config.propose(&[(b"maxclients", value.as_bytes())], false) {
         Ok(proposal) => proposal.config,
         Err(_) => config,
     }
 }
 
-fn open_directory(config: &Config) -> Result<Arc<DiskStorage>, StartError> {
-    let failed = |source| StartError::Directory { path: config.dir.clone(), source };
-    let storage = DiskStorage::open(&config.dir).map_err(failed)?;
-    match storage.try_lock().map_err(failed)? {
-        // Held until the process ends.
-        Some(lock) => std::mem::forget(lock),
-        None => return Err(StartError::InUse { path: config.dir.clone() }),
-    }
-    Ok(Arc::new(storage))
-}
-
 // Data -----------------------------------------------------------------------------------------
 
-/// Who may use which commands by which names.
-struct Access {
+/// What was made ready before the data is loaded.
+struct Ready {
     users: Arc<Users>,
     renames: Renames,
+    data: DataDir,
+    doors: Doors,
+    config_file: String,
 }
 
 /// Loads the data and builds the server around it.
-fn build(
-    config: Config,
-    access: Access,
-    storage: Arc<DiskStorage>,
-    config_file: String,
-) -> Result<Arc<Server>, StartError> {
-    let storage: Arc<dyn Storage> = storage;
+fn build(config: Config, ready: Ready) -> Result<Arc<Server>, StartError> {
+    let storage = ready.data.storage();
     let clock = Clock::start();
     let policy = configure::sync_policy(&config);
     let layout =
@@ -264,15 +247,17 @@ fn build(
 
     let server = Server::new(Parts {
         config,
-        users: access.users,
-        renames: access.renames,
+        users: ready.users,
+        renames: ready.renames,
+        data: ready.data,
+        doors: ready.doors,
         scripting: guarda_script::engine(),
         persistence: Persistence::new(Arc::clone(&storage), clock.now().seconds()),
         run_id: random_hex().map_err(system("random numbers"))?,
         executable: std::env::current_exe()
             .map(|path| path.display().to_string())
             .unwrap_or_default(),
-        config_file,
+        config_file: ready.config_file,
     });
     let began = server.clock.monotonic();
     server.persistence.set_loading(true);
@@ -342,53 +327,6 @@ pub(crate) fn random_hex() -> io::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-// Listening ------------------------------------------------------------------------------------
-
-fn listen(config: &Config) -> Result<Vec<Listener>, StartError> {
-    let mut listeners = Vec::new();
-    for (port, kind) in
-        [(config.port, Listener::Tcp as fn(_) -> _), (config.tls.port, Listener::Tls)]
-    {
-        for bind in config.bind.iter().filter(|_| port != 0) {
-            let bound = listen_on(bind, port, config.tcp_backlog)?;
-            listeners.extend(bound.into_iter().map(kind));
-        }
-    }
-    if let Some(path) = &config.unixsocket {
-        let listener = bind_unix(path, config.unixsocketperm, config.tcp_backlog)
-            .map_err(|source| StartError::Listen { address: path.display().to_string(), source })?;
-        listeners.push(listener);
-    }
-    if listeners.is_empty() {
-        return Err(StartError::NoAddress);
-    }
-    Ok(listeners)
-}
-
-fn listen_on(bind: &BindAddress, port: u16, backlog: u32) -> Result<Vec<TcpListener>, StartError> {
-    let failed = |source| StartError::Listen { address: format!("{bind}:{port}"), source };
-    let addresses: Vec<SocketAddr> = match &bind.host {
-        BindHost::Ip(ip) => vec![SocketAddr::new(*ip, port)],
-        BindHost::Name(name) => match (name.as_str(), port).to_socket_addrs() {
-            Ok(found) => found.collect(),
-            Err(_) if bind.optional => return Ok(Vec::new()),
-            Err(source) => return Err(failed(source)),
-        },
-        _ => Vec::new(),
-    };
-    let mut listeners = Vec::new();
-    for address in addresses {
-        match bind_tcp(address, backlog) {
-            Ok(listener) => listeners.push(listener),
-            Err(source) if bind.optional && source.kind() != io::ErrorKind::AddrInUse => {
-                tracing::debug!(%address, %source, "an optional address is not there");
-            }
-            Err(source) => return Err(failed(source)),
-        }
-    }
-    Ok(listeners)
-}
-
 // Serving --------------------------------------------------------------------------------------
 
 fn thread_count(config: &Config) -> usize {
@@ -410,15 +348,18 @@ fn start(thread: thread::Builder, work: impl FnOnce() + Send + 'static) -> Resul
 
 /// Starts all threads; the calling one waits for signals.
 fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartError> {
-    let (threads, supervised, pidfile, unixsocket) = {
+    let (threads, supervised, pidfile, unixsocket, port) = {
         let config = server.config.lock();
         let systemd = wants_systemd(&config);
-        (thread_count(&config), systemd, config.pidfile.clone(), config.unixsocket.clone())
+        let files = (config.pidfile.clone(), config.unixsocket.clone());
+        (thread_count(&config), systemd, files.0, files.1, config.port)
     };
     // All before the first client, which may end the server at once.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(system("signals"))?;
-    server.files_to_remove.lock().extend(unixsocket);
-    if let Some(path) = pidfile {
+    // Absolute: CONFIG SET may change the working directory.
+    let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+    server.files_to_remove.lock().extend(unixsocket.map(absolute));
+    if let Some(path) = pidfile.map(absolute) {
         match supervision::write_pid(&path) {
             Ok(()) => server.files_to_remove.lock().push(path),
             Err(error) => tracing::warn!(%error, "pidfile {} was not written", path.display()),
@@ -451,6 +392,7 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
         loop {
             thread::sleep(Duration::from_secs(1));
             for_sync.persistence.sync_tick();
+            for_sync.log_waits.serve(&for_sync);
         }
     })?;
 
@@ -463,7 +405,7 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
     if let Err(error) = supervision::tell_foreground() {
         tracing::warn!(%error, "whoever started the server could not be told");
     }
-    tracing::info!(threads, port = server.port, "Ready to accept connections");
+    tracing::info!(threads, port, "Ready to accept connections");
     wait_for_signals(server, signals);
     Ok(())
 }

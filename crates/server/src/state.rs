@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use guarda_commands::{
-    AuthState, Client, ClientCard, Effects, Observations, PubSub, Renames, Scripting, Settings,
-    Users, Worker,
+    AuthState, Client, ClientCard, Effects, Observations, Pause, PubSub, Renames, Scripting,
+    Settings, Users, Worker,
 };
 use guarda_config::AllowedFor;
 use guarda_resp::Limits;
@@ -16,8 +16,11 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::clients::Clients;
 use crate::clock::Clock;
+use crate::data_dir::DataDir;
 use crate::diagnostics::Tampering;
 use crate::io::{Mailbox, Message, OutputLimits, ScriptJob};
+use crate::listening::Doors;
+use crate::log_waits::LogWaits;
 use crate::logins::Logins;
 use crate::memory::Memory;
 use crate::persistence::Persistence;
@@ -42,6 +45,8 @@ pub(crate) struct Server {
     pub(crate) config_changes: Mutex<()>,
     pub(crate) users: Arc<Users>,
     pub(crate) pubsub: PubSub,
+    pub(crate) pause: Pause,
+    pub(crate) log_waits: LogWaits,
     pub(crate) renames: Renames,
     pub(crate) logins: Logins,
     /// What new connections on `tls-port` use; none if there is no such port.
@@ -57,7 +62,9 @@ pub(crate) struct Server {
     /// The program file, as it was started.
     pub(crate) executable: String,
     pub(crate) config_file: String,
-    pub(crate) port: u16,
+    pub(crate) data: DataDir,
+    /// Where it listens.
+    pub(crate) doors: Doors,
     /// What DEBUG has changed.
     pub(crate) tampering: Tampering,
     /// Set while SHUTDOWN is under way.
@@ -90,6 +97,8 @@ pub(crate) struct Parts {
     pub(crate) run_id: String,
     pub(crate) executable: String,
     pub(crate) config_file: String,
+    pub(crate) data: DataDir,
+    pub(crate) doors: Doors,
 }
 
 impl Server {
@@ -103,6 +112,8 @@ impl Server {
             run_id,
             executable,
             config_file,
+            data,
+            doors,
         } = parts;
         let server = Server {
             clock: Clock::start(),
@@ -126,11 +137,14 @@ impl Server {
             persistence,
             scripting,
             scripts: ScriptQueue::new(),
-            port: config.port,
+            data,
+            doors,
             config: Mutex::new(config),
             config_changes: Mutex::new(()),
             users,
             pubsub: PubSub::default(),
+            pause: Pause::default(),
+            log_waits: LogWaits::default(),
             renames,
             logins: Logins::default(),
             tls: RwLock::default(),
@@ -217,6 +231,13 @@ impl Server {
     pub(crate) fn retry_parked(&self) {
         for mailbox in self.mailboxes.get().into_iter().flatten() {
             mailbox.send_retry();
+        }
+    }
+
+    /// Tells all threads that a pause of clients is over.
+    pub(crate) fn end_pause(&self) {
+        for mailbox in self.mailboxes.get().into_iter().flatten() {
+            mailbox.send(Message::PauseEnded);
         }
     }
 

@@ -44,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "guarda-config",
             "guarda-session",
             "guarda-store",
+            "guarda-rdb",
             "guarda-resp",
         ],
     ),

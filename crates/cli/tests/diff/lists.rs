@@ -342,4 +342,64 @@ pub(crate) const CASES: &[Case<'static>] = &[
         COMMAND GETKEYS RPUSH l a b
         ",
     ),
+    Case::new(
+        "object_encoding_of_lists",
+        r#"
+        CONFIG SET list-max-listpack-size 4
+        RPUSH l a b c d
+        OBJECT ENCODING l //~ 7.2 "$8\r\nlistpack\r\n" -- small lists have a listpack form since 7.2
+        RPUSH l e
+        OBJECT ENCODING l
+        LPOP l
+        OBJECT ENCODING l
+        RPOP l
+        OBJECT ENCODING l
+        LPOP l
+        OBJECT ENCODING l //~ 7.2 "$8\r\nlistpack\r\n" -- small lists have a listpack form since 7.2
+        LINSERT l AFTER d x
+        OBJECT ENCODING l //~ 7.2 "$8\r\nlistpack\r\n" -- small lists have a listpack form since 7.2
+        RPUSH l y
+        LSET l 0 z
+        OBJECT ENCODING l
+        LTRIM l 0 1
+        OBJECT ENCODING l //~ 7.2 "$8\r\nlistpack\r\n" -- small lists have a listpack form since 7.2
+        RPUSH l 1 2 3 4 5 6 7 8
+        OBJECT ENCODING l
+        LPOP l 8
+        OBJECT ENCODING l //~ 7.2 "$8\r\nlistpack\r\n" -- small lists have a listpack form since 7.2
+        RPUSH m a a b a a
+        LREM m 0 a
+        OBJECT ENCODING m //~ 7.2 "$8\r\nlistpack\r\n" -- small lists have a listpack form since 7.2
+        RPUSH one a b c d e
+        RENAME one two
+        COPY two three
+        OBJECT ENCODING two
+        OBJECT ENCODING three
+        CONFIG SET list-max-listpack-size -1
+        RPUSH big ${x*2000} ${x*2000}
+        OBJECT ENCODING big //~ 7.2 "$8\r\nlistpack\r\n" -- small lists have a listpack form since 7.2
+        LPUSH big ${x*200}
+        OBJECT ENCODING big
+        LPOP big 2
+        OBJECT ENCODING big //~ 7.2 "$8\r\nlistpack\r\n" -- small lists have a listpack form since 7.2
+        LSET big 0 ${y*5000}
+        OBJECT ENCODING big
+        LSET big 0 y
+        OBJECT ENCODING big //~ 7.2 "$8\r\nlistpack\r\n" -- small lists have a listpack form since 7.2
+        CONFIG SET list-max-listpack-size 0
+        RPUSH none a
+        OBJECT ENCODING none //~ 7.2 "$8\r\nlistpack\r\n" -- small lists have a listpack form since 7.2
+        RPUSH none b
+        OBJECT ENCODING none
+        CONFIG SET list-max-listpack-size -6
+        CONFIG GET list-max-listpack-size
+        CONFIG SET list-compress-depth 1
+        CONFIG GET list-compress-depth
+        RPUSH compressed ${x*9000} ${y*9000} ${z*9000}
+        LINDEX compressed 1
+        CONFIG SET list-compress-depth -1
+        CONFIG SET list-compress-depth 0
+        CONFIG SET list-max-listpack-size -2
+        "#,
+    ),
 ];

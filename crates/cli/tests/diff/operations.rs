@@ -196,6 +196,99 @@ pub(crate) const CASES: &[Case<'static>] = &[
         "#,
     ),
     Case::new(
+        "clients_are_paused",
+        r##"
+        CLIENT PAUSE
+        CLIENT PAUSE x
+        CLIENT PAUSE 1.5
+        CLIENT PAUSE -1
+        CLIENT PAUSE 10 foo
+        CLIENT PAUSE 10 write x
+        CLIENT UNPAUSE x
+        CLIENT UNPAUSE
+        CLIENT PAUSE 0
+        SET k 1
+        SET e 1 PX 300
+        2> PING
+        3> PING
+        CLIENT PAUSE 100000 WRITE
+        2> !silent SET k 2
+        !blocked 1
+        3> !silent PUBLISH a b
+        !blocked 2
+        GET k
+        SCRIPT LOAD "return 1"
+        EVAL_RO "return 1" 0
+        EVAL "#!lua flags=no-writes\nreturn 1" 0
+        SORT_RO l
+        SET
+        NOSUCH
+        CONFIG SET maxmemory 0
+        TOUCH k
+        MULTI
+        GET k
+        EXEC
+        4> !silent EVAL "return 1" 0
+        !blocked 3
+        5> !silent EVAL "#!lua\nreturn 1" 0
+        !blocked 4
+        6> MULTI
+        6> GET k
+        6> !silent SET k 3
+        !blocked 5
+        7> !silent BLPOP l x
+        !blocked 6
+        !pass 310
+        EXISTS e
+        GET e
+        DBSIZE
+        CLIENT PAUSE 1 WRITE
+        CLIENT UNPAUSE
+        2> !read
+        3> !read
+        4> !read
+        5> !read
+        6> !read
+        6> EXEC
+        7> !read
+        !blocked 0
+        GET e
+        DBSIZE
+        MULTI
+        SET k 4
+        CLIENT PAUSE 100000 WRITE
+        SET k 5
+        EXEC
+        2> !silent SET k 6
+        !blocked 1
+        GET k
+        CLIENT UNPAUSE
+        2> !read
+        GET k
+        2> BLPOP l 0.05
+        CLIENT PAUSE 200 WRITE
+        2> !silent BLPOP l 0
+        CLIENT PAUSE 50 ALL
+        GET k
+        RPUSH l x
+        2> !read
+        COMMAND INFO client|pause client|unpause
+        "##,
+    ),
+    Case::new(
+        "there_is_no_tracking",
+        r"
+        CLIENT CACHING YES
+        CLIENT CACHING
+        CLIENT GETREDIR
+        CLIENT TRACKINGINFO
+        CLIENT TRACKING
+        CLIENT TRACKING OFF
+        CLIENT TRACKING maybe
+        COMMAND INFO client|tracking client|trackinginfo client|caching client|getredir
+        ",
+    ),
+    Case::new(
         "latencies_of_events_and_commands",
         r#"
         LATENCY RESET //~ shape -- whatever took long before

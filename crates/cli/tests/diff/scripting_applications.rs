@@ -125,6 +125,75 @@ pub(crate) const CASES: &[Case<'static>] = &[
         "#,
     ),
     Case::new(
+        "laravel_queues_jobs",
+        r#"
+        !let size SCRIPT LOAD 'return redis.call("llen", KEYS[1]) + redis.call("zcard", KEYS[2]) + redis.call("zcard", KEYS[3])'
+        !let push SCRIPT LOAD 'redis.call("rpush", KEYS[1], ARGV[1]) redis.call("rpush", KEYS[2], 1)'
+        !let pop SCRIPT LOAD 'local job, reserved = redis.call("lpop", KEYS[1]), false if job ~= false then reserved = cjson.decode(job) reserved["attempts"] = reserved["attempts"] + 1 reserved = cjson.encode(reserved) redis.call("zadd", KEYS[2], ARGV[1], reserved) redis.call("lpop", KEYS[3]) end return {job, reserved}'
+        !let release SCRIPT LOAD 'redis.call("zrem", KEYS[2], ARGV[1]) redis.call("zadd", KEYS[1], ARGV[2], ARGV[1]) return true'
+        !let migrate SCRIPT LOAD 'local due = redis.call("zrangebyscore", KEYS[1], "-inf", ARGV[1], "limit", 0, ARGV[2]) if next(due) ~= nil then redis.call("zremrangebyrank", KEYS[1], 0, #due - 1) for i = 1, #due, 100 do redis.call("rpush", KEYS[2], unpack(due, i, math.min(i + 99, #due))) for _ = i, math.min(i + 99, #due) do redis.call("rpush", KEYS[3], 1) end end end return due'
+        !let clear SCRIPT LOAD 'local had = redis.call("llen", KEYS[1]) + redis.call("zcard", KEYS[2]) + redis.call("zcard", KEYS[3]) redis.call("del", KEYS[1], KEYS[2], KEYS[3], KEYS[4]) return had'
+        EVALSHA ${push} 2 q q:notify '{"attempts":0}'
+        EVALSHA ${push} 2 q q:notify '{"attempts":41}'
+        EVALSHA ${size} 3 q q:delayed q:reserved
+        EVALSHA ${pop} 3 q q:reserved q:notify 1700000060
+        LRANGE q:notify 0 -1
+        ZRANGE q:reserved 0 -1 WITHSCORES
+        EVALSHA ${release} 2 q:delayed q:reserved '{"attempts":1}' 1700000100
+        EVALSHA ${migrate} 3 q:delayed q q:notify 1700000099 -1
+        EVALSHA ${migrate} 3 q:delayed q q:notify 1700000100 -1
+        LRANGE q 0 -1
+        EVALSHA ${migrate} 3 q:delayed q q:notify 1700000100 -1
+        !each 1 350 ZADD q:delayed 17${i} '{"id":${i},"attempts":0}'
+        EVALSHA ${migrate} 3 q:delayed q q:notify 17200 120
+        EVALSHA ${size} 3 q q:delayed q:reserved
+        LLEN q:notify
+        EVALSHA ${migrate} 3 q:delayed q q:notify inf -1
+        LLEN q
+        ZCARD q:delayed
+        EVALSHA ${pop} 3 q q:reserved q:notify 1700000200
+        EVALSHA ${pop} 3 q q:reserved q:notify 1700000200
+        BLPOP q:notify 0
+        RPUSH broken 'no JSON'
+        EVALSHA ${pop} 3 broken q:reserved q:notify 1 //~ code -- the library's words about the text
+        RPUSH broken '{"attempts":null}'
+        EVALSHA ${pop} 3 broken q:reserved q:notify 1 //~ code -- the place in the script
+        LLEN broken
+        EVALSHA ${clear} 4 q q:delayed q:reserved q:notify
+        EVALSHA ${clear} 4 q q:delayed q:reserved q:notify
+        EVALSHA ${pop} 3 q q:reserved q:notify 1
+        SET s v
+        EVALSHA ${migrate} 3 s q q:notify 1 -1
+        "#,
+    ),
+    Case::new(
+        "mediawiki_queues_jobs",
+        r#"
+        !let push SCRIPT LOAD 'local pushed = 0 for i = 1, #ARGV, 3 do local id, hash, data = ARGV[i], ARGV[i + 1], ARGV[i + 2] if hash == "" or redis.call("hExists", KEYS[2], hash) == 0 then if hash ~= "" then redis.call("hSet", KEYS[2], hash, id) redis.call("hSet", KEYS[3], id, hash) end redis.call("lPush", KEYS[1], id) redis.call("hSet", KEYS[4], id, data) pushed = pushed + 1 end end return pushed'
+        !let pop SCRIPT LOAD 'local id = redis.call("rPop", KEYS[1]) if not id then return false end local hash = redis.call("hGet", KEYS[3], id) if hash then redis.call("hDel", KEYS[2], hash) redis.call("hDel", KEYS[3], id) end redis.call("zAdd", KEYS[5], ARGV[1], id) redis.call("hIncrBy", KEYS[6], id, 1) return redis.call("hGet", KEYS[4], id)'
+        !let ack SCRIPT LOAD 'redis.call("zRem", KEYS[1], ARGV[1]) redis.call("hDel", KEYS[2], ARGV[1]) return redis.call("hDel", KEYS[3], ARGV[1])'
+        !let recycle SCRIPT LOAD 'local released, abandoned = 0, 0 for _, id in ipairs(redis.call("zRangeByScore", KEYS[2], 0, ARGV[1])) do if tonumber(redis.call("hGet", KEYS[3], id)) < tonumber(ARGV[2]) then redis.call("lPush", KEYS[1], id) redis.call("zRem", KEYS[2], id) released = released + 1 else redis.call("zAdd", KEYS[4], ARGV[3], id) abandoned = abandoned + 1 end end return {released, abandoned}'
+        EVALSHA ${push} 4 unclaimed ids-by-hash hashes-by-id data 1 h1 one 2 "" two 3 h1 again 4 h4 "\x00\xff"
+        LRANGE unclaimed 0 -1
+        HGETALL ids-by-hash //~ unordered-pairs -- a hash has no order
+        EVALSHA ${pop} 6 unclaimed ids-by-hash hashes-by-id data claimed attempts 1700000000
+        EVALSHA ${pop} 6 unclaimed ids-by-hash hashes-by-id data claimed attempts 1700000001
+        HGETALL ids-by-hash
+        EVALSHA ${ack} 3 claimed attempts data 1
+        EVALSHA ${ack} 3 claimed attempts data 1
+        EVALSHA ${recycle} 4 unclaimed claimed attempts abandoned 1700000005 2 1700000006
+        EVALSHA ${pop} 6 unclaimed ids-by-hash hashes-by-id data claimed attempts 1700000010
+        EVALSHA ${pop} 6 unclaimed ids-by-hash hashes-by-id data claimed attempts 1700000011
+        EVALSHA ${recycle} 4 unclaimed claimed attempts abandoned 1700000020 2 1700000021
+        ZRANGE claimed 0 -1 WITHSCORES
+        ZRANGE abandoned 0 -1 WITHSCORES
+        LRANGE unclaimed 0 -1
+        EVALSHA ${pop} 6 unclaimed ids-by-hash hashes-by-id data claimed attempts x
+        SET unclaimed s
+        EVALSHA ${push} 4 unclaimed ids-by-hash hashes-by-id data 9 h9 nine
+        "#,
+    ),
+    Case::new(
         "symfony_invalidates_tags",
         r#"
         !let save SCRIPT LOAD 'redis.replicate_commands() for i = 2, #ARGV do redis.call("SADD", KEYS[1] .. ARGV[i], ARGV[1]) end redis.call("SETEX", ARGV[1], 3600, table.concat(ARGV, "|")) return #ARGV - 1'

@@ -29,6 +29,10 @@ pub(crate) const CASES: &[Case<'static>] = &[
         SORT w
         SORT missing
         SORT missing ALPHA LIMIT 0 1
+        RPUSH nul "\x00\xff" "-1\x00x" "1\x00"
+        SORT nul
+        RPUSH nul " \x00"
+        SORT nul
         "#,
     ),
     Case::new(

@@ -13,10 +13,10 @@ use crate::client::{ClientCard, ReplyMode};
 use crate::context::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
 use crate::families::connection::{client_name, is_plain};
-use crate::families::subcommand_help;
+use crate::families::{client_modes, subcommand_help};
 use crate::host::Host;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group};
-use crate::waits::{Unblock, unblock};
+use crate::waits::{UNBLOCKED, Unblock, unblock};
 
 const NEW: CommandSpec = CommandSpec {
     group: Group::Connection,
@@ -43,11 +43,27 @@ pub(crate) const FAMILY: &[CommandSpec] = &[CommandSpec {
 
 const SUBCOMMANDS: &[CommandSpec] = &[
     CommandSpec {
+        name: "caching",
+        summary: "Says whether the keys of the next command are to be tracked.",
+        since: "6.0.0",
+        arity: Arity::exactly(3),
+        run: client_modes::caching,
+        ..NEW
+    },
+    CommandSpec {
         name: "getname",
         summary: "Returns the name of this connection.",
         since: "2.6.9",
         arity: Arity::exactly(2),
         run: getname,
+        ..NEW
+    },
+    CommandSpec {
+        name: "getredir",
+        summary: "Returns the connection that this one's invalidation messages go to.",
+        since: "6.0.0",
+        arity: Arity::exactly(2),
+        run: client_modes::getredir,
         ..NEW
     },
     CommandSpec {
@@ -108,6 +124,23 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         ..NEW
     },
     CommandSpec {
+        name: "no-touch",
+        summary: "Says whether commands of this connection leave the access times of keys as they are.",
+        since: "7.2.0",
+        arity: Arity::exactly(3),
+        run: no_touch,
+        ..NEW
+    },
+    CommandSpec {
+        name: "pause",
+        summary: "Has all commands, or those that write, wait for a while.",
+        since: "3.0.0",
+        arity: Arity::at_least(3),
+        flags: FLAGS.union(Flags::ADMIN),
+        run: client_modes::pause,
+        ..NEW
+    },
+    CommandSpec {
         name: "reply",
         summary: "Turns the replies to this connection on or off, or skips the next one.",
         since: "3.2.0",
@@ -133,6 +166,24 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         ..NEW
     },
     CommandSpec {
+        name: "tracking",
+        summary: "Turns the tracking of keys for caches of clients on or off.",
+        note: "`ON` is refused: there is no tracking yet.",
+        since: "6.0.0",
+        complexity: "O(1). Some options may introduce additional complexity.",
+        arity: Arity::at_least(3),
+        run: client_modes::tracking,
+        ..NEW
+    },
+    CommandSpec {
+        name: "trackinginfo",
+        summary: "Describes how this connection's keys are tracked.",
+        since: "6.2.0",
+        arity: Arity::exactly(2),
+        run: client_modes::trackinginfo,
+        ..NEW
+    },
+    CommandSpec {
         name: "unblock",
         summary: "Ends the wait of a client that a command has blocked.",
         since: "5.0.0",
@@ -140,6 +191,16 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         arity: Arity::at_least(3),
         flags: FLAGS.union(Flags::ADMIN),
         run: unblock_client,
+        ..NEW
+    },
+    CommandSpec {
+        name: "unpause",
+        summary: "Ends the pause of clients.",
+        since: "6.2.0",
+        complexity: "O(N) Where N is the number of paused clients",
+        arity: Arity::exactly(2),
+        flags: FLAGS.union(Flags::ADMIN),
+        run: client_modes::unpause,
         ..NEW
     },
 ];
@@ -195,7 +256,20 @@ fn no_evict(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     Ok(Outcome::Reply)
 }
 
-fn on_or_off(args: &mut Args<'_>) -> Result<bool, CommandError> {
+fn no_touch(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let on = on_or_off(args)?;
+    cx.client.no_touch = on;
+    cx.client.card.details.lock().no_touch = on;
+    cx.reply.ok();
+    Ok(Outcome::Reply)
+}
+
+pub(super) fn wrong_use(subcommand: &[u8]) -> CommandError {
+    let text = b"ERR unknown subcommand or wrong number of arguments for '";
+    CommandError::quoting(&[text, subcommand, b"'. Try CLIENT HELP."])
+}
+
+pub(super) fn on_or_off(args: &mut Args<'_>) -> Result<bool, CommandError> {
     let on = args.take_word("ON");
     if on || args.take_word("OFF") { Ok(on) } else { Err(CommandError::Syntax) }
 }
@@ -280,12 +354,17 @@ pub(crate) fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
     if details.sub + details.psub + details.ssub > 0 {
         flags.push('P');
     }
-    if card.is_parked() {
-        flags.push('b');
-    }
     // A Unix socket is told by the port 0, which no TCP peer has.
     let is_unix = card.addr.ends_with(":0");
-    for (on, flag) in [(multi >= 0, 'x'), (is_unix, 'U'), (details.no_evict, 'e')] {
+    let is_dirty = card.watch_dirty.load(Ordering::Relaxed);
+    for (on, flag) in [
+        (multi >= 0, 'x'),
+        (card.is_parked(), 'b'),
+        (is_dirty, 'd'),
+        (is_unix, 'U'),
+        (details.no_evict, 'e'),
+        (details.no_touch, 'T'),
+    ] {
         if on {
             flags.push(flag);
         }
@@ -447,9 +526,7 @@ fn kill(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 fn unblock_client(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let id = args.bytes()?;
     if args.rest().len() > 1 {
-        let name = args.all()[1];
-        let text = b"ERR unknown subcommand or wrong number of arguments for '";
-        return Err(CommandError::quoting(&[text, name, b"'. Try CLIENT HELP."]));
+        return Err(wrong_use(args.all()[1]));
     }
     let how = if args.is_empty() || args.take_word("TIMEOUT") {
         Unblock::Timeout
@@ -470,6 +547,9 @@ fn unblock_client(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResul
             cx.host.deliver(card.id, reply, 0);
         })
     });
+    if ended.is_some() && how == Unblock::Error {
+        cx.db.effects.note_error(UNBLOCKED.as_bytes());
+    }
     cx.reply.integer(ended.is_some().into());
     Ok(Outcome::Reply)
 }

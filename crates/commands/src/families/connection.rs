@@ -255,6 +255,7 @@ fn reset(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
     client.end_subscriptions(cx.host.pubsub());
     client.end_monitoring(&cx.host.observations().monitors);
     client.reply_mode = ReplyMode::On;
+    client.no_touch = false;
     client.db = 0;
     client.become_default_user(cx.host.users());
     {
@@ -263,6 +264,7 @@ fn reset(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
         details.name.clear();
         details.db = 0;
         details.no_evict = false;
+        details.no_touch = false;
     }
     speak(cx, Protocol::Resp2);
     cx.reply.simple("RESET");

@@ -12,6 +12,7 @@ pub(crate) mod acl;
 mod blocking;
 mod blocking_sorted;
 pub(crate) mod client;
+mod client_modes;
 mod command_info;
 pub(crate) mod connection;
 mod debug;

@@ -173,6 +173,15 @@ pub(crate) fn is_native(args: &[&[u8]], host: &dyn Host) -> bool {
     }
 }
 
+/// Whether this EVAL or EVALSHA is of a script that says of itself that it writes nothing.
+pub(crate) fn declares_no_writes(args: &[&[u8]], host: &dyn Host) -> bool {
+    let [command, script, ..] = args else { return false };
+    let is_by_sha1 =
+        command.get(4..).is_some_and(|end| end.to_ascii_lowercase().starts_with(b"sha"));
+    let script = if is_by_sha1 { ScriptRef::Sha1(script) } else { ScriptRef::Text(script) };
+    host.scripting().declares_no_writes(script)
+}
+
 fn eval(
     cx: &mut Context<'_, '_>,
     args: &mut Args<'_>,

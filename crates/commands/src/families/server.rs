@@ -223,7 +223,9 @@ fn config_set(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         return Err(CommandError::Syntax);
     }
     let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
-    cx.host.config_set(&pairs).map_err(|rejected| CommandError::owned(rejected.0))?;
+    cx.host
+        .config_set(&pairs, &cx.client.card)
+        .map_err(|rejected| CommandError::owned(rejected.0))?;
     cx.reply.ok();
     Ok(Outcome::Reply)
 }

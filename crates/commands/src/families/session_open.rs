@@ -77,6 +77,8 @@ pub(super) fn open(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResu
     }
     // Only a client itself can be parked: transactions and scripts are one moment.
     let can_wait = cx.caller == Caller::Client && !open.wait.is_zero();
+    // The time that it waited for the end of a pause is part of what its client can spare.
+    let asked_at = cx.client.asked_at.take();
     let host = cx.host;
     let mut place = site_in(&mut cx.db, host, key);
     let there = place.string(key)?.is_some();
@@ -91,8 +93,9 @@ pub(super) fn open(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResu
         }
         let lock = lock_key(key);
         let (db, monotonic) = (place.db, place.monotonic);
-        let deadline = Some(monotonic + open.wait);
-        let ticket = Ticket::new(Awaited::Lock(held.clone()), monotonic, deadline);
+        let began = asked_at.unwrap_or(monotonic);
+        let deadline = Some(began + open.wait);
+        let ticket = Ticket::new(Awaited::Lock(held.clone()), began, deadline);
         let ticket = cx.client.park(ticket);
         place.sessions().find_or_new(db, &lock).waiters.push(&ticket, open.request);
         place.effects.counters.sessions.session_waits += 1;

@@ -6,7 +6,7 @@ use guarda_store::{ListEnd, ListValue, Value, ValueRef};
 
 use crate::args::Args;
 use crate::context::{Caller, CommandResult, Context, Outcome};
-use crate::error::CommandError;
+use crate::error::{CommandError, until_nul};
 use crate::families::keys::NEW;
 use crate::pubsub::EventClasses;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Keys, Locks};
@@ -217,8 +217,10 @@ impl<'a> Sort<'a> {
     }
 }
 
-/// A weight as a number: blanks before it are skipped, and nothing at all is zero.
+/// A weight as a number: it ends at its first NUL, blanks before it are skipped, and nothing at all is
+/// zero.
 fn number(text: &[u8]) -> Option<f64> {
+    let text = until_nul(text);
     if text.is_empty() {
         return Some(0.0);
     }

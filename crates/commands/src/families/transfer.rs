@@ -119,12 +119,14 @@ fn restore(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         }
         PayloadError::Value(_) => BAD_VALUE,
     })?;
-    let expiry = match ttl {
+    let at = match ttl {
         0 => None,
-        at if options.absolute => Some(UnixMillis(at)),
+        at if options.absolute => Some(at),
         // A time beyond all times wraps into the past, as in Redis: the key is gone at once.
-        ttl => Some(UnixMillis(cx.db.now.0.wrapping_add(ttl))),
+        ttl => Some(cx.db.now.0.wrapping_add(ttl)),
     };
+    // The store means "never" by the last millisecond of all.
+    let expiry = at.map(|at| UnixMillis(at.min(i64::MAX - 1)));
     if expiry.is_some_and(|at| at <= cx.db.now) {
         if cx.db.delete(key) {
             cx.db.notify(EventClasses::GENERIC, "del", key);
@@ -219,6 +221,9 @@ mod tests {
         bench.check_journal(&format!("RESTORE k 1 {V} ABSTTL"), &[]);
         bench.check_journal(&format!("RESTORE k 9223372036854775807 {V}"), &[]);
         bench.check("EXISTS k", int(0));
+        let last = i64::MAX;
+        bench.check(&format!("RESTORE k {last} {V} ABSTTL"), ok());
+        bench.check("PEXPIRETIME k", int(last - 1));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! and script, and what it does is in the same group of the journal. The waiter's own thread cancels
 //! at its deadline, when its connection ends, or when it is killed or unblocked; it needs no shard.
 
+mod accounting;
 mod keys;
 mod queue;
 mod serve;
@@ -15,6 +16,7 @@ mod ticket;
 mod want;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guarda_resp::ReplyWriter;
@@ -22,6 +24,7 @@ use guarda_store::{Attachment, Shard, ValueKind};
 
 use crate::client::Client;
 use crate::execute::Worker;
+use crate::host::Host;
 use crate::sessions::{ShardSessions, forget_unserved, lock_wait_ran_out};
 use keys::KeyWaits;
 
@@ -29,12 +32,12 @@ pub(crate) use keys::{Place, Request};
 pub(crate) use queue::WaitQueue;
 pub(crate) use serve::serve_waiters;
 pub use tend::tend_shard;
-pub(crate) use ticket::Awaited;
 pub use ticket::Ticket;
+pub(crate) use ticket::{Awaited, LogWanted, NO_LOG};
 pub(crate) use want::Want;
 
 /// What a CLIENT UNBLOCK … ERROR has its victim answered.
-const UNBLOCKED: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+pub(crate) const UNBLOCKED: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
 
 /// Replies to parked clients: client and reply. They leave once the journal has their records.
 pub(crate) type Deliveries = Vec<(u64, Vec<u8>)>;
@@ -101,7 +104,12 @@ impl Client {
 
 /// Ends a parked client's wait because its time has come; returns its reply, or `None` if it was
 /// served first (the reply is on its way).
-pub fn wait_ran_out(client: &mut Client, worker: &mut Worker, now: Duration) -> Option<Vec<u8>> {
+pub fn wait_ran_out(
+    client: &mut Client,
+    host: &dyn Host,
+    worker: &mut Worker,
+    now: Duration,
+) -> Option<Vec<u8>> {
     let ticket = client.waiting.as_ref().filter(|ticket| ticket.cancel())?;
     let mut reply = Vec::new();
     reply_unserved(ticket, now, &mut ReplyWriter::new(&mut reply, client.protocol));
@@ -109,7 +117,7 @@ pub fn wait_ran_out(client: &mut Client, worker: &mut Worker, now: Duration) -> 
         worker.effects.counters.sessions.session_waits_timed_out += 1;
         worker.effects.counters.sessions.session_opens_busy += 1;
     }
-    end_wait(client);
+    end_wait(client, &reply, host, worker);
     Some(reply)
 }
 
@@ -119,13 +127,19 @@ fn reply_unserved(ticket: &Ticket, now: Duration, reply: &mut ReplyWriter<'_>) {
         Awaited::Lock(_) => lock_wait_ran_out(reply, now.saturating_sub(ticket.began)),
         Awaited::Element => reply.null_array(),
         Awaited::Replicas => reply.integer(0),
+        Awaited::Log(ref wanted) => {
+            reply.array(2);
+            reply.integer(wanted.is_synced.load(Ordering::Relaxed).into());
+            reply.integer(0);
+        }
     }
 }
 
 /// A parked client's reply has arrived: it goes on.
-pub fn end_wait(client: &mut Client) {
-    if let Some(ticket) = client.unpark()
-        && let Awaited::Lock(lock) = &ticket.awaited
+pub fn end_wait(client: &mut Client, reply: &[u8], host: &dyn Host, worker: &mut Worker) {
+    let Some(ticket) = client.unpark() else { return };
+    ticket.count(reply, &mut worker.effects, host);
+    if let Awaited::Lock(lock) = &ticket.awaited
         && !ticket.got_lock()
     {
         forget_unserved(client, lock);

@@ -86,6 +86,7 @@ fn serve_key(
             ReplyWriter::new(&mut reply, request.protocol).error_bytes(&text);
             place.effects.note_error(&text);
         }
+        waiter.ticket.count(&reply, place.effects, host);
         place.effects.counters.dirty += place.effects.changes;
         place.forget_changes();
         deliveries.push((request.client, reply));

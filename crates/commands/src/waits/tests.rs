@@ -189,7 +189,10 @@ fn one_who_gave_up_gets_nothing_and_the_element_stays() {
     let mut late = bench.wait(4, "BLPOP l 0.2");
     bench.advance(200);
     let now = crate::host::Host::monotonic(&bench.host);
-    assert_eq!(wait_ran_out(&mut late, &mut bench.worker, now), Some(b"*-1\r\n".to_vec()));
+    assert_eq!(
+        wait_ran_out(&mut late, &bench.host, &mut bench.worker, now),
+        Some(b"*-1\r\n".to_vec())
+    );
     assert!(late.waiting.is_none() && !late.card.is_parked());
     assert_eq!(bench.waiting(), 0);
     bench.check_journal("RPUSH l x", &["RPUSH l x"]);
@@ -204,8 +207,12 @@ fn a_wait_is_ended_once_by_whoever_comes_first() {
     bench.check("RPUSH l x", int(1));
     bench.advance(200);
     let now = crate::host::Host::monotonic(&bench.host);
-    assert_eq!(wait_ran_out(&mut client, &mut bench.worker, now), None, "its reply is on its way");
-    end_wait(&mut client);
+    assert_eq!(
+        wait_ran_out(&mut client, &bench.host, &mut bench.worker, now),
+        None,
+        "its reply is on its way"
+    );
+    end_wait(&mut client, b"", &bench.host, &mut bench.worker);
     assert!(client.waiting.is_none());
     let client = bench.wait(3, "BLPOP l 0");
     let ticket: &Ticket = client.waiting.as_ref().expect("it waits");

@@ -48,8 +48,9 @@ pub(super) const ROWS: &[Directive] = &[
         "enable-protected-configs",
         YES_NO_LOCAL,
         "no",
-        Status::Refused("`dir` and `dbfilename` take a restart"),
-        "Whether CONFIG SET may change `dir` and `dbfilename`.",
+        Status::Implemented,
+        "Whether CONFIG SET may change `dir` and `dbfilename`: never, sent by anybody, or over \
+         loopback and Unix sockets.",
     )
     .immutable(),
     Directive::new(

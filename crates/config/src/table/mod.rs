@@ -48,8 +48,8 @@ pub enum Runtime {
     Mutable,
     /// It takes a restart.
     Immutable,
-    /// It takes a restart, because it says where files are written: a client that could change it
-    /// could write a file of its choice.
+    /// It may where `enable-protected-configs` allows it. It says where files are written: a client
+    /// that may change it can write a file of its choice.
     Protected,
 }
 

@@ -11,10 +11,7 @@ pub(super) const ROWS: &[Directive] = &[
         Status::Implemented,
         "Addresses to listen on; `*` is every IPv4 address, `::*` every IPv6 one; one after `-` \
          may be missing; none at all means no TCP.",
-    )
-    // Redis listens anew at run time. Doing so here would also have to repeat the protected-mode
-    // decision of start-up, so it takes a restart until that exists.
-    .immutable(),
+    ),
     Directive::new(
         "port",
         int(0, 65_535),
@@ -22,7 +19,6 @@ pub(super) const ROWS: &[Directive] = &[
         Status::Implemented,
         "TCP port; 0 means no TCP.",
     )
-    .immutable()
     .hint("0 means no TCP"),
     Directive::new(
         "protected-mode",

@@ -35,8 +35,7 @@ pub(super) const ROWS: &[Directive] = &[
         int(0, 65_535),
         "0",
         "TCP port for TLS, on the addresses of `bind`; 0 means none.",
-    )
-    .immutable(),
+    ),
     refused("tls-replication", NO_REPLICATION, "Use TLS between primary and replica."),
     refused("tls-cluster", "there is no cluster mode", "Use TLS between cluster nodes."),
     obeyed(

@@ -309,6 +309,11 @@ impl Journal {
         self.committed.load(Ordering::Acquire) >= upto.0
     }
 
+    /// Whether the log is on the disk up to `upto`, whatever the policy. One atomic load.
+    pub fn is_synced(&self, upto: Seq) -> bool {
+        self.synced.load(Ordering::Acquire) >= upto.0
+    }
+
     /// Waits until the log has reached `upto`; call it holding no shard.
     ///
     /// `now` is the caller's monotonic time, of the same origin as [`sync_tick`](Self::sync_tick)'s;

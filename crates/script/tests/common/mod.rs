@@ -25,6 +25,7 @@ pub(crate) struct FakeHost {
     users: Users,
     observations: Observations,
     pubsub: guarda_commands::PubSub,
+    pause: guarda_commands::Pause,
     pub(crate) engine: LuaEngine,
     log: FakeLog,
     pub(crate) over_memory: AtomicBool,
@@ -55,6 +56,7 @@ impl Bench {
             users: Users::default(),
             observations: Observations::default(),
             pubsub: guarda_commands::PubSub::default(),
+            pause: guarda_commands::Pause::default(),
             engine: LuaEngine::new(limits),
             log: FakeLog::default(),
             over_memory: AtomicBool::new(false),
@@ -87,7 +89,7 @@ impl Bench {
             Admission::Refused(error) => {
                 ReplyWriter::new(&mut out, self.client.protocol).error(&error.to_string());
             }
-            Admission::Dropped => {}
+            Admission::Dropped | Admission::Postponed => {}
         }
         out
     }
@@ -172,6 +174,10 @@ impl Host for FakeHost {
         &self.engine
     }
 
+    fn pause(&self) -> &guarda_commands::Pause {
+        &self.pause
+    }
+
     fn pubsub(&self) -> &guarda_commands::PubSub {
         &self.pubsub
     }
@@ -197,7 +203,7 @@ impl Host for FakeHost {
         Vec::new()
     }
 
-    fn config_set(&self, _: &[(&[u8], &[u8])]) -> Result<(), ConfigSetRejected> {
+    fn config_set(&self, _: &[(&[u8], &[u8])], _: &ClientCard) -> Result<(), ConfigSetRejected> {
         Ok(())
     }
 

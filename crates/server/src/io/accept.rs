@@ -17,6 +17,7 @@ use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 
 use super::stream::Stream;
 use super::tls_stream::TlsStream;
+use crate::listening::Door;
 use crate::state::Server;
 
 /// What a refused client of an unprotected server is told.
@@ -34,7 +35,7 @@ pub(crate) enum Listener {
 }
 
 /// Binds one TCP address.
-pub(crate) fn bind_tcp(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
+pub(crate) fn bind_tcp(address: SocketAddr, backlog: u32) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -43,7 +44,7 @@ pub(crate) fn bind_tcp(address: SocketAddr, backlog: u32) -> io::Result<TcpListe
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(TcpListener::from_std(socket.into()))
+    Ok(socket)
 }
 
 /// Binds a Unix socket; a socket left over there by a server that is gone is replaced.
@@ -78,6 +79,24 @@ impl Listener {
         }
     }
 
+    pub(crate) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Listener::Tcp(listener) | Listener::Tls(listener) => listener.deregister(registry),
+            Listener::Unix(listener, _) => listener.deregister(registry),
+        }
+    }
+
+    /// Whether this is that one.
+    pub(crate) fn is(&self, door: &Door) -> bool {
+        match self {
+            Listener::Tcp(listener) | Listener::Tls(listener) => {
+                door.is_tls == matches!(self, Listener::Tls(_))
+                    && listener.local_addr().is_ok_and(|address| address == door.address)
+            }
+            Listener::Unix(..) => false,
+        }
+    }
+
     /// Accepts one client; `None` when nobody is waiting. Those refused are told why and dropped.
     pub(crate) fn accept(
         &mut self,
@@ -102,7 +121,8 @@ impl Listener {
             let (mut stream, peer, addr, laddr) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => return Ok(None),
+                    // CONFIG SET has taken its port away, or is about to give it back.
+                    io::ErrorKind::WouldBlock | io::ErrorKind::InvalidInput => return Ok(None),
                     io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => continue,
                     _ => return Err(error),
                 },

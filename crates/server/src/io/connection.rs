@@ -58,6 +58,8 @@ pub(crate) struct Connection {
     pub(crate) blocked_on_write: bool,
     /// Nothing is sent and no command taken: a password was wrong too often (see `logins`).
     pub(crate) is_held: bool,
+    /// A command waits for the end of a pause; it is the first in `pending`.
+    pub(crate) is_paused: bool,
     /// A command found its shards held by a script; it is the first in `pending`.
     pub(crate) waiting_for_shards: bool,
     /// The card shows a query buffer, or an output buffer, that is not empty.
@@ -98,6 +100,7 @@ impl Connection {
             has_unparsed: false,
             blocked_on_write: false,
             is_held: false,
+            is_paused: false,
             waiting_for_shards: false,
             shows_query: false,
             shows_output: false,
@@ -130,6 +133,7 @@ impl Connection {
         };
         !self.closing
             && !self.is_held
+            && !self.is_paused
             && !self.waiting_for_shards
             && client.waiting.is_none()
             && self.unsent() < pause

@@ -9,7 +9,9 @@ use guarda_commands::{Client, Outcome, Publication};
 use mio::Waker;
 use parking_lot::Mutex;
 
+use super::accept::Listener;
 use super::stream::Stream;
+use crate::listening::Door;
 
 /// Something another thread wants done.
 pub(crate) enum Message {
@@ -21,8 +23,12 @@ pub(crate) enum Message {
     Kill { slot: usize, id: u64 },
     /// Shards that commands were waiting for may be free again.
     Retry,
+    /// Commands that were waiting for the end of a pause may run.
+    PauseEnded,
     /// A parked client has its answer.
     Served(Served),
+    /// Serve other listeners from now on.
+    Listen { added: Vec<Listener>, removed: Vec<Door> },
     /// Tend those who wait in this shard once this time has come.
     Tend { shard: usize, at: Duration },
 }

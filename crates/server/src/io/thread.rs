@@ -7,6 +7,7 @@
 
 mod busy;
 mod hearing;
+mod pausing;
 mod send;
 mod serve;
 mod waiting;
@@ -28,11 +29,16 @@ use super::mailbox::{Mailbox, Message, Place};
 use super::parked::Parked;
 use super::stream::Stream;
 use super::waits::Waits;
+use crate::listening::Door;
 use crate::state::Server;
 
 const WAKE: Token = Token(usize::MAX);
 /// Listeners have the tokens just below [`WAKE`].
 const LISTENERS_MAX: usize = 256;
+
+fn listener_token(n: usize) -> Token {
+    Token(WAKE.0 - 1 - n)
+}
 
 /// Bytes read at once.
 const READ_LEN: usize = 64 << 10;
@@ -52,7 +58,7 @@ pub(crate) struct IoThread {
     server: Arc<Server>,
     poll: Poll,
     mailbox: Arc<Mailbox>,
-    listeners: Vec<Listener>,
+    listeners: Slab<Listener>,
     connections: Slab<Connection>,
     scratch: Vec<u8>,
     worker: Worker,
@@ -65,6 +71,8 @@ pub(crate) struct IoThread {
     parked: Parked,
     /// Clients that have gone while a script held shards of keys they had watched.
     gone: Vec<Client>,
+    /// Connections whose command waits for the end of a pause, and their clients.
+    paused: Vec<(usize, u64)>,
     backlogs: Backlogs,
     waits: Waits,
     /// When to accept without being told that somebody waits. Readiness is edge-triggered: those
@@ -89,7 +97,7 @@ impl IoThread {
             server,
             poll,
             mailbox,
-            listeners,
+            listeners: listeners.into_iter().enumerate().collect(),
             connections: Slab::new(),
             scratch: vec![0; READ_LEN],
             worker: Worker::default(),
@@ -98,6 +106,7 @@ impl IoThread {
             patience: SHARD_PATIENCE,
             parked: Parked::default(),
             gone: Vec::new(),
+            paused: Vec::new(),
             backlogs: Backlogs::default(),
             waits: Waits::default(),
             accept_at: None,
@@ -115,9 +124,8 @@ impl IoThread {
 
     /// Serves until the process ends.
     pub(crate) fn run(mut self) -> io::Result<()> {
-        for (n, listener) in self.listeners.iter_mut().enumerate() {
-            let token = Token(WAKE.0 - 1 - n);
-            listener.register(self.poll.registry(), token)?;
+        for (n, listener) in &mut self.listeners {
+            listener.register(self.poll.registry(), listener_token(n))?;
         }
         let mut events = Events::with_capacity(1024);
         loop {
@@ -155,19 +163,21 @@ impl IoThread {
         let now = self.server.clock.monotonic();
         let accept = self.accept_at.map(|at| at.saturating_sub(now));
         let (parked, backlogs) = (self.parked.next_check(now), self.backlogs.next_check(now));
-        let timers = [parked, backlogs, accept, self.waits.next_check(now)];
+        let timers = [parked, backlogs, accept, self.waits.next_check(now), self.pause_left(now)];
         timers.into_iter().flatten().min()
     }
 
     fn on_timers(&mut self, now: UnixMillis) {
         if self.accept_at.is_some_and(|at| at <= self.server.clock.monotonic()) {
             self.accept_at = None;
-            (0..self.listeners.len()).for_each(|listener| self.accept(listener, now));
+            let all: Vec<usize> = self.listeners.iter().map(|(n, _)| n).collect();
+            all.into_iter().for_each(|listener| self.accept(listener, now));
         }
         if !self.parked.is_idle() {
             self.look_after_parked(now);
         }
         self.look_after_waits(now);
+        self.look_after_paused(now);
         if !self.backlogs.is_empty() {
             let monotonic = self.server.clock.monotonic();
             let (limits, connections) = (self.server.output_limits(), &self.connections);
@@ -192,9 +202,11 @@ impl IoThread {
             let connection = &mut self.connections[slot];
             connection.readable = true;
             connection.hung_up |= event.is_read_closed() || event.is_error();
-            let waits = connection.client.as_ref().is_some_and(|client| client.waiting.is_some());
-            if waits && connection.hung_up {
-                // Its place in the queue ends with it; what it sent after the wait is void.
+            let client = connection.client.as_ref();
+            let waits = client.is_some_and(|client| client.waiting.is_some());
+            if (waits || connection.is_paused) && connection.hung_up {
+                // Its place in the queue ends with it; what it sent after the wait is void, and so is
+                // what it asked for in a pause.
                 self.close(slot);
                 return;
             }
@@ -206,7 +218,8 @@ impl IoThread {
 
     fn accept(&mut self, listener: usize, now: UnixMillis) {
         for _ in 0..ACCEPTS_PER_TURN {
-            match self.listeners[listener].accept(&self.server, now) {
+            let Some(listener) = self.listeners.get_mut(listener) else { return };
+            match listener.accept(&self.server, now) {
                 Ok(Some((stream, client))) => {
                     let target = self.server.least_loaded_thread(self.index);
                     self.server.mailbox(target).note_given();
@@ -226,6 +239,26 @@ impl IoThread {
                 }
             }
         }
+        self.accept_at = Some(Duration::ZERO);
+    }
+
+    /// CONFIG SET: `bind`, `port`, `tls-port`.
+    fn change_listeners(&mut self, added: Vec<Listener>, removed: &[Door]) {
+        let registry = self.poll.registry();
+        self.listeners.retain(|_, listener| {
+            let goes = removed.iter().any(|door| listener.is(door));
+            if goes {
+                let _ = listener.deregister(registry);
+            }
+            !goes
+        });
+        for listener in added {
+            let n = self.listeners.insert(listener);
+            if let Err(error) = self.listeners[n].register(registry, listener_token(n)) {
+                tracing::error!(%error, "a listener could not be watched");
+            }
+        }
+        // Somebody may have come before this was watched.
         self.accept_at = Some(Duration::ZERO);
     }
 
@@ -284,7 +317,10 @@ impl IoThread {
                 Message::ScriptDone(done) => self.resume(*done, now),
                 Message::Kill { slot, id } => self.kill(slot, id),
                 Message::Retry => self.retry_parked(now),
+                // Every turn looks whether it is over.
+                Message::PauseEnded => {}
                 Message::Served(served) => self.end_wait(served, now),
+                Message::Listen { added, removed } => self.change_listeners(added, &removed),
                 Message::Tend { shard, at } => self.waits.tend(at, shard),
             }
         }

@@ -3,6 +3,7 @@
 //! The environment variable [`SEED_VARIABLE`] repeats a run, [`OPS_VARIABLE`] sets its length.
 
 mod restart;
+mod scripts;
 mod shrink;
 pub mod vocabulary;
 mod words;
@@ -19,7 +20,7 @@ use crate::reply::{Frame, escape};
 use crate::server::{Server, ServerError, ServerSpec};
 
 pub use restart::survive;
-pub use vocabulary::{Op, generate};
+pub use vocabulary::{Op, generate, innermost};
 
 /// Environment variable with the seed to use.
 pub const SEED_VARIABLE: &str = "GUARDA_SEED";
@@ -289,6 +290,25 @@ impl Side {
 /// Compares the outcomes under the mask that belongs to the command; inside MULTI the masks wait
 /// for EXEC's reply.
 fn check(op: &Op, queued: &mut VecDeque<Mask>, outcomes: &[Outcome; 2]) -> Result<(), String> {
+    let checked = check_under_mask(op, queued, outcomes);
+    if is_blamed_on_sort(outcomes) { Ok(()) } else { checked }
+}
+
+/// Whether the reference has taken the overflow of a number that it read for another command for one of
+/// SORT's, which looks at what the C library says of any conversion.
+fn is_blamed_on_sort(outcomes: &[Outcome; 2]) -> bool {
+    let [reference, subject] = outcomes.each_ref().map(|outcome| {
+        let text = b"One or more scores can't be converted into double";
+        matches!(outcome, Outcome::Reply(reply) if reply.windows(text.len()).any(|part| part == text))
+    });
+    reference && !subject
+}
+
+fn check_under_mask(
+    op: &Op,
+    queued: &mut VecDeque<Mask>,
+    outcomes: &[Outcome; 2],
+) -> Result<(), String> {
     let [reference, subject] = outcomes;
     if *reference == Outcome::Reply(b"+QUEUED\r\n".to_vec()) {
         queued.push_back(mask_for(&op.args, true));
@@ -344,6 +364,10 @@ fn mask_for(args: &[Vec<u8>], queued: bool) -> Mask {
     let time = || "time passes between the two servers".to_owned();
     let order = || "a table has no order".to_owned();
     let chance = || "the choice is random".to_owned();
+    let command = innermost(args);
+    // A script ends before a cursor could be followed.
+    let queued = queued || command.len() < args.len();
+    let args = command;
     match args[0].to_ascii_uppercase().as_slice() {
         b"TTL" | b"EXPIRETIME" => Mask::Within(2, time()),
         b"PTTL" | b"PEXPIRETIME" => Mask::Within(EXPIRY_TOLERANCE_MS, time()),
@@ -369,6 +393,7 @@ fn mask_for(args: &[Vec<u8>], queued: bool) -> Mask {
             "versions and connections are counted apart".to_owned(),
         ),
         b"TIME" => Mask::Shape(time()),
+        b"DUMP" => Mask::Any("each server packs and compresses in its own way".to_owned()),
         // Keys that were set with a time in the past count until somebody looks at them.
         b"DBSIZE" => Mask::Within(12, "expired keys count until they are looked at".to_owned()),
         b"SCAN" | b"HSCAN" | b"SSCAN" | b"ZSCAN" if queued => {
@@ -411,7 +436,7 @@ mod tests {
 
     #[test]
     fn a_difference_is_found_and_cut_down_to_the_commands_that_matter() {
-        let other = spec().with("databases", "2");
+        let other = spec().with("databases", "1");
         let found = run(7, 3_000, spec(), other).unwrap().unwrap();
         let text = found.to_string();
         assert!(text.contains("GUARDA_SEED=7"), "{text}");

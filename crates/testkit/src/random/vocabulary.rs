@@ -4,6 +4,7 @@
 //! millisecond decides: GT and LT come with absolute times only, relative ones lie days apart from
 //! all absolute ones.
 
+use super::scripts::{CALLS, PAYLOADS, SCRIPTS, SHA, SWAP, TRANSFER, TYPES, UNLOCK};
 use super::words::{
     AGGREGATES, BOUNDS, LEX_BOUNDS, LEX_KEYS, MEMBERS, SCORES, SET_KEYS, SORTED_SET_KEYS,
 };
@@ -48,6 +49,7 @@ const TEMPLATES: &[(usize, &str)] = &[
     (2, "LCS {key} {key}"),
     (2, "LCS {key} {key} LEN"),
     (2, "LCS {key} {key} IDX WITHMATCHLEN"),
+    (1, "LCS {key} {key} IDX MINMATCHLEN {small}"),
     // Keys.
     (6, "DEL {key}"),
     (3, "DEL {key} {key} {key}"),
@@ -70,11 +72,21 @@ const TEMPLATES: &[(usize, &str)] = &[
     (3, "COPY {key} {key} REPLACE"),
     (2, "COPY {key} {key} DB {database} REPLACE"),
     (2, "MOVE {key} {database}"),
+    (1, "COPY {zset-key} {set-key} DB {database}"),
+    (1, "MOVE {set-key} {database}"),
+    (3, "DUMP {key}"),
+    (4, "RESTORE {key} {millis} {payload} {restore-options}"),
+    (3, "RESTORE {key} {at-millis} {payload} ABSTTL REPLACE"),
+    (2, "RESTORE {key} 0 {payload} REPLACE {restore-options}"),
+    (4, "EVAL {transfer} 2 {key} {key}"),
+    (2, "EVAL {transfer} 2 {set-key} {set-key}"),
+    (2, "EVAL {transfer} 2 {zset-key} {zset-key}"),
     (2, "RANDOMKEY"),
     (3, "KEYS {pattern}"),
     (3, "SCAN 0 MATCH {pattern}"),
     (2, "SCAN 0 COUNT 3"),
     (2, "SCAN 0 TYPE hash"),
+    (2, "SCAN 0 COUNT 2 MATCH {pattern} TYPE {type}"),
     (3, "DBSIZE"),
     (1, "OBJECT REFCOUNT {key}"),
     (1, "OBJECT FREQ {key}"),
@@ -168,6 +180,8 @@ const TEMPLATES: &[(usize, &str)] = &[
     (2, "SORT {key} BY {sort-by} GET # GET {sort-get} LIMIT {small} {small}"),
     (2, "SORT_RO {key} DESC GET {sort-get}"),
     (4, "SORT {key} ALPHA STORE {key}"),
+    (2, "SORT {lex-key} BY nosort DESC LIMIT {small} {small}"),
+    (2, "SORT {set-key} DESC LIMIT {small} {small}"),
     (2, "CLIENT UNBLOCK {small}"),
     // Sorted sets.
     (16, "ZADD {zset-key} {score} {member}"),
@@ -434,44 +448,10 @@ const PROTOCOLS: &[&[u8]] = &[b"2", b"3", b"2", b"3", b"4", b"abc"];
 
 const DATABASES: &[&[u8]] = &[b"0", b"0", b"1", b"2", b"15", b"16", b"-1", b"abc"];
 
-/// phpredis's way to release a session lock, and two more commands in one script.
-const UNLOCK: &[u8] = b"if redis.call(\"get\",KEYS[1]) == ARGV[1] then return redis.call(\"del\",KEYS[1]) else return 0 end";
-const SWAP: &[u8] =
-    b"local old = redis.call('GET', KEYS[1]) redis.call('SET', KEYS[2], ARGV[1]) return old";
-
 /// How many commands in a hundred come in one write with the one before.
 const JOINED_PERCENT: usize = 40;
-
-/// What scripts do beyond that: conversions, errors, libraries, several writes at once.
-const SCRIPTS: &[&[u8]] = &[
-    b"return ARGV[1]",
-    b"return redis.call('GET', KEYS[1])",
-    b"return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])",
-    b"return redis.pcall('INCR', KEYS[1])",
-    b"local r = redis.pcall('NONSENSE', KEYS[1]) return r.err",
-    b"redis.call('SET', KEYS[1], ARGV[1]) redis.call('INCR', KEYS[1]) return 1",
-    b"redis.call('SET', KEYS[1], ARGV[1]) redis.call('EXPIRE', KEYS[1], 5000) return redis.call('GETEX', KEYS[1], 'PERSIST')",
-    b"redis.call('DEL', KEYS[1]) return redis.call('RENAME', KEYS[2], KEYS[1])",
-    b"redis.call('SELECT', 2) return redis.call('SET', KEYS[1], ARGV[1])",
-    b"return {1, 2.9, 'x', {true, false, 'y'}, redis.status_reply('fine')}",
-    b"return redis.error_reply(ARGV[1])",
-    b"return redis.call('GET', KEYS[1], ARGV[1])",
-    b"return redis.pcall('SET', KEYS[1])",
-    b"local r = redis.pcall('HGET', KEYS[1], 'f') return type(r) == 'table' and r.err or r",
-    b"return string.format('%s|%5.2f|%q', ARGV[1], tonumber(ARGV[2]) or 0, ARGV[2])",
-    b"return table.concat({ARGV[1], ARGV[2], 1, 1.5, 1e15, 1e100, -0}, ',')",
-    b"return {1e15, 2^53, -2.5, 2^63, tonumber(ARGV[1])}",
-    b"return {tonumber(ARGV[1]) or 'none', tostring(tonumber(ARGV[2]))}",
-    b"return {string.byte(ARGV[1], 1, 3)}",
-    b"return redis.sha1hex(ARGV[1])",
-    b"redis.setresp(3) return redis.call('HGET', KEYS[1], ARGV[1])",
-    b"local t = {} for i, k in ipairs(KEYS) do t[i] = redis.call('TYPE', k).ok end return t",
-    b"return #redis.call('HGETALL', KEYS[1])",
-    b"if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('COPY', KEYS[1], KEYS[2], 'REPLACE') end return false",
-    b"return redis.call('INCRBYFLOAT', KEYS[1], ARGV[1])",
-];
-/// The SHA-1 of the first of them.
-const SHA: &[u8] = b"098e0f0d1448c0a81dafe820f66d460eb09263da";
+/// How many commands in a hundred a script calls.
+const SCRIPTED_PERCENT: usize = 8;
 
 /// Makes `count` commands out of `seed`, over `lanes` connections.
 #[must_use]
@@ -516,8 +496,29 @@ fn fill(prng: &mut Prng, template: &str) -> Vec<Vec<u8>> {
         1 if !matches!(&args[0][..], b"ZRANK" | b"ZREVRANK") => args.push(b"extra".to_vec()),
         _ => {}
     }
+    let may_wait = args[0].starts_with(b"B");
     args[0] = mixed_case(prng, &args[0]);
+    // Before 7.2 scripts may not call those that could wait.
+    if prng.percent(SCRIPTED_PERCENT) && !may_wait {
+        let script = prng.pick(CALLS);
+        args.splice(0..0, [b"EVAL", script, &b"0"[..]].map(<[u8]>::to_vec));
+    }
     args
+}
+
+/// The command that a script which only calls one is called with; else the command itself.
+#[must_use]
+pub fn innermost(args: &[Vec<u8>]) -> &[Vec<u8>] {
+    match args {
+        [name, script, _, command @ ..]
+            if name.eq_ignore_ascii_case(b"EVAL")
+                && CALLS.contains(&&script[..])
+                && !command.is_empty() =>
+        {
+            command
+        }
+        _ => args,
+    }
 }
 
 fn words_of(prng: &mut Prng, kind: &str, args: &mut Vec<Vec<u8>>) {
@@ -571,6 +572,13 @@ fn words_of(prng: &mut Prng, kind: &str, args: &mut Vec<Vec<u8>>) {
         "pattern" => PATTERNS,
         "database" => DATABASES,
         "protocol" => PROTOCOLS,
+        "payload" => PAYLOADS,
+        "type" => TYPES,
+        "restore-options" => {
+            options(prng, args, &["REPLACE", "ABSTTL", "IDLETIME", "FREQ", "?"]);
+            return;
+        }
+        "transfer" => &[TRANSFER],
         "unlock" => &[UNLOCK],
         "swap" => &[SWAP],
         "script" => SCRIPTS,
@@ -618,6 +626,7 @@ fn options(prng: &mut Prng, args: &mut Vec<Vec<u8>>, choices: &[&str]) {
             "EXAT" => AT,
             "PXAT" => AT_MILLIS,
             "AGGREGATE" => AGGREGATES,
+            "IDLETIME" | "FREQ" => SMALL,
             "WEIGHTS" => {
                 args.push(prng.pick(SCORES).to_vec());
                 SCORES
@@ -694,8 +703,10 @@ mod tests {
 
     #[test]
     fn every_template_is_used() {
-        let used: BTreeSet<Vec<u8>> =
-            generate(3, 20_000, 2).into_iter().map(|op| op.args[0].to_ascii_uppercase()).collect();
+        let used: BTreeSet<Vec<u8>> = generate(3, 20_000, 2)
+            .into_iter()
+            .map(|op| innermost(&op.args)[0].to_ascii_uppercase())
+            .collect();
         for (_, template) in TEMPLATES {
             let name = template.split(' ').next().unwrap();
             assert!(used.contains(name.as_bytes()), "{name} never came");

@@ -262,7 +262,7 @@ impl Run {
             let requester = &mut self.requesters[who];
             let (id, reply) = served.next().expect("the first in the queue is served");
             assert_eq!(id, requester.client.card.id, "in the order of arrival");
-            end_wait(&mut requester.client);
+            end_wait(&mut requester.client, &reply, &self.bench.host, &mut self.bench.worker);
             self.model.lock = Some(requester.token.clone());
             let answer = decode(&reply).expect("whole").expect("one").0;
             self.opened(who, &answer);

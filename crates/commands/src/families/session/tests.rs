@@ -310,13 +310,17 @@ fn a_wait_ends_at_its_deadline_and_its_place_is_lost() {
     let mut b = bench.park(2, B);
     let mut c = bench.park(3, C);
     let mut worker = Worker::default();
-    let reply = wait_ran_out(&mut b, &mut worker, Duration::from_secs(6));
+    let reply = wait_ran_out(&mut b, &bench.host, &mut worker, Duration::from_secs(6));
     assert_eq!(reply, Some(refused("BUSY", 5_000)));
     assert!(b.waiting.is_none() && b.session_locks.is_empty());
     bench.check(&format!("SESSION RELEASE s {A}"), int(1));
     assert_eq!(bench.delivered(), [(3, opened_absent(0))]);
-    assert_eq!(wait_ran_out(&mut c, &mut worker, Duration::from_mins(1)), None, "served first");
-    end_wait(&mut c);
+    assert_eq!(
+        wait_ran_out(&mut c, &bench.host, &mut worker, Duration::from_mins(1)),
+        None,
+        "served first"
+    );
+    end_wait(&mut c, b"", &bench.host, &mut bench.worker);
     assert!(c.waiting.is_none() && c.session_locks.len() == 1);
 }
 
@@ -646,7 +650,7 @@ fn a_waiter_that_finds_nothing_leaves_the_lock_to_the_next() {
     let without_data =
         |status: &str| array([simple(status), nil(), bulk("absent"), bulk("n"), int(0)]);
     assert_eq!(bench.delivered(), [(2, without_data("MISSING")), (3, without_data("OK"))]);
-    end_wait(&mut b);
+    end_wait(&mut b, b"", &bench.host, &mut bench.worker);
     assert!(b.session_locks.is_empty());
     bench.check("GET s_LOCK", bulk(C));
 }

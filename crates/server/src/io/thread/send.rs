@@ -25,6 +25,7 @@ impl IoThread {
         let needs_sync =
             self.dirty.iter().any(|&slot| self.connections.get(slot).is_some_and(|c| c.needs_sync));
         let committed = self.server.persistence.commit(seq, wrote, needs_sync);
+        self.server.log_waits.serve(&self.server);
         let mut dirty = std::mem::take(&mut self.dirty);
         for slot in dirty.drain(..) {
             self.send(slot, committed);

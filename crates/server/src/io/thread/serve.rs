@@ -264,6 +264,10 @@ impl IoThread {
                 ReplyWriter::new(&mut connection.out, client.protocol).error_bytes(&text);
                 Outcome::Reply
             }
+            Admission::Postponed => {
+                self.postpone(slot, args);
+                return Flow::Stop;
+            }
             Admission::Dropped => {
                 tracing::warn!(client = connection.id, "closed: it speaks HTTP");
                 self.close(slot);

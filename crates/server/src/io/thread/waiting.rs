@@ -35,7 +35,7 @@ impl IoThread {
         };
         let Some(client) = connection.client.as_deref_mut() else { return };
         connection.needs_sync |= client.waiting.as_ref().is_some_and(|t| t.needs_sync());
-        end_wait(client);
+        end_wait(client, &reply, &*self.server, &mut self.worker);
         connection.wrote |= seq > 0;
         self.worker.seen_seq = self.worker.seen_seq.max(seq);
         self.answer_wait(slot, &reply, now);
@@ -83,7 +83,7 @@ impl IoThread {
             if deadline.is_none_or(|at| at > monotonic) {
                 continue;
             }
-            if let Some(reply) = wait_ran_out(client, &mut self.worker, monotonic) {
+            if let Some(reply) = wait_ran_out(client, &*self.server, &mut self.worker, monotonic) {
                 self.answer_wait(slot, &reply, now);
             }
         }

@@ -1,0 +1,130 @@
+//! CLIENT PAUSE and UNPAUSE; what is true of client tracking while there is none.
+
+use std::time::Duration;
+
+use crate::args::Args;
+use crate::context::{CommandResult, Context, Outcome};
+use crate::error::CommandError;
+use crate::families::client::{on_or_off, wrong_use};
+use crate::pause::PauseMode;
+
+pub(super) fn pause(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let millis = args
+        .integer()
+        .map_err(|_| CommandError::text("ERR timeout is not an integer or out of range"))?;
+    if args.rest().len() > 1 {
+        return Err(wrong_use(args.all()[1]));
+    }
+    let mode = if args.is_empty() || args.take_word("ALL") {
+        PauseMode::All
+    } else if args.take_word("WRITE") {
+        PauseMode::Writes
+    } else {
+        return Err(CommandError::text("ERR CLIENT PAUSE mode must be WRITE or ALL"));
+    };
+    let length =
+        u64::try_from(millis).map_err(|_| CommandError::text("ERR timeout is negative"))?;
+    // The moment at which it ends must be one that can be told.
+    if millis > i64::MAX - cx.db.now.0 {
+        return Err(CommandError::text("ERR timeout is out of range"));
+    }
+    if length > 0 {
+        cx.host.pause().begin(mode, cx.host.monotonic() + Duration::from_millis(length));
+    }
+    cx.reply.ok();
+    Ok(Outcome::Reply)
+}
+
+pub(super) fn unpause(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    cx.host.pause().end();
+    cx.host.end_pause();
+    cx.reply.ok();
+    Ok(Outcome::Reply)
+}
+
+// Tracking -------------------------------------------------------------------------------------
+
+const NO_TRACKING: CommandError = CommandError::text(
+    "ERR CLIENT TRACKING ON is not supported: this server does not track keys yet",
+);
+
+pub(super) fn tracking(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    if on_or_off(args)? {
+        return Err(NO_TRACKING);
+    }
+    cx.reply.ok();
+    Ok(Outcome::Reply)
+}
+
+pub(super) fn caching(_: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    Err(CommandError::text(
+        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or \
+         OPTOUT mode enabled",
+    ))
+}
+
+pub(super) fn getredir(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    cx.reply.integer(-1);
+    Ok(Outcome::Reply)
+}
+
+pub(super) fn trackinginfo(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
+    cx.reply.map(3);
+    cx.reply.bulk_str("flags");
+    cx.reply.set(1);
+    cx.reply.bulk_str("off");
+    cx.reply.bulk_str("redirect");
+    cx.reply.integer(-1);
+    cx.reply.bulk_str("prefixes");
+    cx.reply.array(0);
+    Ok(Outcome::Reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Bench, array, bulk, err, int, ok};
+
+    /// What OBJECT IDLETIME would say of a key after `command` at 10 s.
+    fn idle_after(command: &str, no_touch: bool) -> i64 {
+        let mut bench = Bench::new();
+        bench.check("SET k v", ok());
+        bench.check(&format!("CLIENT NO-TOUCH {}", if no_touch { "ON" } else { "OFF" }), ok());
+        bench.advance(10_000);
+        bench.run(command);
+        let reply = String::from_utf8(bench.run("OBJECT IDLETIME k")).expect("ASCII");
+        reply.trim_start_matches(':').trim_end().parse().expect("a number")
+    }
+
+    #[test]
+    fn reads_of_a_client_that_does_not_touch_leave_the_access_time() {
+        assert_eq!(idle_after("GET k", false), 0);
+        assert_eq!(idle_after("GET k", true), 10);
+        assert_eq!(idle_after("STRLEN k", true), 10);
+        assert_eq!(idle_after("TOUCH k", true), 0, "it is for that");
+        let mut bench = Bench::new();
+        bench.check("CLIENT NO-TOUCH maybe", err("ERR syntax error"));
+        bench.check("CLIENT NO-TOUCH ON", ok());
+        bench.run("SET k v PX 10");
+        bench.advance(10);
+        bench.check_journal("GET k", &["DEL k"]);
+    }
+
+    #[test]
+    fn nothing_is_tracked_and_that_is_said() {
+        let mut bench = Bench::new();
+        bench.check("CLIENT TRACKING OFF", ok());
+        let refused =
+            "ERR CLIENT TRACKING ON is not supported: this server does not track keys yet";
+        bench.check("CLIENT TRACKING ON BCAST", err(refused));
+        bench.check("CLIENT GETREDIR", int(-1));
+        let off = [
+            bulk("flags"),
+            array([bulk("off")]),
+            bulk("redirect"),
+            int(-1),
+            bulk("prefixes"),
+            array([]),
+        ];
+        bench.check("CLIENT TRACKINGINFO", array(off));
+    }
+}
