@@ -3,6 +3,7 @@
  * The files of this directory hold everything PHP; php/core holds everything else. PHP's macros and
  * functions may leave by longjmp, which therefore only ever crosses C. */
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include "guarda_php.h"
@@ -38,6 +39,10 @@ static PHP_MINIT_FUNCTION(guarda)
 	char host[256] = "";
 	gethostname(host, sizeof(host) - 1);
 	guarda_init(host);
+	/* Without it, our own process is asked for at every step. */
+	if (pthread_atfork(NULL, NULL, guarda_forked) == 0) {
+		guarda_tell_forks();
+	}
 	if (php_session_register_module(&guarda_ps_module) != 0) {
 		php_error_docref(NULL, E_WARNING, "PHP has no place left for the save handler guarda");
 	}

@@ -54,6 +54,8 @@ typedef struct {
 } guarda_info;
 
 void guarda_init(const char *host);
+void guarda_tell_forks(void);
+void guarda_forked(void);
 void guarda_end_request(void);
 void guarda_end_thread(void);
 int guarda_check(const char *name, const uint8_t *value, size_t value_len, char *message, size_t message_size);

@@ -342,6 +342,7 @@ fn locks_survive_kill_9_and_are_bound_again_by_their_token() {
     call(&mut control, &format!("SETEX {KEY} 1440 one"));
     call(&mut control, "SET other_LOCK phpredis NX PX 60000");
     let (_holder, held, opened) = with_holder(&server);
+    assert!(await_true(SOON, || log_holds(&server, &held)), "written without another command");
     server.kill9();
     server.restart().unwrap();
     let mut control = server.connect().unwrap();
@@ -356,6 +357,42 @@ fn locks_survive_kill_9_and_are_bound_again_by_their_token() {
     assert!(left > 50_000, "bound again: {left}");
     assert_eq!(commit(&mut control, &held, &opened, "two"), "OK");
     assert_eq!(call(&mut control, &format!("GET {KEY}")), "two");
+}
+
+/// Whether these bytes are in the append log.
+fn log_holds(server: &Server, text: &str) -> bool {
+    let files = fs::read_dir(server.dir().join("appendonlydir")).unwrap();
+    let mut bytes = files.map(|entry| fs::read(entry.unwrap().path()).unwrap());
+    bytes.any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+}
+
+#[test]
+fn a_lock_that_is_lost_with_the_server_costs_no_update() {
+    let mut server = Server::start(durable()).unwrap();
+    for round in 0..6 {
+        let mut control = server.connect().unwrap();
+        call(&mut control, &format!("SETEX {KEY} 1440 old{round}"));
+        call(&mut control, &format!("DEL {LOCK}"));
+        let (_holder, first, opened) = with_holder(&server);
+        // Its record may be in the log by now, and mostly is not.
+        server.kill9();
+        server.restart().unwrap();
+        let mut control = server.connect().unwrap();
+        let second = token();
+        let other = open(&mut control, &second, "");
+        let (expected, left) = if round % 2 == 0 && other.status == "OK" {
+            assert_eq!(other.data, opened.data);
+            assert_eq!(commit(&mut control, &second, &other, "second"), "OK");
+            ("LOCKLOST", "second")
+        } else {
+            // Nobody wrote meanwhile: the first finds all as it left it.
+            call(&mut control, &format!("SESSION RELEASE {KEY} {second}"));
+            ("OK", "first")
+        };
+        let mut holder = server.connect().unwrap();
+        assert_eq!(commit(&mut holder, &first, &opened, "first"), expected);
+        assert_eq!(call(&mut control, &format!("GET {KEY}")), left);
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! One connection: connect, say who we are, ask, understand the answer.
 
+use std::cell::RefCell;
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,12 +11,19 @@ use crate::deadline::{Budget, now};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, code_and_advice};
 use crate::probe;
+use crate::process::process_id;
 use crate::prologue::Prologue;
 use crate::tls;
 use crate::transport::Transport;
 
 /// What is read at once.
 const CHUNK: usize = 16 * 1024;
+
+thread_local! {
+    /// Where what is read lies for a moment; kept, since clearing it costs more than most answers.
+    static ARRIVED: RefCell<[u8; CHUNK]> = const { RefCell::new([0; CHUNK]) };
+}
+
 /// A socket's timeout from which on waking up in vain costs nothing.
 const SHORT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Buffers above this size are given back after use.
@@ -109,7 +117,7 @@ impl Connection {
             watches: Watches::Nothing,
             made: now(),
             round_trips: 0,
-            pid: std::process::id(),
+            pid: process_id(),
         })
     }
 
@@ -172,13 +180,15 @@ impl Connection {
         self.broken
     }
 
+    /// Whether it works, as far as is known without asking the system, and is this process's own.
+    pub(crate) fn is_own(&self) -> bool {
+        !self.broken && self.pid == process_id() && self.received.is_empty()
+    }
+
     /// Whether the next request may use it: nothing is pending, and it is this process's own.
     pub(crate) fn is_clean(&mut self) -> bool {
-        !self.broken
-            && self.pid == std::process::id()
-            && self.received.is_empty()
-            // Of a new one nothing is known but that it could be made.
-            && (!self.asked || self.transport.is_quiet())
+        // Of a new one nothing is known but that it could be made.
+        self.is_own() && (!self.asked || self.transport.is_quiet())
     }
 
     /// Sends one command and waits for its answer, which may be an error of the server's.
@@ -394,14 +404,15 @@ impl Connection {
     }
 
     fn receive(&mut self) -> io::Result<()> {
-        let mut chunk = [0; CHUNK];
-        match self.transport.read(&mut chunk)? {
+        ARRIVED.with_borrow_mut(|chunk| match self.transport.read(chunk)? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             count => {
                 self.received.extend_from_slice(&chunk[..count]);
+                // What was here was a session's.
+                chunk[..count].fill(0);
                 Ok(())
             }
-        }
+        })
     }
 }
 

@@ -16,6 +16,7 @@ mod endpoint;
 mod error;
 mod pool;
 mod probe;
+mod process;
 mod prologue;
 mod session;
 mod tls;
@@ -26,6 +27,7 @@ pub use deadline::Budget;
 pub use endpoint::Endpoint;
 pub use error::Error;
 pub use pool::{IDLE_MAX, Pool};
+pub use process::{note_fork, process_id, tell_forks};
 pub use session::{
     Commit, Committed, Keys, List, Listed, Lock, Open, Opened, Page, Renewed, Status, Touched,
 };
@@ -36,7 +38,5 @@ pub use session::{
 ///
 /// [`Error::Random`] if the system has none to give.
 pub fn random() -> Result<[u8; 16], Error> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|_| Error::Random)?;
-    Ok(bytes)
+    process::random()
 }

@@ -8,6 +8,7 @@ use crate::connection::Connection;
 use crate::deadline::{Budget, now};
 use crate::endpoint::Endpoint;
 use crate::error::Error;
+use crate::process::process_id;
 
 /// Most idle connections of one process; the oldest goes first.
 pub const IDLE_MAX: usize = 32;
@@ -85,7 +86,7 @@ impl Pool {
     /// Keeps a connection for the next request, unless it is broken or of another process, which is
     /// closed: without a word to the server, since after a fork the parent still uses it.
     pub fn put(&mut self, connection: Connection) {
-        if connection.is_broken() || connection.pid != std::process::id() {
+        if connection.is_broken() || connection.pid != process_id() {
             return;
         }
         if let Some(has_session_commands) = connection.has_session_commands {

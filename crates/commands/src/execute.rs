@@ -62,8 +62,11 @@ pub struct Worker {
     /// Highest journal sequence number that a reply of this batch depends on: replies leave only
     /// after the log has reached it.
     pub seen_seq: u64,
-    /// Set when a command was journalled; the owner resets it.
+    /// Set when a command was journalled whose reply depends on it; the owner resets it.
     pub wrote: bool,
+    /// Commands that were journalled since the owner last reset it, and whose replies do not depend
+    /// on it ([`Flags::UNAWAITED`]): their records may wait for the next group, but not for ever.
+    pub unawaited: u32,
     /// Set when a command published something; the owner resets it.
     pub published: bool,
 }
@@ -119,13 +122,31 @@ pub fn execute(
     let outcome = run(call, &mut cx);
     // What monitors among this thread's own clients are shown, waits in its mailbox.
     worker.published |= host.observations().monitors.any();
+    settle_call(call, client, &mut locked, host, worker, now);
+    Ok(outcome)
+}
+
+/// [`settle`], and notes what the client has in the log. An [`UNAWAITED`](Flags::UNAWAITED) command's
+/// reply depends on what was journalled before it alone (decision 0022).
+fn settle_call(
+    call: &Call<'_>,
+    client: &mut Client,
+    locked: &mut Locked<'_>,
+    host: &dyn Host,
+    worker: &mut Worker,
+    now: UnixMillis,
+) {
+    let before = worker.seen_seq.max(locked.last_seq());
     let wrote_before = std::mem::take(&mut worker.wrote);
-    settle(&mut locked, host, worker, now, Deliveries::new());
+    settle(locked, host, worker, now, Deliveries::new());
     if worker.wrote {
         client.logged_seq = worker.seen_seq;
     }
+    if call.spec.flags.contains(Flags::UNAWAITED) {
+        worker.unawaited += u32::from(worker.wrote);
+        (worker.seen_seq, worker.wrote) = (before, false);
+    }
     worker.wrote |= wrote_before;
-    Ok(outcome)
 }
 
 /// How a call looks keys up. What writes removes what is due even in a pause, since it may put something

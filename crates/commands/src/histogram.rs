@@ -48,6 +48,12 @@ impl Histogram {
         self.total += 1;
     }
 
+    /// Adds what another has counted.
+    pub(crate) fn merge(&mut self, other: &Histogram) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(count, other)| *count += other);
+        self.total += other.total;
+    }
+
     /// Values counted.
     pub fn total(&self) -> u64 {
         self.total

@@ -224,6 +224,10 @@ pub trait Host: Sync {
         pairs: &[(&[u8], &[u8])],
         client: &ClientCard,
     ) -> Result<(), ConfigSetRejected>;
+    /// CONFIG REWRITE.
+    fn config_rewrite(&self) -> Result<(), CommandError> {
+        Err(UNSUPPORTED)
+    }
     /// What is observed of commands.
     fn observations(&self) -> &Observations;
     /// Adds what this thread has counted to what INFO shows, before its turn ends.

@@ -218,6 +218,9 @@ bit_set! {
         /// Changes nothing but locks (internal): its reply waits for the log to be written, under
         /// `appendfsync always` too, not for the sync. A lock means nothing after a power loss.
         LOCKS_ONLY = 43 "",
+        /// Its reply waits for the records of what it read, not for its own (internal): a lock that is
+        /// lost with the process costs no update (decision 0022).
+        UNAWAITED = 45 "",
         /// Only where `enable-<name>-command` allows it (internal).
         GUARDED = 44 "",
     }

@@ -1,10 +1,11 @@
 //! What commands cost and which errors were answered, as INFO and LATENCY show it.
 //!
-//! A thread notes its calls in [`Tallies`], a few bytes each, and adds them to the
-//! [`CommandStatistics`] that all threads share once per turn. So the path of a command takes no
-//! lock for its statistics.
+//! A thread notes its calls in [`Tallies`], a few bytes each, and adds them once per turn to a part of
+//! the [`CommandStatistics`] that is its own. So the path of a command takes no lock for its
+//! statistics, and no thread waits for another's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -43,6 +44,8 @@ struct Noted {
 pub struct Tallies {
     calls: Vec<Noted>,
     errors: BTreeMap<String, u64>,
+    /// Where this thread's are added up, from the first time on.
+    part: Option<Arc<Mutex<Totals>>>,
 }
 
 /// What one command has cost.
@@ -63,7 +66,8 @@ pub struct Tally {
 /// Statistics of all commands since start or CONFIG RESETSTAT; shared by all threads.
 #[derive(Default)]
 pub struct CommandStatistics {
-    totals: Mutex<Totals>,
+    /// One for each thread, and those of threads that have ended.
+    parts: Mutex<Vec<Arc<Mutex<Totals>>>>,
 }
 
 #[derive(Default)]
@@ -111,30 +115,50 @@ fn count_error(errors: &mut BTreeMap<String, u64>, code: &str, n: u64) {
 }
 
 impl CommandStatistics {
-    /// Adds what a thread has noted, and empties it. `latency`: keep histograms too.
+    /// Adds what a thread has noted, and empties it: always to the same statistics. `latency`: keep
+    /// histograms too.
     pub fn collect(&self, tallies: &mut Tallies, latency: bool) {
-        if tallies.calls.is_empty() && tallies.errors.is_empty() {
+        let Tallies { calls, errors, part } = tallies;
+        if calls.is_empty() && errors.is_empty() {
             return;
         }
-        let totals = &mut *self.totals.lock();
+        let totals = &mut *part.get_or_insert_with(|| self.part()).lock();
         totals.rows.resize_with(table().rows(), Tally::default);
-        for noted in &tallies.calls {
-            totals.rows[usize::from(noted.row)].add(*noted, latency);
+        for noted in calls.drain(..) {
+            totals.rows[usize::from(noted.row)].add(noted, latency);
         }
-        for (code, n) in std::mem::take(&mut tallies.errors) {
+        for (code, n) in std::mem::take(errors) {
             count_error(&mut totals.errors, &code, n);
         }
-        tallies.clear();
+    }
+
+    /// A part for a thread: one that nobody uses any more, or a new one.
+    fn part(&self) -> Arc<Mutex<Totals>> {
+        let mut parts = self.parts.lock();
+        if let Some(part) = parts.iter().find(|part| Arc::strong_count(part) == 1) {
+            return Arc::clone(part);
+        }
+        parts.push(Arc::default());
+        Arc::clone(&parts[parts.len() - 1])
     }
 
     /// CONFIG RESETSTAT.
     pub fn reset(&self) {
-        *self.totals.lock() = Totals::default();
+        self.parts.lock().iter().for_each(|part| *part.lock() = Totals::default());
+    }
+
+    /// What all threads have added.
+    fn totals(&self) -> Totals {
+        let mut all = Totals::default();
+        for part in &*self.parts.lock() {
+            all.merge(&part.lock());
+        }
+        all
     }
 
     /// The commands that were called or refused, by their full names (`config|get`), sorted.
     pub fn commands(&self) -> BTreeMap<String, Tally> {
-        let totals = self.totals.lock();
+        let totals = self.totals();
         let rows = CommandTable::named_rows().filter_map(|(name, spec)| {
             let tally = totals.rows.get(table().row(spec))?;
             (tally.calls + tally.rejected > 0).then(|| (name, tally.clone()))
@@ -144,11 +168,29 @@ impl CommandStatistics {
 
     /// How often each error was answered, by its first word.
     pub fn errors(&self) -> BTreeMap<String, u64> {
-        self.totals.lock().errors.clone()
+        self.totals().errors
+    }
+}
+
+impl Totals {
+    fn merge(&mut self, other: &Totals) {
+        self.rows.resize_with(self.rows.len().max(other.rows.len()), Tally::default);
+        self.rows.iter_mut().zip(&other.rows).for_each(|(row, other)| row.merge(other));
+        other.errors.iter().for_each(|(code, n)| count_error(&mut self.errors, code, *n));
     }
 }
 
 impl Tally {
+    fn merge(&mut self, other: &Tally) {
+        self.calls += other.calls;
+        self.nanos += other.nanos;
+        self.rejected += other.rejected;
+        self.failed += other.failed;
+        if let Some(latency) = &other.latency {
+            self.latency.get_or_insert_default().merge(latency);
+        }
+    }
+
     fn add(&mut self, noted: Noted, latency: bool) {
         match noted.end {
             End::Rejected => {
@@ -196,6 +238,33 @@ mod tests {
         assert_eq!(numbers(&statistics, "config|get"), Some([1, 0, 0]));
         assert_eq!(numbers(&statistics, "set"), None);
         assert_eq!(statistics.errors(), [("ERR".into(), 1), ("WRONGTYPE".into(), 1)].into());
+        statistics.reset();
+        assert!(statistics.commands().is_empty() && statistics.errors().is_empty());
+    }
+
+    #[test]
+    fn threads_add_up() {
+        let statistics = CommandStatistics::default();
+        let get = table().find(b"get").unwrap();
+        let mut threads = [Tallies::default(), Tallies::default()];
+        for _ in 0..2 {
+            for tallies in &mut threads {
+                tallies.note_call(get, Duration::from_micros(5), false);
+                tallies.note_error(b"ERR one");
+                statistics.collect(tallies, true);
+            }
+        }
+        let collected = &statistics.commands()["get"];
+        assert_eq!((collected.calls, collected.nanos), (4, 20_000));
+        assert_eq!(collected.latency.as_ref().unwrap().total(), 4);
+        assert_eq!(statistics.errors()["ERR"], 4);
+        let one = numbers(&statistics, "get");
+        threads[0] = Tallies::default();
+        threads[0].note_call(get, Duration::ZERO, false);
+        statistics.collect(&mut threads[0], true);
+        assert_eq!(one, Some([4, 0, 0]));
+        assert_eq!(numbers(&statistics, "get"), Some([5, 0, 0]), "a thread that ended counts on");
+        assert_eq!(statistics.parts.lock().len(), 2, "and its part serves the next");
         statistics.reset();
         assert!(statistics.commands().is_empty() && statistics.errors().is_empty());
     }

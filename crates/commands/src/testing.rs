@@ -480,6 +480,11 @@ impl Host for FakeHost {
         Ok(())
     }
 
+    fn config_rewrite(&self) -> Result<(), CommandError> {
+        self.ask("config_rewrite".into());
+        Ok(())
+    }
+
     fn config_reset_statistics(&self) {
         self.ask("config_reset_statistics".into());
     }

@@ -224,6 +224,19 @@ impl Config {
         Ok(Proposal { config, applied: Applied { changed, warnings } })
     }
 
+    /// The directives whose values are others than in `other`.
+    pub(crate) fn differing(&self, other: &Config) -> Vec<&'static Directive> {
+        let pairs = self.slots.iter().zip(&other.slots);
+        let rows = directives().zip(pairs).filter(|(row, _)| row.has_value());
+        rows.filter(|(_, (ours, theirs))| ours.value != theirs.value).map(|(row, _)| row).collect()
+    }
+
+    /// The value of a directive.
+    pub(crate) fn value_of(&self, row: &Directive) -> &Value {
+        let (index, _) = table::find(row.name.as_bytes()).expect("a row of the table");
+        &self.slots[index].value
+    }
+
     /// Makes `dir` absolute, as seen from the directory `current`, so that `CONFIG GET dir` shows
     /// what Redis would.
     pub fn make_dir_absolute(&mut self, current: &Path) {

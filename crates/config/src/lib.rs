@@ -2,7 +2,7 @@
 //!
 //! One table of directives ([`directives`]) is the single source: parsing, errors, warnings, both
 //! commands and docs/configuration.md derive from it. The crate reads files when asked to
-//! ([`load`]) and does nothing else: it opens no socket, changes no directory, writes nothing and
+//! ([`load`], [`rewrite()`]) and does nothing else: it opens no socket, changes no directory, writes nothing and
 //! logs nothing.
 //!
 //! ```
@@ -24,6 +24,7 @@ mod glob;
 mod kind;
 mod line;
 mod reference;
+mod rewrite;
 mod secret;
 mod settings;
 mod source;
@@ -37,6 +38,7 @@ pub use exposure::{BindAddress, BindHost, Exposure, exposure, serves_peer};
 pub use kind::Kind;
 pub use line::{Line, Origin};
 pub use reference::reference_markdown;
+pub use rewrite::{RewriteError, read_text, replace_users, rewrite};
 pub use secret::Secret;
 pub use settings::{
     AllowedFor, AppendFsync, EncodingLimits, IoThreads, LogLevel, MaxmemoryPolicy, SessionSettings,

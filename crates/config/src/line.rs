@@ -1,6 +1,6 @@
 //! One line of redis.conf: words, quotes, escapes; and where it stands.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -76,6 +76,26 @@ pub(crate) fn split_words(line: &[u8]) -> Result<Vec<Vec<u8>>, Unbalanced> {
         words.push(word);
         rest = &rest[len..];
     }
+}
+
+/// A word in double quotes, as [`split_words`] reads it back.
+pub(crate) fn quoted(word: &[u8]) -> String {
+    let mut text = String::from("\"");
+    for &byte in word {
+        match byte {
+            b'\\' | b'"' => text.extend(['\\', byte.into()]),
+            b'\n' => text.push_str("\\n"),
+            b'\r' => text.push_str("\\r"),
+            b'\t' => text.push_str("\\t"),
+            b' '..=b'~' => text.push(byte.into()),
+            other => {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "\\x{other:02x}");
+            }
+        }
+    }
+    text.push('"');
+    text
 }
 
 /// C's `isspace`, which unlike Rust's includes the vertical tab.
@@ -183,6 +203,14 @@ mod tests {
             let expected = expected
                 .map(|words| words.iter().map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>());
             assert_eq!(split_words(line.as_bytes()).ok(), expected, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_quoted_word_is_read_back() {
+        let all: Vec<u8> = (0..=255).collect();
+        for word in [&all[..], b"", b"a b", b"\\x41"] {
+            assert_eq!(split_words(quoted(word).as_bytes()), Ok(vec![word.to_vec()]));
         }
     }
 

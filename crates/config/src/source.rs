@@ -135,6 +135,15 @@ pub fn load(arguments: &Arguments, stdin: impl Read) -> Result<Loaded, ConfigErr
     Config::from_lines(reader.lines)
 }
 
+/// Builds the configuration of a file's text, with the files that it includes; relative ones are seen
+/// from `base`.
+pub(crate) fn load_text(text: &[u8], path: &Path, base: &Path) -> Result<Loaded, ConfigError> {
+    let mut reader = Reader { base: base.to_owned(), ..Reader::default() };
+    let name = Arc::new(path.to_owned());
+    reader.read_text(text, |line| Origin::File { path: Arc::clone(&name), line })?;
+    Config::from_lines(reader.lines)
+}
+
 /// Splits a text into lines without reading any file: an `include` in it stays a line like the
 /// others.
 ///
@@ -176,6 +185,8 @@ struct Reader {
     /// The files being read, outermost first, in canonical form.
     open: Vec<PathBuf>,
     files_read: usize,
+    /// Where relative paths are seen from; empty means the current directory.
+    base: PathBuf,
 }
 
 impl Reader {
@@ -238,7 +249,7 @@ impl Reader {
     /// Reads the files that `pattern` matches, in the order of their names; a plain name must
     /// exist.
     fn include(&mut self, pattern: &[u8], origin: &Origin) -> Result<(), ConfigError> {
-        let path = Path::new(OsStr::from_bytes(pattern));
+        let path = &self.base.join(OsStr::from_bytes(pattern));
         if !glob::is_pattern(pattern) {
             return self.read_file(path, Some(origin));
         }

@@ -51,6 +51,10 @@ pub fn decompress(stream: &[u8], plain_len: usize) -> Result<Vec<u8>, &'static s
 ///
 /// What is wrong with the stream, or that it stands for more.
 pub fn decompress_strictly(stream: &[u8], plain_max: usize) -> Result<Vec<u8>, &'static str> {
+    if stream.first().is_some_and(|&control| usize::from(control) >= LITERALS_MAX) {
+        // Most data that is not compressed ends here.
+        return Err("a compressed string copies from before its start");
+    }
     let mut rest = stream;
     let mut short_before = false;
     while let Some((&control, after)) = rest.split_first() {

@@ -122,6 +122,10 @@ impl Host for Server {
         crate::configure::config_set(self, pairs, client.is_local())
     }
 
+    fn config_rewrite(&self) -> Result<(), CommandError> {
+        crate::rewriting::config_rewrite(self)
+    }
+
     fn observations(&self) -> &Observations {
         &self.observations
     }

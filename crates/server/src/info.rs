@@ -98,7 +98,7 @@ fn server(server: &Server, _: &Overview, text: &mut Text) {
     text.field("hz", 10);
     text.field("configured_hz", 10);
     text.field("executable", &server.executable);
-    text.field("config_file", &server.config_file);
+    text.field("config_file", server.config_source.shown());
     text.field("io_threads_active", server.thread_count());
 }
 

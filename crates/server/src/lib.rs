@@ -21,6 +21,8 @@ mod logging;
 mod logins;
 mod memory;
 mod persistence;
+mod replace;
+mod rewriting;
 mod scripts;
 mod shutdown;
 mod snapshots;

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use crate::listening::{Doors, listen};
 use crate::loading::Loader;
 use crate::memory::AllocatedBytes;
 use crate::persistence::Persistence;
+use crate::rewriting::ConfigSource;
 use crate::scripts::ScriptQueue;
 use crate::state::{Parts, Server};
 use crate::supervision::Background;
@@ -149,10 +150,11 @@ fn begin(program: Program) -> Result<(), StartError> {
             Background::Failed(why) => return Err(StartError::Background(why)),
         }
     }
-    let config_file = match &arguments.file {
-        Some(ConfigFile::Path(path)) => absolute(path),
-        _ => String::new(),
+    let file = match &arguments.file {
+        Some(ConfigFile::Path(path)) => Some(std::path::absolute(path).map_err(system("path"))?),
+        _ => None,
     };
+    let config_source = ConfigSource { file, started_in: current };
     // As in Redis, relative paths of other directives are seen from `dir`.
     std::env::set_current_dir(&config.dir)
         .map_err(|source| StartError::Directory { path: config.dir.clone(), source })?;
@@ -169,7 +171,7 @@ fn begin(program: Program) -> Result<(), StartError> {
     let tls = (config.tls.port != 0).then(|| tls::server_config(&config.tls)).transpose()?;
     // Listen before loading, so that a taken port is known at once.
     let (listeners, doors) = listen(&config)?;
-    let server = build(config, Ready { users, renames, data, doors, config_file })?;
+    let server = build(config, Ready { users, renames, data, doors, config_source })?;
     *server.tls.write() = tls;
     server.memory.set_source(program.allocated);
     serve(&server, listeners)
@@ -227,7 +229,7 @@ struct Ready {
     renames: Renames,
     data: DataDir,
     doors: Doors,
-    config_file: String,
+    config_source: ConfigSource,
 }
 
 /// Loads the data and builds the server around it.
@@ -257,7 +259,7 @@ fn build(config: Config, ready: Ready) -> Result<Arc<Server>, StartError> {
         executable: std::env::current_exe()
             .map(|path| path.display().to_string())
             .unwrap_or_default(),
-        config_file: ready.config_file,
+        config_source: ready.config_source,
     });
     let began = server.clock.monotonic();
     server.persistence.set_loading(true);
@@ -314,10 +316,6 @@ fn build(config: Config, ready: Ready) -> Result<Arc<Server>, StartError> {
         tracing::warn!("`appendonly no`: a crash loses every change since the last snapshot");
     }
     Ok(server)
-}
-
-fn absolute(path: &Path) -> String {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
 /// Forty random digits.

@@ -24,6 +24,7 @@ use crate::log_waits::LogWaits;
 use crate::logins::Logins;
 use crate::memory::Memory;
 use crate::persistence::Persistence;
+use crate::rewriting::ConfigSource;
 use crate::scripts::ScriptQueue;
 use crate::stats::Stats;
 
@@ -61,7 +62,7 @@ pub(crate) struct Server {
     pub(crate) replication_id: Mutex<String>,
     /// The program file, as it was started.
     pub(crate) executable: String,
-    pub(crate) config_file: String,
+    pub(crate) config_source: ConfigSource,
     pub(crate) data: DataDir,
     /// Where it listens.
     pub(crate) doors: Doors,
@@ -96,7 +97,7 @@ pub(crate) struct Parts {
     pub(crate) persistence: Persistence,
     pub(crate) run_id: String,
     pub(crate) executable: String,
-    pub(crate) config_file: String,
+    pub(crate) config_source: ConfigSource,
     pub(crate) data: DataDir,
     pub(crate) doors: Doors,
 }
@@ -111,7 +112,7 @@ impl Server {
             persistence,
             run_id,
             executable,
-            config_file,
+            config_source,
             data,
             doors,
         } = parts;
@@ -154,7 +155,7 @@ impl Server {
             replication_id: Mutex::new(run_id.clone()),
             run_id,
             executable,
-            config_file,
+            config_source,
             tampering: Tampering::default(),
             is_stopping: AtomicBool::new(false),
             files_to_remove: Mutex::default(),

@@ -168,6 +168,18 @@ pub unsafe extern "C" fn guarda_init(host: *const c_char) {
     set_host(&String::from_utf8_lossy(host));
 }
 
+/// Once a process: [`guarda_forked`] will be called in all its children.
+#[unsafe(no_mangle)]
+pub extern "C" fn guarda_tell_forks() {
+    guarda_client::tell_forks();
+}
+
+/// In a fork's child, before anything else.
+#[unsafe(no_mangle)]
+pub extern "C" fn guarda_forked() {
+    guarda_client::note_fork();
+}
+
 /// At the end of a request, when all handles are closed.
 #[unsafe(no_mangle)]
 pub extern "C" fn guarda_end_request() {

@@ -8,7 +8,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use guarda_client::{Budget, Commit, Committed, Connection, Endpoint, Error, Keys, Pool, Touched};
+use guarda_client::{
+    Budget, Commit, Committed, Connection, Endpoint, Error, Keys, Pool, Touched, process_id,
+};
 use guarda_session::payload::{Compression, pack, unpack};
 use guarda_session::{DEFAULT_PREFIX, SavePath, SessionId, lock_token};
 
@@ -115,7 +117,7 @@ impl Request {
     pub fn open(previous: Option<Self>, save_path: &[u8], settings: Settings) -> Answer<Self> {
         let parsed = paths::parsed(save_path);
         let settings = settings.for_tick();
-        let pid = std::process::id();
+        let pid = process_id();
         let mut carried = Carried::take(settings.regenerating);
         let (mut connection, mut session) = (None, None);
         if let Some(mut previous) = previous {
@@ -486,7 +488,7 @@ impl Request {
 
     /// Whether this is a child of the process that opened: it does no I/O on the parent's session.
     fn is_foreign(&self) -> bool {
-        self.pid != std::process::id()
+        self.pid != process_id()
     }
 
     fn check(&self) -> Answer<()> {
@@ -539,7 +541,7 @@ impl Request {
         self.check()?;
         let endpoint = self.endpoint(id);
         let mut budget = Budget::start(self.left);
-        let own = self.pid == std::process::id();
+        let own = self.pid == process_id();
         let kept = self.connection.take().filter(|kept| own && *kept.endpoint() == endpoint);
         let taken = match kept {
             Some(connection) => Ok(connection),

@@ -147,9 +147,11 @@ impl Connection {
     }
 
     /// Connects again if the server has closed the connection since it was last used. The pool has
-    /// looked already at one that it has just given out.
+    /// looked already at one that it has just given out, and on Guarda a command that is lost is
+    /// simply sent again.
     pub(super) fn reconnect_if_closed(&mut self, budget: &Budget) -> Result<(), Error> {
-        if !self.reused && !self.is_clean() {
+        let may_ask_twice = self.has_session_commands == Some(true) && self.is_own();
+        if !self.reused && !may_ask_twice && !self.is_clean() {
             self.replace(budget)?;
         }
         Ok(())

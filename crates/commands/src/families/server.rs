@@ -178,11 +178,14 @@ const CONFIG: &[CommandSpec] = &[
     CommandSpec {
         name: "rewrite",
         summary: "Writes the configuration back to its file.",
-        note: "Refused: not supported yet.",
         since: "2.8.0",
         arity: Arity::exactly(2),
         flags: CONFIG_FLAGS,
-        run: |_, _| Err(CommandError::text("ERR CONFIG REWRITE is not supported yet")),
+        run: |cx, _| {
+            cx.host.config_rewrite()?;
+            cx.reply.ok();
+            Ok(Outcome::Reply)
+        },
         ..NEW
     },
     CommandSpec {
@@ -493,7 +496,8 @@ mod tests {
         );
         bench.check("CONFIG RESETSTAT", ok());
         assert_eq!(asked(&bench), ["config_reset_statistics"]);
-        bench.check("CONFIG REWRITE", err("ERR CONFIG REWRITE is not supported yet"));
+        bench.check("CONFIG REWRITE", ok());
+        assert_eq!(asked(&bench), ["config_rewrite"]);
         bench.run("HELLO 3");
         bench.check("CONFIG GET port", "%1\r\n$4\r\nport\r\n$1\r\n1\r\n");
     }

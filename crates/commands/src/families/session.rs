@@ -52,7 +52,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         summary: "Locks a session, or queues for its lock, and reads it.",
         complexity: "O(N), N being the length of the session's data.",
         arity: Arity::at_least(4),
-        flags: Flags::WRITE.union(Flags::BLOCKING).union(Flags::LOCKS_ONLY),
+        flags: Flags::WRITE.union(Flags::BLOCKING).union(Flags::LOCKS_ONLY).union(Flags::UNAWAITED),
         run: session_open::open,
         ..CHANGE
     },

@@ -50,15 +50,15 @@ impl Ticket {
 
 #[cfg(test)]
 mod tests {
-    use crate::tallies::CommandStatistics;
     use crate::testing::{Bench, int, new_client};
     use crate::waits::{end_wait, wait_ran_out};
 
     /// `calls rejected` of BLPOP, how long it took in ms, and how many slow calls there are.
     fn counted(bench: &mut Bench) -> (u64, u64, u64, usize) {
-        let statistics = CommandStatistics::default();
+        let statistics = &bench.host.observations.commands;
         statistics.collect(&mut bench.worker.effects.tallies, true);
         let tally = statistics.commands().remove("blpop").unwrap_or_default();
+        statistics.reset();
         let slow = bench.host.observations.slow.newest(10);
         let shown = slow.iter().filter(|call| call.args[0] == b"BLPOP").count();
         (tally.calls, tally.rejected, tally.nanos / 1_000_000, shown)

@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use guarda_client::adopt::{Destination, OldStore};
-use guarda_client::{Budget, Commit, Committed, Connection, Keys, Lock, Open, Opened, Status};
+use guarda_client::{
+    Budget, Commit, Committed, Connection, Keys, Lock, Open, Opened, Status, process_id,
+};
 use guarda_session::{Holder, SavePath, SessionId};
 use sha1::{Digest as _, Sha1};
 
@@ -34,9 +36,12 @@ pub fn set_host(name: &str) {
 /// Whether storing these bytes would change nothing.
 pub(super) fn is_same(session: &Session, stored: &[u8]) -> bool {
     let digest = Sha1::digest(stored);
-    session.generation.len() == digest.len() * 2
-        && session.generation
-            == digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().as_bytes()
+    let (digits, rest) = session.generation.as_chunks::<2>();
+    let is_byte = |(digits, byte): (&[u8; 2], &u8)| {
+        let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
+        *digits == [digit(byte >> 4), digit(byte & 15)]
+    };
+    rest.is_empty() && digits.len() == digest.len() && digits.iter().zip(&digest).all(is_byte)
 }
 
 impl Request {
@@ -225,7 +230,7 @@ impl Request {
         let ttl = settings.early_refresh.then(|| time_to_live(settings.gc_maxlifetime));
         let holder = Holder::new(
             HOST.get().map_or(&b""[..], |name| name.as_bytes()),
-            std::process::id(),
+            process_id(),
             &settings.url,
         );
         let fallback = settings.readonly_on_timeout;

@@ -169,3 +169,19 @@ fn swapdb_leaves_waiters_where_they_wait_and_locks_to_their_leases() {
     assert_eq!(bench.delivered(), [(2, opened_absent(0))]);
     bench.check(&format!("SESSION COMMIT s {A} absent TTL 5000 DATA x"), simple("LOCKLOST"));
 }
+
+#[test]
+fn the_answer_depends_on_what_was_read_and_not_on_the_lock() {
+    let mut bench = Bench::new();
+    bench.run(&format!("SESSION OPEN s {A}"));
+    assert_eq!((bench.worker.seen_seq, bench.worker.wrote, bench.worker.unawaited), (0, false, 1));
+    bench.run(&format!("SESSION COMMIT s {A} absent TTL 5000 DATA x"));
+    let committed = bench.worker.seen_seq;
+    assert!(committed > 0 && bench.worker.wrote);
+    (bench.worker.seen_seq, bench.worker.wrote) = (0, false);
+    bench.run(&format!("SESSION OPEN s {B}"));
+    assert_eq!(bench.worker.seen_seq, committed, "the data it answers must be in the log");
+    assert_eq!((bench.worker.wrote, bench.worker.unawaited), (false, 2));
+    bench.run(&format!("SESSION RELEASE s {B}"));
+    assert!(bench.worker.seen_seq > committed + 1 && bench.worker.wrote);
+}

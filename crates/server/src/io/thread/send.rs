@@ -6,10 +6,18 @@ use super::{IoThread, SPARE_BUFFERS_MAX};
 use crate::io::backlog::Fault;
 use crate::io::connection::Flushed;
 
+/// Records that nobody waits for and that may wait for the next group; beyond that they are written by
+/// the end of the turn. Housekeeping writes what is there every 100 ms.
+const UNAWAITED_MAX: u32 = 64;
+
 impl IoThread {
     /// Brings the log up to what this turn's replies depend on, then sends them.
     pub(super) fn finish_turn(&mut self) {
         self.server.collect(&mut self.worker);
+        if self.worker.unawaited >= UNAWAITED_MAX {
+            self.worker.unawaited = 0;
+            self.server.persistence.flush();
+        }
         let seq = self.worker.seen_seq;
         if self.dirty.is_empty() {
             // Changes that nobody is told of (CLIENT REPLY OFF) must not pile up in memory.
