@@ -326,8 +326,8 @@ impl Host for FakeHost {
         &self.users
     }
 
-    fn is_over_memory(&self) -> bool {
-        false
+    fn make_room(&self) -> bool {
+        true
     }
 
     fn refuses_writes(&self) -> Option<CommandError> {

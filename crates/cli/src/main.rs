@@ -1,5 +1,6 @@
 //! The `guarda` binary.
 
+mod allocator;
 mod command_line;
 
 use std::ffi::{OsStr, OsString};
@@ -10,18 +11,6 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use command_line::{Action, CommandLine};
 use guarda_server::Program;
-use tikv_jemalloc_ctl::{epoch, stats};
-
-/// jemalloc: the allocator with figures that INFO can be true with; see docs/decisions.
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
-/// Bytes that the allocator has handed out.
-fn allocated() -> usize {
-    // Without a new epoch the figures are those of the last one.
-    let _ = epoch::advance();
-    stats::allocated::read().unwrap_or(0)
-}
 
 /// Names by which the binary is the server, and reads its arguments as that does: what is installed in the place of
 /// Redis is a link.
@@ -62,7 +51,7 @@ fn is_server_name(program: &OsStr) -> bool {
 }
 
 fn serve(args: Vec<OsString>) -> ExitCode {
-    let program = Program { args, allocated };
+    let program = Program { args, allocator: allocator::QUESTIONS };
     match guarda_server::run(program) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

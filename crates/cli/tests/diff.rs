@@ -23,6 +23,8 @@ mod hashes;
 mod keys;
 #[path = "diff/lists.rs"]
 mod lists;
+#[path = "diff/memory.rs"]
+mod memory;
 #[path = "diff/notifications.rs"]
 mod notifications;
 #[path = "diff/operations.rs"]
@@ -87,6 +89,7 @@ families! {
     hashes: hashes_in_resp2, hashes_in_resp3;
     keys: keys_in_resp2, keys_in_resp3;
     lists: lists_in_resp2, lists_in_resp3;
+    memory: memory_in_resp2, memory_in_resp3;
     notifications: notifications_in_resp2, notifications_in_resp3;
     operations: operations_in_resp2, operations_in_resp3;
     protocol: protocol_in_resp2, protocol_in_resp3;

@@ -208,7 +208,13 @@ fn slow_line(control: &mut Connection) -> Option<String> {
 }
 
 fn unread(control: &mut Connection) -> usize {
-    slow_line(control).map_or(0, |line| field(&line, "obl").parse().unwrap())
+    slow_line(control).map_or(0, |line| unread_of(&line))
+}
+
+/// What waits for the client of this line of CLIENT LIST.
+fn unread_of(line: &str) -> usize {
+    let waiting = |name| field(line, name).parse::<usize>().unwrap();
+    waiting("obl") + waiting("omem")
 }
 
 #[test]
@@ -303,8 +309,7 @@ fn a_stranger_that_never_reads_is_paused_early() {
     let flood = b"GET\r\n".repeat(50_000);
     let largest = |control: &mut Connection| {
         let list = call(control, "CLIENT LIST");
-        let unread = list.lines().map(|line| field(line, "obl").parse::<usize>().unwrap());
-        unread.max().unwrap()
+        list.lines().map(unread_of).max().unwrap()
     };
     let is_paused = await_true(SOON, || {
         let _ = stranger.send_raw(&flood);

@@ -127,3 +127,31 @@ fn events_come_in_the_order_of_the_log_whatever_thread_they_come_from() {
     let logged: Vec<&str> = log.lines().filter(|line| line.starts_with("key:")).collect();
     assert_eq!(told, logged);
 }
+
+#[test]
+fn a_subscriber_beyond_the_soft_limit_has_its_seconds_and_normal_clients_another_limit() {
+    let limits = "normal 0 0 0 pubsub 0 1mb 1";
+    let server = start(&[("client-output-buffer-limit", limits)]);
+    let mut publisher = server.connect().unwrap();
+    let slow = subscribe(&server, "flood");
+    let large = "x".repeat(1 << 20);
+    let mut sent = 0;
+    let closed = await_true(SOON, || {
+        // What the kernel keeps for the reader comes first; beyond that the time begins.
+        if sent < 24 {
+            sent += 1;
+            publisher.call(&["PUBLISH", "flood", &large]).unwrap();
+        }
+        call(&mut publisher, "CLIENT LIST TYPE pubsub").is_empty()
+    });
+    assert!(closed, "{}", call(&mut publisher, "CLIENT LIST"));
+    assert!(server.log().contains("soft client-output-buffer-limit"), "{}", server.log());
+    drop(slow);
+    let set = "client-output-buffer-limit";
+    let shown = |publisher: &mut Connection| call(publisher, &format!("CONFIG GET {set}"));
+    assert!(shown(&mut publisher).contains("pubsub 0 1048576 1"), "{}", shown(&mut publisher));
+    let changed = publisher.call(&["CONFIG", "SET", set, "pubsub 1mb 0 0 slave 1gb 0 0"]).unwrap();
+    assert_eq!(text(&changed), "OK");
+    let expected = "normal 0 0 0 slave 1073741824 0 0 pubsub 1048576 0 0";
+    assert!(shown(&mut publisher).contains(expected), "{}", shown(&mut publisher));
+}

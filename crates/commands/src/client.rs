@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use guarda_resp::Protocol;
@@ -77,6 +77,10 @@ pub struct Client {
     pub reply_mode: ReplyMode,
     /// What others may see of this client.
     pub card: Arc<ClientCard>,
+    /// Memory was beyond `maxmemory` when the running command was admitted, whatever was evicted. What
+    /// runs inside a transaction or script goes by this: nothing is evicted under it, and what was
+    /// begun with room is not broken off halfway.
+    pub lacks_memory: bool,
     /// Session locks that this connection holds or waits for: they end with it.
     pub(crate) session_locks: Vec<SessionLock>,
     /// Set while the client is parked.
@@ -115,6 +119,8 @@ pub struct ClientCard {
     pub(crate) watch_dirty: Arc<AtomicBool>,
     /// Asked to be closed by another client.
     pub killed: AtomicBool,
+    /// Bytes that the connection takes: buffers, queued commands, and what is kept of each client.
+    pub memory: AtomicUsize,
     /// The rest, which changes seldom.
     pub details: Mutex<ClientDetails>,
 }
@@ -158,6 +164,7 @@ impl ClientCard {
             is_postponed: AtomicBool::new(false),
             watch_dirty: Arc::default(),
             killed: AtomicBool::new(false),
+            memory: AtomicUsize::new(0),
             details: Mutex::new(ClientDetails {
                 name: Vec::new(),
                 lib_name: Vec::new(),
@@ -237,6 +244,7 @@ impl Client {
             watch_dirty: Arc::clone(&card.watch_dirty),
             reply_mode: ReplyMode::On,
             card,
+            lacks_memory: false,
             session_locks: Vec::new(),
             waiting: None,
             asked_at: None,

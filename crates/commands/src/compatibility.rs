@@ -379,6 +379,7 @@ const SUBCOMMANDS: &[(&str, &[&str])] = &[
     ("command", &["count", "docs", "getkeys", "getkeysandflags", "help", "info", "list"]),
     ("config", &["get", "help", "resetstat", "rewrite", "set"]),
     ("latency", &["doctor", "graph", "help", "histogram", "history", "latest", "reset"]),
+    ("memory", &["doctor", "help", "malloc-stats", "purge", "stats", "usage"]),
     ("object", &["encoding", "freq", "help", "idletime", "refcount"]),
     ("pubsub", &["channels", "help", "numpat", "numsub", "shardchannels", "shardnumsub"]),
     ("script", &["debug", "exists", "flush", "help", "kill", "load"]),

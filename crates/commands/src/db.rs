@@ -3,8 +3,6 @@
 //! Every change goes through a method here or is announced by [`Db::changed`], so that watchers,
 //! the journal and the statistics always learn of it.
 
-use std::hash::{BuildHasher, RandomState};
-
 use guarda_store::{Collection, HashedKey, Locked, Record, Shard, UnixMillis, Value, ValueRef};
 
 use crate::effects::{Effects, Lookup};
@@ -204,10 +202,13 @@ impl Db<'_, '_> {
         }
         let key = self.locked.hashed(key);
         let shard = self.locked.shard(key);
-        if missing {
+        let string = if missing {
             shard.set_string(index, key, b"", None, now);
-        }
-        Ok(shard.string_mut(index, key, now).expect("a string is there: checked or made above"))
+            shard.made_string(index, key)
+        } else {
+            shard.string_mut(index, key, now)
+        };
+        Ok(string.expect("a string is there: checked or made above"))
     }
 
     /// The collection of type `C` at `key`, to be changed in place; `None` if missing. Call
@@ -240,9 +241,12 @@ impl Db<'_, '_> {
             let (index, now) = (self.index, self.now);
             self.notify_if_new(index, key);
             let hashed = self.locked.hashed(key);
-            self.locked.shard(hashed).set_value(index, hashed, make().into_value(), None, now);
+            let shard = self.locked.shard(hashed);
+            shard.set_value(index, hashed, make().into_value(), None, now);
+            let made = shard.made_value(index, hashed).and_then(C::of_mut);
+            return Ok(made.expect("made above"));
         }
-        Ok(self.collection_mut(key)?.expect("made above"))
+        Ok(self.collection_mut(key)?.expect("looked at above"))
     }
 
     /// Removes the key if its collection is empty (Redis keeps no empty ones); says whether.
@@ -296,6 +300,12 @@ impl Db<'_, '_> {
         self.locked.shard(key).set_idle(self.index, key, idle_s, self.now);
     }
 
+    /// Says how often a living key was used until now (RESTORE).
+    pub fn set_frequency(&mut self, key: &[u8], frequency: u8) {
+        let key = self.locked.hashed(key);
+        self.locked.shard(key).set_frequency(self.index, key, frequency);
+    }
+
     // Journal ----------------------------------------------------------------------------------
 
     /// Journals `args` in place of the command's own words. Commands whose words depend on the
@@ -332,18 +342,7 @@ impl Db<'_, '_> {
 
     /// A uniform random number; not for secrets.
     pub fn random() -> u64 {
-        use std::cell::Cell;
-        thread_local! {
-            static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(0) | 1);
-        }
-        STATE.with(|state| {
-            let mut x = state.get();
-            x ^= x << 13;
-            x ^= x >> 7;
-            x ^= x << 17;
-            state.set(x);
-            x.wrapping_mul(0x2545_F491_4F6C_DD1D)
-        })
+        guarda_store::random()
     }
 }
 

@@ -68,6 +68,7 @@ pub struct Counters {
     pub keyspace_hits: u64,
     pub keyspace_misses: u64,
     pub expired_keys: u64,
+    pub evicted_keys: u64,
     /// Changes since the last save, as `rdb_changes_since_last_save` counts them.
     pub dirty: u64,
     pub error_replies: u64,

@@ -485,7 +485,7 @@ fn admit_nested<'a>(
     {
         return Err(refusal);
     }
-    if flags.contains(Flags::DENYOOM) && !rules.allow_oom && host.is_over_memory() {
+    if flags.contains(Flags::DENYOOM) && !rules.allow_oom && client.lacks_memory {
         return Err(CommandError::OutOfMemory);
     }
     Ok(call)

@@ -67,7 +67,7 @@ pub fn admit<'a>(args: &'a [&'a [u8]], client: &mut Client, host: &dyn Host) -> 
 
 fn check<'a>(
     args: &'a [&'a [u8]],
-    client: &Client,
+    client: &mut Client,
     host: &dyn Host,
 ) -> Result<Call<'a>, CommandError> {
     let call = resolve(args)?;
@@ -83,6 +83,8 @@ fn check<'a>(
         return Err(CommandError::text("ERR Command not allowed inside a transaction"));
     }
     acl::admit(&call, client, host)?;
+    // Whatever the command is: also one that only reads gets a server with room.
+    client.lacks_memory = !host.make_room();
     let executes = |flag| {
         flags.contains(flag)
             || (is_exec(call.spec)
@@ -94,7 +96,7 @@ fn check<'a>(
     // What is queued takes memory too; so does what it says, whatever it does.
     let takes_memory =
         executes(Flags::DENYOOM) || client.transaction.is_some() && !ends_transaction(call.spec);
-    if takes_memory && host.is_over_memory() {
+    if takes_memory && client.lacks_memory {
         return Err(CommandError::OutOfMemory);
     }
     if (executes(Flags::WRITE) || call.spec.name == "ping")

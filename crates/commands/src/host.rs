@@ -12,6 +12,7 @@ use crate::context::{CommandResult, Context};
 use crate::diagnostics::Diagnostics;
 use crate::effects::{Effects, Records};
 use crate::error::CommandError;
+use crate::memory::MemoryReport;
 use crate::observations::Observations;
 use crate::overview::Overview;
 use crate::pause::Pause;
@@ -158,6 +159,21 @@ pub trait Scripting: Sync {
     fn eval(&self, cx: &mut Context<'_, '_>, call: &ScriptCall<'_>) -> CommandResult;
     /// Asks the running script to end (SCRIPT KILL).
     fn kill(&self) -> Result<(), CommandError>;
+    /// Numbers for INFO. Waits for no script.
+    fn statistics(&self) -> ScriptStatistics {
+        ScriptStatistics::default()
+    }
+}
+
+/// What INFO tells of scripts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScriptStatistics {
+    /// Scripts that EVALSHA may name.
+    pub scripts: usize,
+    /// Bytes of their texts.
+    pub scripts_bytes: usize,
+    /// Bytes the interpreter held after the last script.
+    pub interpreter_bytes: usize,
 }
 
 /// What a host without files, sockets or a system around it answers.
@@ -210,8 +226,9 @@ pub trait Host: Sync {
     fn fill_random(&self, _bytes: &mut [u8]) -> Result<(), CommandError> {
         Err(UNSUPPORTED)
     }
-    /// Whether memory has reached `maxmemory`.
-    fn is_over_memory(&self) -> bool;
+    /// Makes room for a command that is about to run, by evicting keys if the policy says so; false if
+    /// memory is beyond `maxmemory` all the same. Called while no shard is held.
+    fn make_room(&self) -> bool;
     /// Why writes are refused at the moment (MISCONF…), if they are.
     fn refuses_writes(&self) -> Option<CommandError>;
     /// Whether data is still being loaded.
@@ -236,6 +253,18 @@ pub trait Host: Sync {
     fn config_reset_statistics(&self);
     /// INFO's text for these sections (lower case; empty: the default ones).
     fn info(&self, sections: &[String], overview: &Overview) -> String;
+    /// What is known of memory; `overview` tells of the keys.
+    fn memory(&self, overview: &Overview) -> MemoryReport {
+        let mut report = MemoryReport::default();
+        report.note_tables(overview);
+        report
+    }
+    /// MEMORY PURGE.
+    fn purge_memory(&self) {}
+    /// MEMORY MALLOC-STATS.
+    fn allocator_report(&self) -> String {
+        "Stats not supported for the current allocator".to_owned()
+    }
     /// All clients, by rising id.
     fn clients(&self) -> Vec<Arc<ClientCard>>;
     /// Has a client's connection closed.

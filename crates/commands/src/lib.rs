@@ -16,11 +16,13 @@ mod diagnostics;
 mod digest;
 mod effects;
 mod error;
+mod eviction;
 mod execute;
 mod gates;
 mod histogram;
 mod host;
 mod latency;
+mod memory;
 mod monitors;
 mod observations;
 mod overview;
@@ -50,6 +52,7 @@ pub use db::Db;
 pub use diagnostics::{Crash, Diagnostics, Reload};
 pub use effects::{Counters, Effects, Records};
 pub use error::CommandError;
+pub use eviction::{Evicted, EvictionRules, Evictor};
 pub use execute::{
     Busy, Call, NestedRules, Worker, execute, execute_nested, needs_script_thread, note_refusal,
     replay, replay_in,
@@ -60,9 +63,11 @@ pub use families::scripting::{PHPREDIS_UNLOCK_SHA1, sha1_hex};
 pub use gates::{Admission, admit, unknown_command};
 pub use histogram::Histogram;
 pub use host::{
-    ConfigSetRejected, Host, Log, ScriptCall, ScriptRef, Scripting, Settings, ShutdownMode,
+    ConfigSetRejected, Host, Log, ScriptCall, ScriptRef, ScriptStatistics, Scripting, Settings,
+    ShutdownMode,
 };
 pub use latency::LatencyMonitor;
+pub use memory::{Excess, MemoryReport};
 pub use monitors::Monitors;
 pub use observations::Observations;
 pub use overview::{DatabaseOverview, Overview};

@@ -26,6 +26,10 @@ pub struct DatabaseOverview {
     pub expiring: usize,
     /// Milliseconds that those looked at have left on average; 0 if there are none.
     pub average_ttl: i64,
+    /// Bytes of the tables of keys, without what the records hold.
+    pub table_len: usize,
+    /// About how many bytes the index of expiries takes.
+    pub expiry_index_len: usize,
 }
 
 impl Overview {
@@ -46,6 +50,8 @@ impl Overview {
                     let db = db as u32;
                     counts.keys += shard.len(db);
                     counts.expiring += shard.expiring_len(db);
+                    counts.table_len += shard.table_len(db);
+                    counts.expiry_index_len += shard.expiry_index_len(db);
                     if let Some(ttl) = shard.average_ttl(db, now) {
                         counts.average_ttl += ttl;
                         *samples += 1;

@@ -446,8 +446,8 @@ impl Host for FakeHost {
         Ok(())
     }
 
-    fn is_over_memory(&self) -> bool {
-        self.over_memory.load(Ordering::Relaxed)
+    fn make_room(&self) -> bool {
+        !self.over_memory.load(Ordering::Relaxed)
     }
 
     fn refuses_writes(&self) -> Option<CommandError> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::exposure::BindAddress;
-use crate::value::{ByteCount, OutputLimits, SavePoint, Value};
+use crate::value::{Amount, ByteCount, OutputLimits, SavePoint, Value};
 use crate::{Exposure, Secret, exposure};
 
 /// Everything the server obeys, understood. One field for each implemented directive, under its
@@ -104,6 +104,16 @@ pub struct Settings {
     pub maxmemory: Option<ByteCount>,
     /// `maxmemory-policy`.
     pub maxmemory_policy: MaxmemoryPolicy,
+    /// `maxmemory-samples`, 1 or more.
+    pub maxmemory_samples: u32,
+    /// `maxmemory-eviction-tenacity`, 0 to 100.
+    pub maxmemory_eviction_tenacity: u32,
+    /// `maxmemory-clients`; 0 means no limit.
+    pub maxmemory_clients: Amount,
+    /// `lfu-log-factor`.
+    pub lfu_log_factor: u32,
+    /// `lfu-decay-time`, in minutes; 0: never.
+    pub lfu_decay_time: u32,
     /// `slowlog-log-slower-than`, in microseconds; negative: never.
     pub slowlog_log_slower_than: i64,
     /// `slowlog-max-len`.
@@ -297,7 +307,7 @@ words! {
 }
 
 words! {
-    /// `maxmemory-policy`: what is evicted. So far every policy acts like `noeviction`.
+    /// `maxmemory-policy`: what is evicted.
     MaxmemoryPolicy {
         /// Least recently used, among keys with a TTL.
         VolatileLru = "volatile-lru",
@@ -389,6 +399,11 @@ impl Settings {
             stop_writes_on_bgsave_error: v.bool("stop-writes-on-bgsave-error"),
             maxmemory: Some(v.bytes("maxmemory")).filter(|bytes| bytes.0 > 0),
             maxmemory_policy: MaxmemoryPolicy::from_word(v.choice("maxmemory-policy")),
+            maxmemory_samples: v.int("maxmemory-samples") as u32,
+            maxmemory_eviction_tenacity: v.int("maxmemory-eviction-tenacity") as u32,
+            maxmemory_clients: v.amount("maxmemory-clients"),
+            lfu_log_factor: v.int("lfu-log-factor") as u32,
+            lfu_decay_time: v.int("lfu-decay-time") as u32,
             slowlog_log_slower_than: v.int("slowlog-log-slower-than"),
             slowlog_max_len: v.int("slowlog-max-len") as usize,
             latency_monitor_threshold_ms: v.int("latency-monitor-threshold") as u64,
@@ -441,6 +456,13 @@ impl<'a, F: Fn(&str) -> &'a Value> Lookup<F> {
         match (self.0)(name) {
             Value::Memory(bytes) => *bytes,
             _ => unreachable!("{name} is a size"),
+        }
+    }
+
+    fn amount(&self, name: &str) -> Amount {
+        match (self.0)(name) {
+            Value::Amount(amount) => *amount,
+            _ => unreachable!("{name} is a size or a share"),
         }
     }
 

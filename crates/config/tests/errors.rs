@@ -155,17 +155,6 @@ fn an_ignored_directive_gets_one_warning_and_only_off_its_default() {
 }
 
 #[test]
-fn a_policy_that_evicts_is_accepted_with_a_clear_warning() {
-    let loaded = load_args(&["--maxmemory", "1gb", "--maxmemory-policy", "allkeys-lru"]).unwrap();
-    assert_eq!(loaded.warnings.len(), 1);
-    assert!(loaded.warnings[0].to_string().contains("NOTHING IS EVICTED"));
-    let applied =
-        loaded.config.clone().config_set(&[("maxmemory-policy", "volatile-ttl")]).unwrap();
-    assert_eq!(applied.changed, ["maxmemory-policy"]);
-    assert!(applied.warnings[0].to_string().starts_with("`maxmemory-policy`: this policy"));
-}
-
-#[test]
 fn config_set_says_what_changed() {
     let mut config = load_args(&[]).unwrap().config;
     let pairs = [("timeout", "0"), ("HZ", "20"), ("slave-priority", "7"), ("appendonly", "yes")];

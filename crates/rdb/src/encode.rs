@@ -31,10 +31,30 @@ pub struct EntryEncoder {
     compressor: Option<Compressor>,
 }
 
+/// What a file says of a key's use, under an LRU or an LFU policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RdbUse {
+    /// Seconds since it was last used.
+    IdleSeconds(u64),
+    /// How often it was used, on the logarithmic scale of an LFU policy.
+    Frequency(u8),
+}
+
 impl EntryEncoder {
     /// An encoder; `compression` is the directive `rdbcompression`.
     pub fn new(compression: bool) -> Self {
         Self { compressor: compression.then(Compressor::new) }
+    }
+
+    /// Says of the entry that is appended next when or how often it was used.
+    pub fn note_use(&mut self, out: &mut Vec<u8>, used: RdbUse) {
+        match used {
+            RdbUse::IdleSeconds(seconds) => {
+                out.push(opcode::IDLE);
+                length(out, seconds);
+            }
+            RdbUse::Frequency(frequency) => out.extend_from_slice(&[opcode::FREQ, frequency]),
+        }
     }
 
     /// Appends the entry of `key` to `out`. An empty collection, which no key can hold, adds nothing.

@@ -16,7 +16,7 @@ pub mod payload;
 mod read;
 mod write;
 
-pub use encode::{EntryEncoder, RdbValueRef};
+pub use encode::{EntryEncoder, RdbUse, RdbValueRef};
 pub use read::{RdbEntry, RdbEvent, RdbReader};
 pub use write::{RdbHeader, RdbWriter};
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use guarda_commands::{
-    CommandError, CommandResult, Context, Outcome, ScriptCall, ScriptRef, Scripting,
+    CommandError, CommandResult, Context, Outcome, ScriptCall, ScriptRef, ScriptStatistics,
+    Scripting,
 };
 use mlua::{Lua, LuaOptions, LuaString, StdLib};
 use parking_lot::{Mutex, RwLock};
@@ -27,17 +28,6 @@ pub struct LuaEngine {
     interpreter: Mutex<Option<Interpreter>>,
     /// Compiles what SCRIPT LOAD sends, and runs nothing.
     checker: Mutex<Option<Checker>>,
-}
-
-/// What INFO tells of scripts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ScriptStatistics {
-    /// Scripts that EVALSHA may name.
-    pub scripts: usize,
-    /// Bytes of their texts.
-    pub scripts_bytes: usize,
-    /// Bytes the interpreter held after the last script.
-    pub interpreter_bytes: usize,
 }
 
 struct Checker {
@@ -64,16 +54,6 @@ impl LuaEngine {
             library: RwLock::default(),
             interpreter: Mutex::new(None),
             checker: Mutex::new(None),
-        }
-    }
-
-    /// Numbers for INFO. Waits for no script.
-    pub fn statistics(&self) -> ScriptStatistics {
-        let library = self.library.read();
-        ScriptStatistics {
-            scripts: library.len(),
-            scripts_bytes: library.bytes_len(),
-            interpreter_bytes: self.control.memory_used.load(Ordering::Relaxed),
         }
     }
 
@@ -147,7 +127,7 @@ fn admit(declared: Declared, cx: &Context<'_, '_>, read_only: bool) -> Result<()
     if !declared.explicit || declared.no_writes {
         return Ok(());
     }
-    if !declared.allow_oom && cx.host.is_over_memory() {
+    if !declared.allow_oom && cx.client.lacks_memory {
         return Err(CommandError::OutOfMemory);
     }
     if let Some(refusal) = cx.host.refuses_writes() {
@@ -182,6 +162,15 @@ fn internal_error(error: &mlua::Error) -> CommandError {
 }
 
 impl Scripting for LuaEngine {
+    fn statistics(&self) -> ScriptStatistics {
+        let library = self.library.read();
+        ScriptStatistics {
+            scripts: library.len(),
+            scripts_bytes: library.bytes_len(),
+            interpreter_bytes: self.control.memory_used.load(Ordering::Relaxed),
+        }
+    }
+
     fn load(&self, text: &[u8]) -> Result<String, CommandError> {
         let digest = ScriptDigest::of(text);
         if !self.library.read().contains(digest) {

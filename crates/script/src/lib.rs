@@ -47,7 +47,7 @@ mod shebang;
 
 use guarda_commands::Scripting;
 
-pub use engine::{LuaEngine, ScriptStatistics};
+pub use engine::LuaEngine;
 pub use library::{EVALUATED_BYTES_MAX, EVALUATED_MAX};
 
 /// What scripts may use up.

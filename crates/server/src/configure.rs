@@ -7,6 +7,8 @@ use guarda_commands::{ConfigSetRejected, EventClasses};
 use guarda_config::{AppendFsync, Config, ConfigSetError, Exposure, Proposal};
 use guarda_journal::log::SyncPolicy;
 
+use crate::client_memory;
+use crate::eviction;
 use crate::io::{OutputLimit, OutputLimits};
 use crate::listening::Relisten;
 use crate::snapshots;
@@ -35,6 +37,7 @@ pub(crate) fn apply(server: &Server, config: &Config) {
     let observations = &server.observations;
     observations.slow.set_limits(config.slowlog_log_slower_than, config.slowlog_max_len);
     observations.latency.set_threshold(config.latency_monitor_threshold_ms);
+    limits.clients_memory_max.store(client_memory::limit_of(config), Ordering::Relaxed);
     limits.query_buffer_max.store(config.client_query_buffer_limit.0 as usize, Ordering::Relaxed);
     let limit_of = |class: guarda_config::OutputLimit| OutputLimit {
         hard: class.hard.0 as usize,
@@ -75,7 +78,7 @@ pub(crate) fn apply(server: &Server, config: &Config) {
         limit.store(value, Ordering::Relaxed);
     }
 
-    server.memory.set_limit(config.maxmemory.map_or(0, |bytes| bytes.0));
+    eviction::configure(server, config);
     let events = EventClasses::of_letters(&config.keyspace_events);
     server.pubsub.set_wanted_events(events);
     crate::access::apply(&server.users, config);

@@ -29,7 +29,7 @@ pub(crate) fn run(server: &Arc<Server>) {
             continue;
         }
         expiry.turn(server);
-        server.memory.used(server.clock.now());
+        server.memory.used();
         if turn % SLOW_EVERY == 0 {
             close_idle(server);
             snapshots::start_if_due(server);

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use guarda_commands::{
     Addressed, ClientCard, CommandError, ConfigSetRejected, Diagnostics, Effects, Host, Log,
-    Observations, Overview, Pause, PubSub, Renames, Scripting, Settings, ShutdownMode, Ticket,
-    Users,
+    MemoryReport, Observations, Overview, Pause, PubSub, Renames, Scripting, Settings,
+    ShutdownMode, Ticket, Users,
 };
 use guarda_journal::log::Seq;
 use guarda_store::{Keyspace, UnixMillis};
 
+use crate::eviction;
 use crate::io::{Heard, Message, Served};
 use crate::state::Server;
 
@@ -94,8 +95,8 @@ impl Host for Server {
             .map_err(|_| CommandError::text("ERR the operating system has no random numbers"))
     }
 
-    fn is_over_memory(&self) -> bool {
-        self.memory.is_over(|| self.clock.now())
+    fn make_room(&self) -> bool {
+        eviction::make_room(self)
     }
 
     fn refuses_writes(&self) -> Option<CommandError> {
@@ -141,6 +142,20 @@ impl Host for Server {
 
     fn info(&self, sections: &[String], overview: &Overview) -> String {
         crate::info::render(self, sections, overview)
+    }
+
+    fn memory(&self, overview: &Overview) -> MemoryReport {
+        crate::memory_report::of(self, overview)
+    }
+
+    fn purge_memory(&self) {
+        if let Some(allocator) = crate::memory::allocator() {
+            (allocator.purge)();
+        }
+    }
+
+    fn allocator_report(&self) -> String {
+        crate::memory::allocator().map_or_else(String::new, |allocator| (allocator.report)())
     }
 
     fn clients(&self) -> Vec<Arc<ClientCard>> {

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use guarda_commands::{ClientCard, Topic};
 
+use crate::memory_report;
 use crate::state::Server;
 use crate::stats::read;
 
@@ -19,7 +20,7 @@ type Section = fn(&Server, &Overview, &mut Text);
 const SECTIONS: &[(&str, &str, bool, Section)] = &[
     ("server", "Server", true, server),
     ("clients", "Clients", true, clients),
-    ("memory", "Memory", true, memory),
+    ("memory", "Memory", true, memory_report::memory),
     ("persistence", "Persistence", true, persistence),
     ("stats", "Stats", true, stats),
     ("sessions", "Sessions", true, sessions),
@@ -34,10 +35,10 @@ const SECTIONS: &[(&str, &str, bool, Section)] = &[
 ];
 
 /// Lines under construction.
-struct Text(String);
+pub(crate) struct Text(String);
 
 impl Text {
-    fn field(&mut self, name: &str, value: impl std::fmt::Display) {
+    pub(crate) fn field(&mut self, name: &str, value: impl std::fmt::Display) {
         let _ = write!(self.0, "{name}:{value}\r\n");
     }
 }
@@ -117,44 +118,6 @@ fn clients(server: &Server, _: &Overview, text: &mut Text) {
     text.field("clients_in_timeout_table", 0);
 }
 
-fn human(bytes: u64) -> String {
-    const UNITS: [(&str, f64); 3] = [("G", 1_073_741_824.0), ("M", 1_048_576.0), ("K", 1024.0)];
-    let value = bytes as f64;
-    UNITS
-        .iter()
-        .find(|(_, size)| value >= *size)
-        .map_or_else(|| format!("{bytes}B"), |(unit, size)| format!("{:.2}{unit}", value / size))
-}
-
-fn memory(server: &Server, _: &Overview, text: &mut Text) {
-    let used = server.memory.used(server.clock.now()) as u64;
-    let peak = server.memory.peak() as u64;
-    let resident = resident_bytes();
-    let limit = server.memory.limit();
-    let mut both = |name: &str, bytes: u64| {
-        text.field(name, bytes);
-        text.field(&format!("{name}_human"), human(bytes));
-    };
-    both("used_memory", used);
-    both("used_memory_rss", resident);
-    both("used_memory_peak", peak);
-    both("maxmemory", limit);
-    text.field("maxmemory_policy", server.config.lock().maxmemory_policy.as_str());
-    let ratio = if used > 0 { resident as f64 / used as f64 } else { 0.0 };
-    text.field("mem_fragmentation_ratio", format_args!("{ratio:.2}"));
-    text.field("mem_aof_buffer", server.persistence.pending_len());
-    text.field("mem_allocator", crate::ALLOCATOR);
-    text.field("lazyfree_pending_objects", 0);
-}
-
-/// Resident memory of this process, from the operating system.
-fn resident_bytes() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 =
-        statm.split_ascii_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0);
-    pages * rustix::param::page_size() as u64
-}
-
 fn persistence(server: &Server, _: &Overview, text: &mut Text) {
     let status = server.persistence.status();
     text.field("loading", u8::from(status.is_loading));
@@ -189,8 +152,12 @@ fn stats(server: &Server, _: &Overview, text: &mut Text) {
     text.field("rejected_connections", read(&stats.connections_rejected));
     text.field("expired_keys", read(&stats.expired_keys));
     text.field("expired_keys_per_hold_max", read(&stats.expired_per_hold_max));
-    text.field("evicted_keys", 0);
-    text.field("evicted_clients", 0);
+    text.field("evicted_keys", read(&stats.evicted_keys));
+    text.field("evicted_clients", read(&stats.evicted_clients));
+    let exceeded_ms = server.eviction.beyond_for(server.clock.monotonic()).as_millis() as u64;
+    let total_ms = read(&stats.eviction_exceeded_us) / 1000 + exceeded_ms;
+    text.field("total_eviction_exceeded_time", total_ms);
+    text.field("current_eviction_exceeded_time", exceeded_ms);
     text.field("keyspace_hits", read(&stats.keyspace_hits));
     text.field("keyspace_misses", read(&stats.keyspace_misses));
     for (name, topic) in [

@@ -5,12 +5,14 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod client_memory;
 mod clients;
 mod clock;
 mod configure;
 mod cron;
 mod data_dir;
 mod diagnostics;
+mod eviction;
 mod host;
 mod info;
 mod io;
@@ -20,6 +22,7 @@ mod log_waits;
 mod logging;
 mod logins;
 mod memory;
+mod memory_report;
 mod persistence;
 mod replace;
 mod rewriting;
@@ -33,9 +36,6 @@ mod supervision;
 mod tls;
 
 pub use access::UsersError;
-pub use memory::AllocatedBytes;
+pub use memory::{Allocator, AllocatorFigures};
 pub use start::{Program, StartError, run};
 pub use tls::TlsError;
-
-/// The allocator that the binary uses, for INFO.
-pub(crate) const ALLOCATOR: &str = "jemalloc";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use guarda_commands::{AuthState, Client, ClientCard, Worker, from_rdb_value, replay_in};
 use guarda_journal::aof::{ApplyError, LoadEvent, LoadSink};
-use guarda_journal::rdb::RdbValue;
+use guarda_journal::rdb::{RdbEntry, RdbValue};
 use guarda_store::{HashedKey, Locked, UnixMillis};
 
 use crate::state::Server;
@@ -39,23 +39,24 @@ impl<'s, 'k> Loader<'s, 'k> {
         }
     }
 
-    fn insert(
-        &mut self,
-        db: u32,
-        key: &[u8],
-        value: RdbValue,
-        expiry: Option<UnixMillis>,
-    ) -> Result<(), ApplyError> {
+    fn insert(&mut self, db: u32, entry: RdbEntry) -> Result<(), ApplyError> {
         let now = self.server.clock.now();
         let settings = &self.server.settings;
-        let hashed = HashedKey::new(key);
+        let expiry = entry.expiry_ms.map(UnixMillis);
+        let hashed = HashedKey::new(&entry.key);
         let shard = self.locked.shard(hashed);
         if self.refuses_known && shard.peek(db, hashed).is_some() {
             return Err("a key of the file is there already".into());
         }
-        match value {
+        match entry.value {
             RdbValue::String(bytes) => shard.set_string(db, hashed, &bytes, expiry, now),
             other => shard.set_value(db, hashed, from_rdb_value(other, settings), expiry, now),
+        }
+        if let Some(idle) = entry.idle_s {
+            shard.set_idle(db, hashed, u32::try_from(idle).unwrap_or(u32::MAX), now);
+        }
+        if let Some(frequency) = entry.frequency {
+            shard.set_frequency(db, hashed, frequency);
         }
         Ok(())
     }
@@ -71,7 +72,7 @@ impl LoadSink for Loader<'_, '_> {
                 if due {
                     return Ok(());
                 }
-                self.insert(db, &entry.key, entry.value, expiry)
+                self.insert(db, entry)
             }
             LoadEvent::Sizes { .. } => Ok(()),
             LoadEvent::FunctionLibrary(_) => Err("the file holds Redis functions, which this \

@@ -1,6 +1,6 @@
 //! The append log and what INFO tells of it, of snapshots and of loading.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -49,6 +49,8 @@ pub(crate) struct Persistence {
     /// Unix seconds of the last successful save.
     pub(crate) last_save: AtomicI64,
     pub(crate) progress: Mutex<Progress>,
+    /// Bytes that the shards have saved for the snapshot in progress and it has not written yet.
+    pub(crate) waiting: Arc<AtomicUsize>,
 }
 
 /// What INFO shows.
@@ -80,6 +82,7 @@ impl Persistence {
             save_failed: AtomicBool::new(false),
             log_failed: AtomicBool::new(false),
             last_save: AtomicI64::new(started_s),
+            waiting: Arc::default(),
             progress: Mutex::new(Progress {
                 activity: Activity::Idle,
                 save_scheduled: false,
@@ -226,6 +229,11 @@ impl Persistence {
         progress.last_save_ok = ok;
         progress.last_save_s = took.as_secs() as i64;
         progress.last_save_tried = now_s;
+    }
+
+    /// Bytes of old states that wait to be written by the snapshot in progress.
+    pub(crate) fn snapshot_waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Bytes of the log that the kernel does not have yet.

@@ -83,5 +83,6 @@ fn run(server: &Arc<Server>, worker: &mut Worker, job: ScriptJob) {
     let wrote = std::mem::take(&mut worker.wrote);
     let done = ScriptDone { slot, client, reply, outcome, seq: worker.seen_seq, wrote };
     server.mailbox(thread).send(Message::ScriptDone(Box::new(done)));
+    crate::memory::note_thread();
     server.retry_parked();
 }

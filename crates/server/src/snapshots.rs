@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use guarda_commands::{CommandError, with_rdb_value};
 use guarda_journal::log::RewriteError;
-use guarda_journal::rdb::{EntryEncoder, RdbHeader, RdbValueRef, RdbWriter};
+use guarda_journal::rdb::{EntryEncoder, RdbHeader, RdbUse, RdbValueRef, RdbWriter};
 use guarda_journal::snapshot::SnapshotFile;
-use guarda_store::{Locked, Record, SHARDS, SnapshotSink};
+use guarda_store::{Locked, Preference, Record, SHARDS, SnapshotSink, UnixMillis, Usage};
 
 use crate::info::REDIS_VERSION;
+use crate::memory::note_thread;
 use crate::persistence::Activity;
 use crate::state::Server;
 
@@ -30,7 +31,7 @@ const PATIENCE: Duration = Duration::from_hours(1);
 
 /// A shard's records as RDB entries.
 struct RdbSink {
-    encoder: EntryEncoder,
+    recorder: Recorder,
     runs: Vec<(u32, Vec<u8>)>,
     pending: usize,
     /// Bytes pending in all shards' sinks.
@@ -44,7 +45,7 @@ impl SnapshotSink for RdbSink {
         }
         let Some((_, out)) = self.runs.last_mut() else { unreachable!("pushed above") };
         let before = out.len();
-        encode_record(&mut self.encoder, out, record);
+        self.recorder.record(out, record);
         let added = out.len() - before;
         self.pending += added;
         self.waiting.fetch_add(added, Ordering::Relaxed);
@@ -61,6 +62,43 @@ impl SnapshotSink for RdbSink {
     }
 }
 
+/// Writes records as entries, with what the policy goes by: as in Redis, nothing is said of a key's use
+/// under the others.
+struct Recorder {
+    encoder: EntryEncoder,
+    preference: Option<Preference>,
+    usage: Arc<Usage>,
+    now: UnixMillis,
+}
+
+impl Recorder {
+    fn new(server: &Server, compression: bool) -> Recorder {
+        Recorder {
+            encoder: EntryEncoder::new(compression),
+            preference: server.eviction.preference(),
+            usage: Arc::clone(server.keyspace.usage()),
+            now: server.clock.now(),
+        }
+    }
+
+    fn record(&mut self, out: &mut Vec<u8>, record: &Record) {
+        let used = match self.preference {
+            Some(Preference::Idle) => {
+                let idle = (self.now.seconds() as u32).saturating_sub(record.accessed());
+                Some(RdbUse::IdleSeconds(idle.into()))
+            }
+            Some(Preference::Rare) => {
+                Some(RdbUse::Frequency(self.usage.frequency(record, self.now)))
+            }
+            _ => None,
+        };
+        if let Some(used) = used {
+            self.encoder.note_use(out, used);
+        }
+        encode_record(&mut self.encoder, out, record);
+    }
+}
+
 fn encode_record(encoder: &mut EntryEncoder, out: &mut Vec<u8>, record: &Record) {
     let (key, expiry) = (record.key(), record.expiry().map(|at| at.0));
     with_rdb_value(record.value(), |value| encoder.encode(out, key, expiry, value));
@@ -69,7 +107,6 @@ fn encode_record(encoder: &mut EntryEncoder, out: &mut Vec<u8>, record: &Record)
 /// A snapshot that has begun: every shard saves what it changes.
 pub(crate) struct Snapshot<'s> {
     server: &'s Server,
-    waiting: Arc<AtomicUsize>,
     /// Keys and keys with an expiry by database, at the start.
     counts: Vec<(u64, u64)>,
     /// The first shard not yet ended.
@@ -86,11 +123,11 @@ impl<'s> Snapshot<'s> {
         compression: bool,
         at_start: impl FnOnce() -> Result<(), E>,
     ) -> Result<Snapshot<'s>, E> {
-        let waiting = Arc::new(AtomicUsize::new(0));
+        let waiting = Arc::clone(&server.persistence.waiting);
         let mut sinks: Vec<Box<dyn SnapshotSink>> = (0..SHARDS)
             .map(|_| {
                 Box::new(RdbSink {
-                    encoder: EntryEncoder::new(compression),
+                    recorder: Recorder::new(server, compression),
                     runs: Vec::new(),
                     pending: 0,
                     waiting: Arc::clone(&waiting),
@@ -111,7 +148,7 @@ impl<'s> Snapshot<'s> {
             }
             shard.start_snapshot(sinks.pop().expect("one per shard"));
         }
-        Ok(Snapshot { server, waiting, counts, next: 0 })
+        Ok(Snapshot { server, counts, next: 0 })
     }
 
     /// Writes the snapshot as an RDB file's content into `sink`.
@@ -138,12 +175,13 @@ impl<'s> Snapshot<'s> {
                 }
                 writer.entries(&bytes)?;
             }
-            if self.waiting.load(Ordering::Relaxed) > WAITING_LEN_MAX {
+            if self.server.persistence.snapshot_waiting() > WAITING_LEN_MAX {
                 return Err(io::Error::other(
                     "the snapshot was given up: values changed meanwhile wait in memory beyond \
                      1 GiB; the disk is too slow for this write load",
                 ));
             }
+            note_thread();
             if done {
                 self.server.keyspace.with_shard(self.next, guarda_store::Shard::end_snapshot);
                 self.next += 1;
@@ -160,6 +198,7 @@ impl Drop for Snapshot<'_> {
         for shard in self.next..SHARDS {
             self.server.keyspace.with_shard(shard, guarda_store::Shard::end_snapshot);
         }
+        self.server.persistence.waiting.store(0, Ordering::Relaxed);
     }
 }
 
@@ -168,7 +207,7 @@ fn header(server: &Server, aof_base: bool) -> RdbHeader<'static> {
     RdbHeader {
         redis_version: REDIS_VERSION,
         created_s: server.clock.now().seconds(),
-        used_memory: server.memory.used(server.clock.now()) as u64,
+        used_memory: server.memory.used() as u64,
         aof_base,
     }
 }
@@ -280,7 +319,7 @@ pub(crate) fn save_locked(server: &Server, locked: &mut Locked<'_>) -> io::Resul
     let storage = Arc::clone(&server.persistence.storage);
     let mut file = SnapshotFile::create_dump(storage, UNDER_ALL_LOCKS)?;
     let mut writer = RdbWriter::new(&mut file, &header(server, false), shape.checksum)?;
-    let mut encoder = EntryEncoder::new(shape.compression);
+    let mut recorder = Recorder::new(server, shape.compression);
     let mut encoded = Vec::new();
     for db in 0..server.keyspace.databases() {
         let mut cursor = 0;
@@ -292,8 +331,7 @@ pub(crate) fn save_locked(server: &Server, locked: &mut Locked<'_>) -> io::Resul
         writer.select_db(db, keys as u64, expiring as u64)?;
         loop {
             encoded.clear();
-            let page = locked
-                .scan(db, cursor, 512, |record| encode_record(&mut encoder, &mut encoded, record));
+            let page = locked.scan(db, cursor, 512, |record| recorder.record(&mut encoded, record));
             writer.entries(&encoded)?;
             cursor = page.next_cursor;
             if cursor == 0 {

@@ -20,14 +20,14 @@ use crate::data_dir::DataDir;
 use crate::io::{IoThread, Listener};
 use crate::listening::{Doors, listen};
 use crate::loading::Loader;
-use crate::memory::AllocatedBytes;
+use crate::memory::Allocator;
 use crate::persistence::Persistence;
 use crate::rewriting::ConfigSource;
 use crate::scripts::ScriptQueue;
 use crate::state::{Parts, Server};
 use crate::supervision::Background;
 use crate::tls::{self, TlsError};
-use crate::{access, configure, cron, logging, shutdown, snapshots, supervision};
+use crate::{access, configure, cron, eviction, logging, memory, shutdown, snapshots, supervision};
 
 /// Most I/O threads that are started without being asked for.
 const THREADS_AUTOMATIC_MAX: usize = 8;
@@ -36,8 +36,8 @@ const THREADS_AUTOMATIC_MAX: usize = 8;
 pub struct Program {
     /// Arguments after `serve`.
     pub args: Vec<OsString>,
-    /// Asks the allocator how many bytes are in use.
-    pub allocated: AllocatedBytes,
+    /// What to ask the allocator, which the binary chose.
+    pub allocator: Allocator,
 }
 
 /// Why the server did not start. The texts say what to do.
@@ -120,6 +120,7 @@ fn system(what: &'static str) -> impl FnOnce(io::Error) -> StartError {
 /// # Errors
 /// Why it did not start. Once it serves, it ends by SHUTDOWN or a signal and does not return.
 pub fn run(program: Program) -> Result<(), StartError> {
+    memory::set_allocator(program.allocator);
     // The caller tells whoever started it; this is for those who read the log.
     begin(program).inspect_err(|error| tracing::error!("{error}"))
 }
@@ -171,9 +172,9 @@ fn begin(program: Program) -> Result<(), StartError> {
     let tls = (config.tls.port != 0).then(|| tls::server_config(&config.tls)).transpose()?;
     // Listen before loading, so that a taken port is known at once.
     let (listeners, doors) = listen(&config)?;
+    memory::note_startup();
     let server = build(config, Ready { users, renames, data, doors, config_source })?;
     *server.tls.write() = tls;
-    server.memory.set_source(program.allocated);
     serve(&server, listeners)
 }
 
@@ -385,12 +386,15 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
     start(for_lua, move || ScriptQueue::serve(&for_scripts))?;
     let for_cron = Arc::clone(server);
     spawn("cron".to_owned(), move || cron::run(&for_cron))?;
+    let for_eviction = Arc::clone(server);
+    spawn("eviction".to_owned(), move || eviction::run(&for_eviction))?;
     let for_sync = Arc::clone(server);
     spawn("sync".to_owned(), move || {
         loop {
             thread::sleep(Duration::from_secs(1));
             for_sync.persistence.sync_tick();
             for_sync.log_waits.serve(&for_sync);
+            memory::note_thread();
         }
     })?;
 
@@ -404,6 +408,7 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
         tracing::warn!(%error, "whoever started the server could not be told");
     }
     tracing::info!(threads, port, "Ready to accept connections");
+    memory::note_thread();
     wait_for_signals(server, signals);
     Ok(())
 }

@@ -18,6 +18,7 @@ use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::diagnostics::Tampering;
+use crate::eviction::Eviction;
 use crate::io::{Mailbox, Message, OutputLimits, ScriptJob};
 use crate::listening::Doors;
 use crate::log_waits::LogWaits;
@@ -37,7 +38,10 @@ pub(crate) struct Server {
     pub(crate) stats: Stats,
     pub(crate) observations: Observations,
     pub(crate) clients: Clients,
+    /// Bytes that all connections take, as their threads know it.
+    pub(crate) clients_memory: AtomicUsize,
     pub(crate) memory: Memory,
+    pub(crate) eviction: Eviction,
     pub(crate) persistence: Persistence,
     pub(crate) scripting: Box<dyn Scripting + Send>,
     pub(crate) scripts: ScriptQueue,
@@ -85,6 +89,8 @@ pub(crate) struct RuntimeLimits {
     pub(crate) is_protected: AtomicBool,
     pub(crate) tracks_latency: AtomicBool,
     pub(crate) query_buffer_max: AtomicUsize,
+    /// `maxmemory-clients`; 0: no limit.
+    pub(crate) clients_memory_max: AtomicUsize,
     pub(crate) output: RwLock<OutputLimits>,
 }
 
@@ -129,12 +135,15 @@ impl Server {
                 is_protected: AtomicBool::new(true),
                 tracks_latency: AtomicBool::new(true),
                 query_buffer_max: AtomicUsize::new(0),
+                clients_memory_max: AtomicUsize::new(0),
                 output: RwLock::default(),
             },
             stats: Stats::default(),
             observations: Observations::default(),
             clients: Clients::default(),
+            clients_memory: AtomicUsize::new(0),
             memory: Memory::default(),
+            eviction: Eviction::default(),
             persistence,
             scripting,
             scripts: ScriptQueue::new(),

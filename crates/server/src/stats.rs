@@ -31,6 +31,10 @@ counters! {
     keyspace_hits,
     keyspace_misses,
     expired_keys,
+    evicted_keys,
+    evicted_clients,
+    /// Microseconds spent beyond the limit although there was something to evict.
+    eviction_exceeded_us,
     error_replies,
     net_input,
     net_output,
@@ -54,6 +58,7 @@ impl Stats {
             (&self.keyspace_hits, taken.keyspace_hits),
             (&self.keyspace_misses, taken.keyspace_misses),
             (&self.expired_keys, taken.expired_keys),
+            (&self.evicted_keys, taken.evicted_keys),
             (&self.error_replies, taken.error_replies),
         ];
         let sessions = self.sessions.iter().zip(taken.sessions.values());

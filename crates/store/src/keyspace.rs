@@ -1,5 +1,6 @@
 //! The whole keyspace: all shards, and the order in which they are locked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -9,6 +10,7 @@ use crate::hash::{POSITION_BITS, SHARDS};
 use crate::locked::{Locked, LockedBy};
 use crate::record::Record;
 use crate::shard::Shard;
+use crate::usage::Usage;
 
 /// Rounds of try-lock before a command on several shards takes the exclusive lock.
 const TRY_ROUNDS: usize = 3;
@@ -22,6 +24,7 @@ pub struct Keyspace {
     pub(crate) shards: Box<[Mutex<Shard>]>,
     exclusive: Mutex<()>,
     databases: u32,
+    usage: Arc<Usage>,
 }
 
 /// One page of SCAN.
@@ -34,8 +37,14 @@ pub struct ScanPage {
 impl Keyspace {
     /// An empty keyspace of `databases` numbered databases.
     pub fn new(databases: u32) -> Keyspace {
-        let shards = (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect();
-        Keyspace { shards, exclusive: Mutex::new(()), databases }
+        let usage = Arc::<Usage>::default();
+        let shards = (0..SHARDS).map(|_| Mutex::new(Shard::new(Arc::clone(&usage)))).collect();
+        Keyspace { shards, exclusive: Mutex::new(()), databases, usage }
+    }
+
+    /// How uses of keys are counted.
+    pub fn usage(&self) -> &Arc<Usage> {
+        &self.usage
     }
 
     /// How many databases there are; indices are below this.

@@ -2,6 +2,7 @@
 
 use crate::table::Hashed;
 use crate::time::UnixMillis;
+use crate::usage::USES_AT_FIRST;
 use crate::value::{Value, ValueRef};
 
 /// A key with its value, expiry and housekeeping.
@@ -31,7 +32,8 @@ const INDEXED: usize = 16; // i64, where the expiry index holds this record, NEV
 const ACCESSED: usize = 24; // u32, seconds since 1970, wrapping
 const KEY_LEN: usize = 28; // u32
 const EPOCH: usize = 32; // u16, the last snapshot that has seen this record
-const HEADER: usize = 34;
+const USES: usize = 34; // u8, how often it is used, on the scale of `usage`
+const HEADER: usize = 35;
 
 const NEVER: i64 = i64::MAX;
 
@@ -48,6 +50,7 @@ impl Record {
         header[EXPIRY..EXPIRY + 8].copy_from_slice(&expiry.map_or(NEVER, |at| at.0).to_le_bytes());
         header[INDEXED..INDEXED + 8].copy_from_slice(&NEVER.to_le_bytes());
         header[KEY_LEN..KEY_LEN + 4].copy_from_slice(&(key_len as u32).to_le_bytes());
+        header[USES] = USES_AT_FIRST;
         header
     }
 
@@ -66,16 +69,18 @@ impl Record {
         Record(Repr::Boxed(Box::new(Object { header, key: key.into(), value })))
     }
 
-    /// The same value and expiry under another key; in no index.
+    /// The same value, expiry and count of uses under another key; in no index.
     pub(crate) fn renamed(self, hash: u64, key: &[u8]) -> Self {
-        let expiry = self.expiry();
-        match (&self.0, self.value()) {
+        let (expiry, uses) = (self.expiry(), self.uses());
+        let mut renamed = match (&self.0, self.value()) {
             (Repr::Compact(_), ValueRef::String(value)) => Self::string(hash, key, value, expiry),
             _ => match self.0 {
                 Repr::Boxed(object) => Self::object(hash, key, object.value, expiry),
                 Repr::Compact(_) => unreachable!("a compact record is a string"),
             },
-        }
+        };
+        renamed.set_uses(uses);
+        renamed
     }
 
     fn bytes(&self) -> &[u8] {
@@ -190,6 +195,16 @@ impl Record {
 
     pub(crate) fn set_accessed(&mut self, now: UnixMillis) {
         self.set_field(ACCESSED, (now.seconds() as u32).to_le_bytes());
+    }
+
+    /// How often the key was used by the time it was used last; see [`Usage`](crate::Usage).
+    pub(crate) fn uses(&self) -> u8 {
+        let [uses] = self.field(USES);
+        uses
+    }
+
+    pub(crate) fn set_uses(&mut self, uses: u8) {
+        self.set_field(USES, [uses]);
     }
 
     pub(crate) fn epoch(&self) -> u16 {

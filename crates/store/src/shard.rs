@@ -1,5 +1,8 @@
 //! One shard of the keyspace: what is done under one lock.
 
+mod made;
+mod sample;
+
 use std::any::Any;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,7 +14,10 @@ use crate::record::Record;
 use crate::snapshot::{Captured, ShardSnapshot, SnapshotSink};
 use crate::table::{Hashed, Table};
 use crate::time::UnixMillis;
+use crate::usage::Usage;
 use crate::value::Value;
+
+pub use sample::{Candidate, Eligible, Preference};
 
 /// Keys that active expiry removes at most while it holds one shard's lock.
 pub const SWEEP_MAX: usize = 200;
@@ -41,9 +47,15 @@ pub struct Shard {
     /// Sequence number of the last journal record that this shard's state depends on.
     last_seq: u64,
     attachment: Option<Box<dyn Attachment>>,
+    usage: Arc<Usage>,
 }
 
 impl Shard {
+    /// An empty shard that counts the uses of its keys as `usage` says.
+    pub(crate) fn new(usage: Arc<Usage>) -> Shard {
+        Shard { usage, ..Shard::default() }
+    }
+
     fn database(&mut self, db: u32) -> Option<&mut Database> {
         self.databases.get_mut(db as usize)
     }
@@ -99,7 +111,7 @@ impl Shard {
         let database = self.databases.get_mut(db as usize)?;
         let record = database.table.get_mut(key.hash, |r| r.key() == key.bytes)?;
         if !record.is_due(now) {
-            record.set_accessed(now);
+            self.usage.note(record, now);
             return self.peek(db, key);
         }
         self.expire(db, key);
@@ -131,7 +143,7 @@ impl Shard {
         if let Some(snapshot) = &mut self.snapshot {
             snapshot.before_change(db, record);
         }
-        record.set_accessed(now);
+        self.usage.note(record, now);
         Some(record)
     }
 
@@ -179,9 +191,11 @@ impl Shard {
                 let mut new = Record::string(key.hash, key.bytes, value, record.expiry());
                 new.set_epoch(record.epoch());
                 new.set_indexed_at(record.indexed_at());
+                new.set_uses(record.uses());
+                new.set_accessed(UnixMillis(i64::from(record.accessed()) * 1000));
                 *record = new;
             }
-            record.set_accessed(now);
+            self.usage.note(record, now);
             Self::index_expiry(&mut database.expiries, &mut database.expiring, record, expiry);
             return;
         }
@@ -197,8 +211,12 @@ impl Shard {
         expiry: Option<UnixMillis>,
         now: UnixMillis,
     ) {
-        self.remove(db, key);
-        self.insert(db, Record::object(key.hash, key.bytes, value, expiry), now);
+        let old = self.remove(db, key);
+        let mut record = Record::object(key.hash, key.bytes, value, expiry);
+        if let Some(old) = old {
+            record.set_uses(old.uses());
+        }
+        self.insert(db, record, now);
     }
 
     /// Stores a copy of `value`, strings in their compact form.
@@ -278,14 +296,6 @@ impl Shard {
         };
         Self::index_expiry(&mut database.expiries, &mut database.expiring, record, expiry);
         true
-    }
-
-    /// Makes the last use of a key lie `idle_s` seconds before `now`.
-    pub fn set_idle(&mut self, db: u32, key: HashedKey<'_>, idle_s: u32, now: UnixMillis) {
-        let Some(database) = self.databases.get_mut(db as usize) else { return };
-        if let Some(record) = database.table.get_mut(key.hash, |r| r.key() == key.bytes) {
-            record.set_accessed(UnixMillis(now.0.saturating_sub(i64::from(idle_s) * 1_000)));
-        }
     }
 
     /// Removes a key, expired or not; returns its record.

@@ -175,6 +175,20 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ",
     ),
     Case::new(
+        "rows_of_the_command_table",
+        r#"
+        COMMAND INFO dump restore //~ unordered-deep -- flags and categories are sets
+        COMMAND GETKEYS RESTORE k 0 x REPLACE
+        COMMAND GETKEYSANDFLAGS RESTORE k 0 x //~ unordered-deep -- flags are a set
+        ACL SETUSER bob on nopass %R~k* %W~w* +dump +restore
+        ACL DRYRUN bob DUMP k
+        ACL DRYRUN bob RESTORE w 0 x
+        ACL DRYRUN bob DUMP w //~ 7.2-has "User bob has no permissions to access the 'w' key" -- names the user
+        ACL DRYRUN bob RESTORE k 0 x //~ 7.2-has "User bob has no permissions to access the 'k' key" -- names the user
+        ACL DELUSER bob
+        "#,
+    ),
+    Case::new(
         "events",
         r#"
         CONFIG SET notify-keyspace-events EAn

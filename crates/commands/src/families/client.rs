@@ -333,6 +333,9 @@ fn client_ids(texts: &[&[u8]]) -> Result<Vec<u64>, CommandError> {
     ids.ok_or(CommandError::text("ERR Invalid client ID"))
 }
 
+/// Length of a block of replies in Redis, by which CLIENT LIST tells what waits for whom.
+const REPLY_BLOCK_LEN: usize = 16 << 10;
+
 /// All clients but those that are as good as gone.
 fn living(host: &dyn Host) -> Vec<Arc<ClientCard>> {
     let mut cards = host.clients();
@@ -373,12 +376,16 @@ pub(crate) fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
         flags.push('N');
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let total = details.query_buffer + details.output_buffer;
+    let total = card.memory.load(Ordering::Relaxed);
+    // Redis has a fixed buffer and, for what does not fit, a list of blocks.
+    let fixed = details.output_buffer.min(REPLY_BLOCK_LEN);
+    let listed = details.output_buffer - fixed;
+    let blocks = listed.div_ceil(REPLY_BLOCK_LEN);
     writeln!(
         out,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub={} psub={} \
-         ssub={} multi={multi} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 \
-         omem=0 tot-mem={total} events=r cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}",
+         ssub={} multi={multi} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={fixed} \
+         oll={blocks} omem={listed} tot-mem={total} events=r cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}",
         card.id,
         card.addr,
         card.laddr,
@@ -391,7 +398,6 @@ pub(crate) fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
         details.psub,
         details.ssub,
         details.query_buffer,
-        details.output_buffer,
         details.cmd,
         details.user,
         details.resp,

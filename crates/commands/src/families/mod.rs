@@ -23,6 +23,7 @@ mod key_expiry;
 mod keys;
 pub(crate) mod list_pops;
 mod lists;
+mod memory;
 mod object;
 mod observing;
 mod pubsub;
@@ -89,6 +90,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     server::FAMILY,
     debug::FAMILY,
     observing::FAMILY,
+    memory::FAMILY,
     replicas::FAMILY,
     session::FAMILY,
     command_info::FAMILY,

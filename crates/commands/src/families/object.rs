@@ -115,15 +115,19 @@ fn encoding(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn freq(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
-    if cx.db.inspect(args.key()?).is_none() {
-        cx.reply.null();
-        return Ok(Outcome::Reply);
+    let (usage, now) = (cx.host.keyspace().usage(), cx.db.now);
+    match cx.db.inspect(args.key()?) {
+        None => cx.reply.null(),
+        Some(record) if usage.counts() => cx.reply.integer(usage.frequency(record, now).into()),
+        Some(_) => {
+            return Err(CommandError::text(
+                "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please \
+                 note that when switching between policies at runtime LRU and LFU data will take \
+                 some time to adjust.",
+            ));
+        }
     }
-    Err(CommandError::text(
-        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note \
-         that when switching between policies at runtime LRU and LFU data will take some time to \
-         adjust.",
-    ))
+    Ok(Outcome::Reply)
 }
 
 /// Seconds since the value was last used.
@@ -133,8 +137,15 @@ pub(crate) fn idle_seconds(record: &Record, now: UnixMillis) -> i64 {
 }
 
 fn idle_time(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
-    let now = cx.db.now;
+    let (usage, now) = (cx.host.keyspace().usage(), cx.db.now);
     match cx.db.inspect(args.key()?).map(|record| idle_seconds(record, now)) {
+        Some(_) if usage.counts() => {
+            return Err(CommandError::text(
+                "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that \
+                 when switching between policies at runtime LRU and LFU data will take some time to \
+                 adjust.",
+            ));
+        }
         Some(seconds) => cx.reply.integer(seconds),
         None => cx.reply.null(),
     }
@@ -201,6 +212,26 @@ mod tests {
         bench.check("OBJECT IDLETIME k", int(0));
         bench.advance(-60_000);
         bench.check("OBJECT IDLETIME k", int(0));
+        bench.check("OBJECT IDLETIME missing", nil());
+    }
+
+    #[test]
+    fn frequency_counts_under_an_lfu_policy_and_idle_time_does_not() {
+        let mut bench = Bench::new();
+        bench.host.keyspace.usage().set(true, 0, 1);
+        bench.check("SET k v", ok());
+        bench.check("OBJECT FREQ k", int(5));
+        bench.check("GET k", bulk("v"));
+        bench.check("TTL k", int(-1));
+        bench.check("OBJECT FREQ k", int(6));
+        bench.check("SET k other", ok());
+        bench.check("RENAME k l", ok());
+        bench.check("OBJECT FREQ l", int(7));
+        bench.check("OBJECT FREQ k", nil());
+        bench.advance(3 * 60_000);
+        bench.check("OBJECT FREQ l", int(4));
+        let reply = bench.run("OBJECT IDLETIME l");
+        assert!(reply.starts_with(b"-ERR An LFU maxmemory policy is selected"));
         bench.check("OBJECT IDLETIME missing", nil());
     }
 

@@ -59,8 +59,7 @@ struct RestoreOptions {
     /// The TTL is an instant.
     absolute: bool,
     idle_s: Option<i64>,
-    /// Checked only: how often a key is used is not known without an LFU policy.
-    frequency: Option<i64>,
+    frequency: Option<u8>,
 }
 
 impl RestoreOptions {
@@ -76,8 +75,7 @@ impl RestoreOptions {
                 options.idle_s = Some(idle).filter(|idle| *idle >= 0);
                 options.idle_s.ok_or(NEGATIVE_IDLE_TIME)?;
             } else if options.idle_s.is_none() && args.take_word("FREQ") {
-                let frequency = args.integer()?;
-                options.frequency = Some(frequency).filter(|given| (0..=255).contains(given));
+                options.frequency = u8::try_from(args.integer()?).ok();
                 options.frequency.ok_or(BAD_FREQUENCY)?;
             } else {
                 return Err(CommandError::Syntax);
@@ -142,6 +140,9 @@ fn restore(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     cx.db.set_value(key, value, expiry);
     if let Some(idle) = options.idle_s {
         cx.db.set_idle(key, idle.min(IDLE_MAX_S) as u32);
+    }
+    if let Some(frequency) = options.frequency {
+        cx.db.set_frequency(key, frequency);
     }
     cx.db.notify(EventClasses::GENERIC, "restore", key);
     let mut digits = Buffer::new();

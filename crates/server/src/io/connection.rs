@@ -24,6 +24,9 @@ const QUEUED_CALL_LEN: usize = 64;
 /// Memory that each argument of a queued command takes beside its bytes, at least.
 const QUEUED_ARG_LEN: usize = 32;
 
+/// About what is kept of each client beside its buffers.
+const CONNECTION_LEN: usize = 1 << 10;
+
 /// One connection of an I/O thread.
 pub(crate) struct Connection {
     pub(crate) stream: Stream,
@@ -40,6 +43,8 @@ pub(crate) struct Connection {
     sent: usize,
     /// About how much memory the commands take that an open MULTI has queued.
     queued_len: usize,
+    /// Bytes that were counted for it among what all clients take.
+    pub(crate) weight: usize,
     /// Close it once what is in `out` was sent; no further command is run.
     pub(crate) closing: bool,
     /// Replies in `out` acknowledge writes that the log has not been seen to have.
@@ -91,6 +96,7 @@ impl Connection {
             out: Vec::new(),
             sent: 0,
             queued_len: 0,
+            weight: 0,
             closing: false,
             wrote: false,
             needs_sync: false,
@@ -153,6 +159,11 @@ impl Connection {
     pub(crate) fn queued_len(&self) -> usize {
         let in_transaction = self.client.as_ref().is_some_and(|c| c.transaction.is_some());
         if in_transaction { self.queued_len } else { 0 }
+    }
+
+    /// About how many bytes the connection takes.
+    pub(crate) fn memory(&self) -> usize {
+        CONNECTION_LEN + self.pending.capacity() + self.out.capacity() + self.queued_len()
     }
 
     /// Reads once; returns how much came, `None` when the socket is drained.

@@ -15,6 +15,7 @@ mod waiting;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guarda_commands::{Client, Worker};
@@ -277,6 +278,7 @@ impl IoThread {
             return;
         }
         entry.insert(connection);
+        self.weigh(slot);
         let place = Place { thread: self.index as u32, slot: slot as u32 };
         if self.server.clients.place(id, place) {
             self.serve(slot, now);
@@ -290,6 +292,7 @@ impl IoThread {
         connection.stream.say_goodbye();
         let _ = connection.stream.deregister(self.poll.registry());
         self.server.clients.remove(connection.id);
+        self.server.clients_memory.fetch_sub(connection.weight, Ordering::Relaxed);
         self.mailbox.note_ended();
         self.backlogs.clear(slot);
         if let Some(client) = connection.client.take() {

@@ -380,9 +380,11 @@ fn mask_for(args: &[Vec<u8>], queued: bool) -> Mask {
         }
         b"OBJECT" => match args.get(1).map(|word| word.to_ascii_uppercase()).as_deref() {
             Some(b"ENCODING") => {
-                let made =
-                    "how the string was made is not kept; 7.0 has no packed lists".to_owned();
-                let names = ["int", "embstr", "listpack", "quicklist"].map(str::to_owned);
+                let made = "how the string was made is not kept; 7.0 has no packed lists; its SORT \
+                            unpacks sorted sets";
+                let made = made.to_owned();
+                let names = ["int", "embstr", "listpack", "quicklist", "skiplist"];
+                let names = names.map(str::to_owned);
                 Mask::Either(names.to_vec(), made)
             }
             // Redis's small integers are shared objects: their counts and times are everybody's.

@@ -34,8 +34,10 @@ impl IoThread {
         }
         if call.names > 1 {
             // Switching the log on writes all data down, and waits for every shard.
-            let is_config_set = name == "set" && call.args[0].eq_ignore_ascii_case(b"config");
-            return is_config_set && self.server.script_is_running();
+            let is_of = |container: &[u8]| call.args[0].eq_ignore_ascii_case(container);
+            let is_config_set = name == "set" && is_of(b"config");
+            let counts_keys = matches!(name, "stats" | "doctor") && is_of(b"memory");
+            return (is_config_set || counts_keys) && self.server.script_is_running();
         }
         if matches!(name, "info" | "save") {
             return self.server.script_is_running();

@@ -3,8 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use super::{IoThread, SPARE_BUFFERS_MAX};
+use crate::client_memory;
 use crate::io::backlog::Fault;
 use crate::io::connection::Flushed;
+use crate::memory;
 
 /// Records that nobody waits for and that may wait for the next group; beyond that they are written by
 /// the end of the turn. Housekeeping writes what is there every 100 ms.
@@ -13,6 +15,12 @@ const UNAWAITED_MAX: u32 = 64;
 impl IoThread {
     /// Brings the log up to what this turn's replies depend on, then sends them.
     pub(super) fn finish_turn(&mut self) {
+        self.send_turn();
+        memory::note_thread();
+        client_memory::evict(&self.server);
+    }
+
+    fn send_turn(&mut self) {
         self.server.collect(&mut self.worker);
         if self.worker.unawaited >= UNAWAITED_MAX {
             self.worker.unawaited = 0;
@@ -97,7 +105,23 @@ impl IoThread {
                 client.card.details.lock().output_buffer = unsent;
             }
         }
+        self.weigh(slot);
         self.go_on_later(slot);
+    }
+
+    /// Counts what the connection takes now among what all clients take.
+    pub(super) fn weigh(&mut self, slot: usize) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        let weight = connection.memory();
+        let before = std::mem::replace(&mut connection.weight, weight);
+        if weight == before {
+            return;
+        }
+        // Modulo 2^64, as a sum of changes may be.
+        self.server.clients_memory.fetch_add(weight.wrapping_sub(before), Ordering::Relaxed);
+        if let Some(client) = &connection.client {
+            client.card.memory.store(weight, Ordering::Relaxed);
+        }
     }
 
     /// Closes a client that reads too slowly.

@@ -128,6 +128,8 @@ impl IoThread {
         if connection.closing {
             return Some(());
         }
+        self.weigh(slot);
+        let connection = self.connections.get_mut(slot)?;
         let held = pending.max(ran.want).saturating_add(connection.queued_len());
         if held > self.server.limits.query_buffer_max.load(Ordering::Relaxed) {
             let client = connection.id;

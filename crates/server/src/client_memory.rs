@@ -1,0 +1,49 @@
+//! `maxmemory-clients`: what all connections together may take.
+
+use std::cmp::Reverse;
+use std::sync::atomic::Ordering;
+
+use guarda_config::{Amount, Config};
+
+use crate::state::Server;
+
+/// The limit in bytes; 0: none.
+pub(crate) fn limit_of(config: &Config) -> usize {
+    let bytes = match config.maxmemory_clients {
+        Amount::Bytes(bytes) => bytes.0,
+        // Of no limit, no part is one either.
+        Amount::Percent(part) => {
+            let whole = config.maxmemory.map_or(0, |bytes| bytes.0);
+            (u128::from(whole) * u128::from(part) / 100) as u64
+        }
+    };
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+/// Closes the connections that take most while all together take too much; those that asked not to be
+/// (`CLIENT NO-EVICT`) excepted.
+pub(crate) fn evict(server: &Server) {
+    let limit = server.limits.clients_memory_max.load(Ordering::Relaxed);
+    let mut left = server.clients_memory.load(Ordering::Relaxed);
+    if limit == 0 || left <= limit {
+        return;
+    }
+    let mut cards = server.clients.cards();
+    cards.sort_by_key(|card| Reverse(card.memory.load(Ordering::Relaxed)));
+    for card in cards {
+        if left <= limit {
+            break;
+        }
+        if card.details.lock().no_evict {
+            continue;
+        }
+        let bytes = card.memory.load(Ordering::Relaxed);
+        // What is being closed already will be free soon.
+        left = left.saturating_sub(bytes);
+        if !card.killed.swap(true, Ordering::Relaxed) {
+            tracing::warn!(client = card.id, bytes, "closed: clients exceed maxmemory-clients");
+            server.stats.evicted_clients.fetch_add(1, Ordering::Relaxed);
+            server.kill(card.id);
+        }
+    }
+}
