@@ -359,12 +359,14 @@ fn sorted(frame: &Frame, depth: usize) -> Frame {
     }
 }
 
-/// The frame with all doubles, and the strings that are numbers, in one form.
+/// The frame with all doubles, and the strings that are numbers, in one form. Zero has no sign: it is lost
+/// where a sorted set is packed, and which one is packed first depends on the version.
 #[must_use]
 pub fn with_plain_doubles(frame: &Frame) -> Frame {
     let plain = |text: &[u8]| {
         let number: Option<f64> = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-        number.map_or_else(|| text.to_vec(), |number| format!("{number:e}").into_bytes())
+        // Adding zero takes the sign of a zero away.
+        number.map_or_else(|| text.to_vec(), |number| format!("{:e}", number + 0.0).into_bytes())
     };
     let list = |elements: &[Frame]| elements.iter().map(with_plain_doubles).collect();
     match frame {
