@@ -412,6 +412,31 @@ fn under_appendfsync_always_commits_are_kept_and_locks_pass_on() {
 }
 
 #[test]
+fn a_snapshot_with_sessions_and_their_users_is_loaded_by_redis() {
+    let user = "5e884898da28047151d0e56f8dc6292773603d0d6aabbd62a11ef721d1542d8e";
+    let server = start(&[]);
+    let mut connection = server.connect().unwrap();
+    let own = token();
+    let opened = open(&mut connection, &own, "WAIT 0");
+    let generation = &opened.generation;
+    let stored =
+        format!("SESSION COMMIT {KEY} {own} {generation} TTL 7200000 TAG {user} DATA n|i:1;");
+    assert_eq!(call(&mut connection, &stored), "OK");
+    assert_eq!(call(&mut connection, "SAVE"), "OK");
+    let content = fs::read(server.dir().join("dump.rdb")).unwrap();
+    let redis = ServerSpec::new(Program::reference()).with_file("dump.rdb", content);
+    let redis = Server::start(redis).unwrap();
+    let mut there = redis.connect().unwrap();
+    assert_eq!(call(&mut there, "DBSIZE"), "2");
+    assert_eq!(call(&mut there, &format!("GET {KEY}")), "n|i:1;");
+    assert_eq!(call(&mut there, &format!("GET {KEY}_TAG")), user);
+    for key in [KEY.to_owned(), format!("{KEY}_TAG")] {
+        let ttl: i64 = call(&mut there, &format!("PTTL {key}")).parse().unwrap();
+        assert!((7_100_000..=7_200_000).contains(&ttl), "{key}: {ttl}");
+    }
+}
+
+#[test]
 fn acknowledged_commits_survive_kill_9_and_a_redis_loads_the_log() {
     let mut server = Server::start(durable()).unwrap();
     let mut control = server.connect().unwrap();

@@ -10,6 +10,7 @@ use guarda_resp::{Frame, FrameDecoder, encode_command};
 use crate::deadline::{Budget, now};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, code_and_advice};
+use crate::probe;
 use crate::process::process_id;
 use crate::prologue::Prologue;
 use crate::tls;
@@ -279,6 +280,8 @@ impl Connection {
         patience: Duration,
         budget: &Budget,
     ) -> Result<Vec<Frame>, Error> {
+        // What any other command may take: a server that is silent for longer lets us wait, or hangs.
+        let mut unasked = (!patience.is_zero()).then(|| budget.within(self.endpoint.read_timeout));
         let mut budget = *budget;
         budget.extend(patience);
         let limit = self.endpoint.read_timeout.map(|limit| limit.saturating_add(patience));
@@ -287,10 +290,19 @@ impl Connection {
         let mut sent = 0;
         let mut frames = Vec::with_capacity(answers);
         loop {
-            let Some(left) = own.left() else {
-                let waited = now().saturating_duration_since(started);
-                return Err(Error::Timeout { endpoint: self.endpoint.to_string(), waited });
-            };
+            let waited = || now().saturating_duration_since(started);
+            let Some(mut left) = own.left() else { return Err(self.silent(waited())) };
+            match unasked.map(|until| until.left()) {
+                Some(None) => {
+                    unasked = None;
+                    if probe::hangs(&self.endpoint, waited()) {
+                        return Err(self.silent(waited()));
+                    }
+                    continue;
+                }
+                Some(Some(until)) => left = left.min(until),
+                None => {}
+            }
             self.set_timeout(left)?;
             let done = if let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
                 self.transport.write(rest).map(|count| sent += count)
@@ -315,6 +327,10 @@ impl Connection {
                 Err(source) => return Err(self.lost(source)),
             }
         }
+    }
+
+    fn silent(&self, waited: Duration) -> Error {
+        Error::Timeout { endpoint: self.endpoint.to_string(), waited }
     }
 
     /// Why the server hung up, if it said so.

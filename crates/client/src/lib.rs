@@ -15,6 +15,7 @@ mod deadline;
 mod endpoint;
 mod error;
 mod pool;
+mod probe;
 mod process;
 mod prologue;
 mod session;

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy exempts tests, but not their helpers")]
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -14,6 +14,7 @@ use guarda_client::{
     Budget, Commit, Committed, Connection, Endpoint, Error, Keys, Lock, Open, Opened,
 };
 use guarda_session::SavePath;
+use guarda_testkit::forgetful;
 use guarda_testkit::server::{Program, Server, ServerSpec};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -48,41 +49,6 @@ fn commit(connection: &mut Connection, opened: &Opened) -> Result<Committed, Err
     connection.commit(&Keys::new(b"s".to_vec()), &commit, &Budget::start(LONG))
 }
 
-/// Listens, and passes everything on to `server`; closes the connection instead of giving back the
-/// first answer to what has the mark in it.
-fn forgetful(server: u16) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        let mut forgot = false;
-        for client in listener.incoming() {
-            pass_on(
-                client.unwrap(),
-                TcpStream::connect(("127.0.0.1", server)).unwrap(),
-                &mut forgot,
-            );
-        }
-    });
-    port
-}
-
-/// One request, one answer, as the client under test does it.
-fn pass_on(mut client: TcpStream, mut server: TcpStream, forgot: &mut bool) {
-    let mut buffer = vec![0; 65_536];
-    while let Ok(count @ 1..) = client.read(&mut buffer) {
-        let asked = &buffer[..count];
-        let marked = asked.windows(MARK.len()).any(|part| part == MARK.as_bytes());
-        server.write_all(asked).unwrap();
-        let Ok(count @ 1..) = server.read(&mut buffer) else { return };
-        // NOSCRIPT is no answer yet: the script itself follows.
-        if marked && !*forgot && !buffer.starts_with(b"-NOSCRIPT") {
-            *forgot = true;
-            return;
-        }
-        client.write_all(&buffer[..count]).unwrap();
-    }
-}
-
 fn stored(server: &Server) -> String {
     server.connect().unwrap().call(&["GET", "s"]).unwrap().to_string()
 }
@@ -90,7 +56,7 @@ fn stored(server: &Server) -> String {
 /// Runs the test on a server of its own behind a forgetful one.
 pub(crate) fn behind_forgetful(program: Program, test: impl Fn(&Server, &mut Connection)) {
     let server = Server::start(ServerSpec::new(program)).unwrap();
-    let mut connection = connect(forgetful(server.port()));
+    let mut connection = connect(forgetful(server.port(), MARK));
     test(&server, &mut connection);
 }
 

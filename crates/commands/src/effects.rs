@@ -73,9 +73,9 @@ pub struct Counters {
     pub dirty: u64,
     pub error_replies: u64,
     pub commands_processed: u64,
-    /// Reads from sockets, and writes to them.
-    pub reads: u64,
-    pub writes: u64,
+    pub reads_processed: u64,
+    pub writes_processed: u64,
+    pub eventloop_cycles: u64,
     pub sessions: SessionCounters,
 }
 

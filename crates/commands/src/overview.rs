@@ -15,6 +15,8 @@ pub struct Overview {
     pub session_waiters: usize,
     /// Clients that wait for elements.
     pub element_waiters: usize,
+    /// Keys whose elements somebody waits for.
+    pub awaited_keys: usize,
 }
 
 /// Counts of one database.
@@ -59,6 +61,7 @@ impl Overview {
                 }
                 let Some(waits) = ShardWaits::of(shard) else { return };
                 overview.element_waiters += waits.keys.len();
+                overview.awaited_keys += waits.keys.keys_len();
                 for (_, _, state) in waits.sessions.iter() {
                     overview.session_locks += usize::from(state.owner.is_some());
                     overview.session_waiters += state.waiters.waiting().count();

@@ -29,8 +29,8 @@ pub(crate) fn run(server: &Arc<Server>) {
             continue;
         }
         expiry.turn(server);
-        server.rates.sample(&server.stats, server.clock.monotonic());
         server.memory.used();
+        server.rates.sample(server.clock.monotonic(), &server.stats);
         if turn % SLOW_EVERY == 0 {
             close_idle(server);
             snapshots::start_if_due(server);
@@ -54,7 +54,7 @@ impl Sweeper {
     fn turn(&mut self, server: &Server) {
         let began = server.clock.monotonic();
         let mut slice_began = began;
-        let (mut clean, mut worked) = (0, Duration::ZERO);
+        let (mut clean, mut rested) = (0, Duration::ZERO);
         while clean < SHARDS {
             let looked_at = self.sweep(server);
             if looked_at < SWEEP_MAX {
@@ -64,22 +64,21 @@ impl Sweeper {
                 clean = 0;
             }
             if server.clock.since(slice_began) > SWEEP_SLICE {
-                worked += server.clock.since(slice_began);
                 // What is journalled must not pile up while nobody sends commands.
                 server.persistence.flush();
                 std::thread::sleep(SWEEP_SLICE);
+                rested += SWEEP_SLICE;
                 slice_began = server.clock.monotonic();
             }
             if server.clock.since(began) > TURN * 5 {
-                server.stats.expire_cap_reached.fetch_add(1, Ordering::Relaxed);
+                server.stats.expiry_cut_short.fetch_add(1, Ordering::Relaxed);
                 break;
             }
         }
-        worked += server.clock.since(slice_began);
+        let worked = server.clock.since(began).saturating_sub(rested);
         let now_s = || server.clock.now_micros() / 1_000_000;
         server.observations.latency.note("expire-cycle", worked, now_s);
-        let worked_us = worked.as_micros() as u64;
-        server.stats.expire_cycle_us.fetch_add(worked_us, Ordering::Relaxed);
+        server.stats.expiry_micros.fetch_add(worked.as_micros() as u64, Ordering::Relaxed);
         server.collect(&mut self.worker);
         server.persistence.flush();
         let spent = server.clock.since(began);

@@ -10,9 +10,10 @@ use crate::memory_report;
 use crate::state::Server;
 use crate::stats::read;
 
-pub(crate) use guarda_commands::REDIS_VERSION;
 /// The version of Redis whose behaviour this server has.
+pub(crate) use guarda_commands::REDIS_VERSION;
 use guarda_commands::{Overview, SessionCounters};
+use guarda_config::BindAddress;
 
 type Section = fn(&Server, &Overview, &mut Text);
 
@@ -38,6 +39,11 @@ const SECTIONS: &[(&str, &str, bool, Section)] = &[
 pub(crate) struct Text(String);
 
 impl Text {
+    /// Fields that mean something in Redis and nothing here.
+    fn zeros(&mut self, names: &[&str]) {
+        names.iter().for_each(|name| self.field(name, 0));
+    }
+
     pub(crate) fn field(&mut self, name: &str, value: impl std::fmt::Display) {
         let _ = write!(self.0, "{name}:{value}\r\n");
     }
@@ -89,6 +95,8 @@ fn server(server: &Server, _: &Overview, text: &mut Text) {
     text.field("arch_bits", usize::BITS);
     text.field("monotonic_clock", "POSIX clock_gettime");
     text.field("multiplexing_api", "epoll");
+    text.field("atomicvar_api", "std");
+    text.field("gcc_version", "0.0.0");
     text.field("process_id", std::process::id());
     text.field("process_supervised", server.config.lock().supervised.as_str());
     text.field("run_id", &server.run_id);
@@ -98,12 +106,34 @@ fn server(server: &Server, _: &Overview, text: &mut Text) {
     text.field("uptime_in_days", uptime / 86_400);
     text.field("hz", 10);
     text.field("configured_hz", 10);
+    text.field("lru_clock", server.clock.now().seconds() & 0x00ff_ffff);
     text.field("executable", &server.executable);
     text.field("config_file", server.config_source.shown());
     text.field("io_threads_active", server.thread_count());
+    for (n, listener) in listeners(server).iter().enumerate() {
+        text.field(&format!("listener{n}"), listener);
+    }
 }
 
-fn clients(server: &Server, _: &Overview, text: &mut Text) {
+/// What is listened on, as 7.2 has it: one line a kind.
+fn listeners(server: &Server) -> Vec<String> {
+    let config = server.config.lock();
+    let mut found = Vec::new();
+    for (name, port) in [("tcp", config.port), ("tls", config.tls.port)] {
+        if port != 0 {
+            let optional = |optional: bool| if optional { "-" } else { "" };
+            let one = |bind: &BindAddress| format!("bind={}{bind},", optional(bind.optional));
+            let binds: String = config.bind.iter().map(one).collect();
+            found.push(format!("name={name},{binds}port={port}"));
+        }
+    }
+    if let Some(path) = &config.unixsocket {
+        found.push(format!("name=unix,bind={}", path.display()));
+    }
+    found
+}
+
+fn clients(server: &Server, overview: &Overview, text: &mut Text) {
     let limit = server.limits.clients_max.load(Ordering::Relaxed);
     text.field("connected_clients", server.clients.len());
     text.field("cluster_connections", 0);
@@ -122,53 +152,85 @@ fn clients(server: &Server, _: &Overview, text: &mut Text) {
     text.field("tracking_clients", 0);
     let waits_for_a_time = |card: &&Arc<ClientCard>| card.has_deadline();
     text.field("clients_in_timeout_table", cards.iter().filter(waits_for_a_time).count());
+    text.field("total_blocking_keys", overview.awaited_keys);
+    text.field("total_blocking_keys_on_nokey", 0);
 }
 
 fn persistence(server: &Server, _: &Overview, text: &mut Text) {
     let status = server.persistence.status();
+    let progress = server.persistence.progress.lock().clone();
+    let now = server.clock.now().seconds();
+    let since = |is_under_way| if is_under_way { now - progress.began } else { -1 };
+    let word = |ok| if ok { "ok" } else { "err" };
     text.field("loading", u8::from(status.is_loading));
     text.field("async_loading", 0);
-    text.field("current_cow_peak", 0);
-    text.field("current_cow_size", 0);
+    text.zeros(&["current_cow_peak", "current_cow_size", "current_cow_size_age"]);
+    text.field("current_fork_perc", "0.00");
+    text.zeros(&["current_save_keys_processed", "current_save_keys_total"]);
     text.field("rdb_changes_since_last_save", server.dirty.load(Ordering::Relaxed));
     text.field("rdb_bgsave_in_progress", u8::from(status.save_in_progress));
     text.field("rdb_last_save_time", server.persistence.last_save.load(Ordering::Relaxed));
-    text.field("rdb_last_bgsave_status", if status.last_save_ok { "ok" } else { "err" });
+    text.field("rdb_last_bgsave_status", word(status.last_save_ok));
     text.field("rdb_last_bgsave_time_sec", status.last_save_s);
+    text.field("rdb_current_bgsave_time_sec", since(status.save_in_progress));
+    text.field("rdb_saves", progress.saves);
     text.field("rdb_last_cow_size", 0);
+    text.field("rdb_last_load_keys_expired", progress.loaded.1);
+    text.field("rdb_last_load_keys_loaded", progress.loaded.0);
     text.field("aof_enabled", u8::from(status.log_enabled));
     text.field("aof_rewrite_in_progress", u8::from(status.rewrite_in_progress));
     text.field("aof_rewrite_scheduled", u8::from(status.rewrite_scheduled));
     text.field("aof_last_rewrite_time_sec", status.last_rewrite_s);
-    text.field("aof_last_bgrewrite_status", if status.last_rewrite_ok { "ok" } else { "err" });
-    text.field("aof_last_write_status", if status.last_write_ok { "ok" } else { "err" });
+    text.field("aof_current_rewrite_time_sec", since(status.rewrite_in_progress));
+    text.field("aof_last_bgrewrite_status", word(status.last_rewrite_ok));
+    text.field("aof_rewrites", progress.rewrites);
+    text.field("aof_rewrites_consecutive_failures", progress.rewrites_failed_in_a_row);
+    text.field("aof_last_write_status", word(status.last_write_ok));
+    text.zeros(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
     if status.log_enabled {
         text.field("aof_current_size", status.log_size);
         text.field("aof_base_size", status.log_base_size);
+        text.field("aof_pending_rewrite", 0);
         text.field("aof_buffer_length", server.persistence.pending_len());
+        text.field("aof_pending_bio_fsync", 0);
         text.field("aof_delayed_fsync", status.delayed_syncs);
     }
 }
+
+const WITHOUT_COUNTERPART: &[&str] = &[
+    "migrate_cached_sockets",
+    "slave_expires_tracked_keys",
+    "active_defrag_hits",
+    "active_defrag_misses",
+    "active_defrag_key_hits",
+    "active_defrag_key_misses",
+    "total_active_defrag_time",
+    "current_active_defrag_time",
+    "tracking_total_keys",
+    "tracking_total_items",
+    "tracking_total_prefixes",
+];
 
 fn stats(server: &Server, _: &Overview, text: &mut Text) {
     let stats = &server.stats;
     text.field("total_connections_received", read(&stats.connections_received));
     text.field("total_commands_processed", read(&stats.commands_processed));
-    let [commands, input, output] = server.rates.per_second();
-    text.field("instantaneous_ops_per_sec", commands.round() as u64);
+    let [commands, input, output, cycles] = server.rates.per_second();
+    text.field("instantaneous_ops_per_sec", commands as u64);
     text.field("total_net_input_bytes", read(&stats.net_input));
     text.field("total_net_output_bytes", read(&stats.net_output));
-    text.field("total_net_repl_input_bytes", 0);
-    text.field("total_net_repl_output_bytes", 0);
+    text.zeros(&["total_net_repl_input_bytes", "total_net_repl_output_bytes"]);
     text.field("instantaneous_input_kbps", format_args!("{:.2}", input / 1024.0));
     text.field("instantaneous_output_kbps", format_args!("{:.2}", output / 1024.0));
     text.field("instantaneous_input_repl_kbps", "0.00");
     text.field("instantaneous_output_repl_kbps", "0.00");
     text.field("rejected_connections", read(&stats.connections_rejected));
+    text.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
     text.field("expired_keys", read(&stats.expired_keys));
+    text.field("expired_stale_perc", "0.00");
+    text.field("expired_time_cap_reached_count", read(&stats.expiry_cut_short));
+    text.field("expire_cycle_cpu_milliseconds", read(&stats.expiry_micros) / 1000);
     text.field("expired_keys_per_hold_max", read(&stats.expired_per_hold_max));
-    text.field("expired_time_cap_reached_count", read(&stats.expire_cap_reached));
-    text.field("expire_cycle_cpu_milliseconds", read(&stats.expire_cycle_us) / 1000);
     text.field("evicted_keys", read(&stats.evicted_keys));
     text.field("evicted_clients", read(&stats.evicted_clients));
     let exceeded_ms = server.eviction.beyond_for(server.clock.monotonic()).as_millis() as u64;
@@ -186,17 +248,23 @@ fn stats(server: &Server, _: &Overview, text: &mut Text) {
     }
     text.field("latest_fork_usec", 0);
     text.field("total_forks", 0);
-    text.field("tracking_total_keys", 0);
-    text.field("tracking_total_items", 0);
-    text.field("tracking_total_prefixes", 0);
+    text.zeros(WITHOUT_COUNTERPART);
     text.field("unexpected_error_replies", 0);
     text.field("total_error_replies", read(&stats.error_replies));
-    let (reads, writes) = (read(&stats.reads), read(&stats.writes));
-    text.field("total_reads_processed", reads);
-    text.field("total_writes_processed", writes);
-    // Nobody but I/O threads reads and writes here.
-    text.field("io_threaded_reads_processed", reads);
-    text.field("io_threaded_writes_processed", writes);
+    text.field("dump_payload_sanitizations", 0);
+    text.field("total_reads_processed", read(&stats.reads_processed));
+    text.field("total_writes_processed", read(&stats.writes_processed));
+    text.field("io_threaded_reads_processed", read(&stats.reads_processed));
+    text.field("io_threaded_writes_processed", read(&stats.writes_processed));
+    text.zeros(&["reply_buffer_shrinks", "reply_buffer_expands"]);
+    text.field("eventloop_cycles", read(&stats.eventloop_cycles));
+    text.zeros(&["eventloop_duration_sum", "eventloop_duration_cmd_sum"]);
+    text.field("instantaneous_eventloop_cycles_per_sec", cycles as u64);
+    text.field("instantaneous_eventloop_duration_usec", 0);
+    let denied = server.users.denial_counts();
+    for (reason, count) in ["auth", "cmd", "key", "channel"].iter().zip(denied) {
+        text.field(&format!("acl_access_denied_{reason}"), count);
+    }
     text.field(
         "client_query_buffer_limit_disconnections",
         read(&stats.query_buffer_limit_disconnections),
@@ -205,7 +273,6 @@ fn stats(server: &Server, _: &Overview, text: &mut Text) {
         "client_output_buffer_limit_disconnections",
         read(&stats.output_buffer_limit_disconnections),
     );
-    server.users.denied().for_each(|(name, count)| text.field(name, count));
 }
 
 fn sessions(server: &Server, overview: &Overview, text: &mut Text) {
@@ -222,6 +289,7 @@ fn replication(server: &Server, _: &Overview, text: &mut Text) {
     text.field("connected_slaves", 0);
     text.field("master_failover_state", "no-failover");
     text.field("master_replid", server.replication_id.lock());
+    text.field("master_replid2", "0".repeat(40));
     text.field("master_repl_offset", 0);
     text.field("second_repl_offset", -1);
     text.field("repl_backlog_active", 0);
@@ -231,14 +299,20 @@ fn replication(server: &Server, _: &Overview, text: &mut Text) {
 }
 
 fn cpu(_: &Server, _: &Overview, text: &mut Text) {
-    let (user, system) = cpu_seconds();
+    let main = format!("/proc/self/task/{}/stat", std::process::id());
+    let (user, system) = cpu_seconds("/proc/self/stat");
+    let (main_user, main_system) = cpu_seconds(&main);
     text.field("used_cpu_sys", format_args!("{system:.6}"));
     text.field("used_cpu_user", format_args!("{user:.6}"));
+    text.field("used_cpu_sys_children", "0.000000");
+    text.field("used_cpu_user_children", "0.000000");
+    text.field("used_cpu_sys_main_thread", format_args!("{main_system:.6}"));
+    text.field("used_cpu_user_main_thread", format_args!("{main_user:.6}"));
 }
 
-/// User and system time of this process, from the operating system.
-fn cpu_seconds() -> (f64, f64) {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+/// User and system time of this process or one of its threads, from the operating system.
+fn cpu_seconds(stat: &str) -> (f64, f64) {
+    let stat = std::fs::read_to_string(stat).unwrap_or_default();
     // The second field, the program's name, may hold anything; the rest follows its last ')'.
     let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let mut fields = rest.split_ascii_whitespace().skip(11);

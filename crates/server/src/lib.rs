@@ -25,7 +25,6 @@ mod logins;
 mod memory;
 mod memory_report;
 mod persistence;
-mod rates;
 mod replace;
 mod rewriting;
 mod scripts;

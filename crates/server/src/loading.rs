@@ -22,6 +22,10 @@ pub(crate) struct Loader<'s, 'k> {
     /// A key that is there already ends the loading.
     pub(crate) refuses_known: bool,
     told_percent: u64,
+    /// Keys of snapshots that were taken over.
+    pub(crate) loaded: u64,
+    /// Keys of snapshots that were left out.
+    pub(crate) expired: u64,
 }
 
 impl<'s, 'k> Loader<'s, 'k> {
@@ -36,6 +40,8 @@ impl<'s, 'k> Loader<'s, 'k> {
             drop_due_at: None,
             refuses_known: false,
             told_percent: 0,
+            loaded: 0,
+            expired: 0,
         }
     }
 
@@ -62,6 +68,13 @@ impl<'s, 'k> Loader<'s, 'k> {
     }
 }
 
+impl Drop for Loader<'_, '_> {
+    /// INFO tells of the last one.
+    fn drop(&mut self) {
+        self.server.persistence.progress.lock().loaded = (self.loaded, self.expired);
+    }
+}
+
 impl LoadSink for Loader<'_, '_> {
     fn apply(&mut self, event: LoadEvent<'_>) -> Result<(), ApplyError> {
         match event {
@@ -70,8 +83,10 @@ impl LoadSink for Loader<'_, '_> {
                 let due = matches!((expiry, self.drop_due_at), (Some(at), Some(now)) if at <= now);
                 check_db(db, self.server)?;
                 if due {
+                    self.expired += 1;
                     return Ok(());
                 }
+                self.loaded += 1;
                 self.insert(db, entry)
             }
             LoadEvent::Sizes { .. } => Ok(()),

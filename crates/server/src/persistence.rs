@@ -31,6 +31,13 @@ pub(crate) struct Progress {
     pub(crate) last_rewrite_ok: bool,
     pub(crate) last_rewrite_s: i64,
     pub(crate) last_rewrite_tried: i64,
+    /// Unix seconds at which what is under way began.
+    pub(crate) began: i64,
+    pub(crate) saves: u64,
+    pub(crate) rewrites: u64,
+    pub(crate) rewrites_failed_in_a_row: u64,
+    /// Keys of the last snapshot that was loaded, and those that had expired meanwhile.
+    pub(crate) loaded: (u64, u64),
 }
 
 /// Everything about files that threads share.
@@ -94,6 +101,11 @@ impl Persistence {
                 last_rewrite_ok: true,
                 last_rewrite_s: -1,
                 last_rewrite_tried: 0,
+                began: started_s,
+                saves: 0,
+                rewrites: 0,
+                rewrites_failed_in_a_row: 0,
+                loaded: (0, 0),
             }),
         }
     }
@@ -228,6 +240,7 @@ impl Persistence {
         }
         let mut progress = self.progress.lock();
         progress.last_save_ok = ok;
+        progress.saves += u64::from(ok);
         progress.last_save_s = took.as_secs() as i64;
         progress.last_save_tried = now_s;
     }

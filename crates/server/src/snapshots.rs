@@ -239,6 +239,7 @@ fn claim(server: &Server, activity: Activity) -> Result<(), Activity> {
         return Err(progress.activity);
     }
     progress.activity = activity;
+    progress.began = server.clock.now().seconds();
     Ok(())
 }
 
@@ -373,6 +374,7 @@ pub(crate) fn background_save(
         )),
         Activity::Idle => {
             progress.activity = Activity::Saving;
+            progress.began = server.clock.now().seconds();
             drop(progress);
             spawn(server, |server| {
                 let _ = save(server);
@@ -425,6 +427,7 @@ pub(crate) fn background_rewrite(server: &Server) -> Result<&'static str, Comman
         }
         Activity::Idle => {
             progress.activity = Activity::Rewriting;
+            progress.began = server.clock.now().seconds();
             drop(progress);
             spawn(server, |server| {
                 let _ = rewrite(server);
@@ -454,6 +457,9 @@ pub(crate) fn rewrite(server: &Server) -> Result<(), RewriteError> {
     }
     let mut progress = server.persistence.progress.lock();
     progress.last_rewrite_ok = done.is_ok();
+    progress.rewrites += u64::from(done.is_ok());
+    progress.rewrites_failed_in_a_row =
+        if done.is_ok() { 0 } else { progress.rewrites_failed_in_a_row + 1 };
     progress.last_rewrite_s = took.as_secs() as i64;
     progress.last_rewrite_tried = server.clock.now().seconds();
     done

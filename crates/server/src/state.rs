@@ -26,10 +26,9 @@ use crate::log_waits::LogWaits;
 use crate::logins::Logins;
 use crate::memory::Memory;
 use crate::persistence::Persistence;
-use crate::rates::Rates;
 use crate::rewriting::ConfigSource;
 use crate::scripts::ScriptQueue;
-use crate::stats::Stats;
+use crate::stats::{Rates, Stats};
 
 /// What all threads share.
 pub(crate) struct Server {

@@ -1,8 +1,11 @@
 //! Counters for INFO.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use guarda_commands::{Counters, SessionCounters};
+use parking_lot::Mutex;
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
@@ -36,14 +39,15 @@ counters! {
     /// Microseconds spent beyond the limit although there was something to evict.
     eviction_exceeded_us,
     error_replies,
-    reads,
-    writes,
-    /// Microseconds that active expiry has worked.
-    expire_cycle_us,
-    /// Turns of active expiry that were ended though more was due.
-    expire_cap_reached,
     net_input,
     net_output,
+    reads_processed,
+    writes_processed,
+    eventloop_cycles,
+    /// Sweeps of active expiry that ended before all was done.
+    expiry_cut_short,
+    /// Microseconds spent in active expiry.
+    expiry_micros,
     /// Most keys removed by active expiry under one hold of a shard's lock.
     expired_per_hold_max,
     query_buffer_limit_disconnections,
@@ -64,10 +68,11 @@ impl Stats {
             (&self.keyspace_hits, taken.keyspace_hits),
             (&self.keyspace_misses, taken.keyspace_misses),
             (&self.expired_keys, taken.expired_keys),
-            (&self.reads, taken.reads),
-            (&self.writes, taken.writes),
             (&self.evicted_keys, taken.evicted_keys),
             (&self.error_replies, taken.error_replies),
+            (&self.reads_processed, taken.reads_processed),
+            (&self.writes_processed, taken.writes_processed),
+            (&self.eventloop_cycles, taken.eventloop_cycles),
         ];
         let sessions = self.sessions.iter().zip(taken.sessions.values());
         for (total, n) in all.into_iter().chain(sessions) {
@@ -76,5 +81,69 @@ impl Stats {
             }
         }
         taken.dirty
+    }
+}
+
+/// Samples from which INFO's `instantaneous_*` are made: as many as housekeeping takes in 1.6 s.
+const SAMPLES: usize = 17;
+
+/// What happens per second, of late.
+#[derive(Default)]
+pub(crate) struct Rates(Mutex<VecDeque<(Duration, [u64; 4])>>);
+
+impl Rates {
+    /// Takes a sample: commands, bytes in, bytes out, turns of the event loops.
+    pub(crate) fn sample(&self, now: Duration, stats: &Stats) {
+        let counts = [
+            &stats.commands_processed,
+            &stats.net_input,
+            &stats.net_output,
+            &stats.eventloop_cycles,
+        ];
+        let mut samples = self.0.lock();
+        samples.push_back((now, counts.map(read)));
+        if samples.len() > SAMPLES {
+            samples.pop_front();
+        }
+    }
+
+    /// CONFIG RESETSTAT.
+    pub(crate) fn reset(&self) {
+        self.0.lock().clear();
+    }
+
+    /// Of each of them, so many per second.
+    pub(crate) fn per_second(&self) -> [f64; 4] {
+        let samples = self.0.lock();
+        let (Some((from, first)), Some((to, last))) = (samples.front(), samples.back()) else {
+            return [0.0; 4];
+        };
+        let seconds = to.saturating_sub(*from).as_secs_f64();
+        std::array::from_fn(|at| {
+            let count = last[at].saturating_sub(first[at]) as f64;
+            if seconds > 0.0 { count / seconds } else { 0.0 }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_of_the_last_samples() {
+        let (rates, stats) = (Rates::default(), Stats::default());
+        let all_zero = |rates: &Rates| rates.per_second().iter().all(|rate| rate.abs() < 1e-9);
+        assert!(all_zero(&rates));
+        for turn in 0..100u64 {
+            stats
+                .commands_processed
+                .store(if turn < 50 { 0 } else { turn * 10 }, Ordering::Relaxed);
+            rates.sample(Duration::from_millis(turn * 100), &stats);
+        }
+        assert!((rates.per_second()[0] - 100.0).abs() < 1e-9, "{:?}", rates.per_second());
+        stats.reset();
+        rates.sample(Duration::from_secs(10), &stats);
+        assert!(all_zero(&rates), "{:?}", rates.per_second());
     }
 }

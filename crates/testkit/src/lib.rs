@@ -6,6 +6,7 @@
 //! - [`server`] starts a real program (`guarda` or `redis-server`) in a directory of its own.
 //! - [`connection`] speaks RESP to it and hands back exact bytes; [`reply`] understands them.
 //! - [`diff`] sends one script to two servers and compares what they answer.
+//! - [`forgetful()`] loses an answer on its way.
 //! - [`dump`] writes a whole server down as text, so that two can be compared.
 //! - [`random`] makes seeded command sequences and runs them against two servers.
 
@@ -15,7 +16,10 @@ pub mod connection;
 pub mod deadline;
 pub mod diff;
 pub mod dump;
+mod forgetful;
 pub mod prng;
 pub mod random;
 pub mod reply;
 pub mod server;
+
+pub use forgetful::forgetful;

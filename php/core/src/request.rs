@@ -292,6 +292,16 @@ impl Request {
     ///
     /// Why the data is not stored.
     pub fn write(&mut self, id: &[u8], data: &[u8], ttl: i64) -> Answer<()> {
+        let stored = self.write_or_say(id, data, ttl);
+        self.unless_tick(stored)
+    }
+
+    /// Nobody waits for an upload's tick: a warning would come before the page that follows.
+    fn unless_tick(&self, outcome: Answer<()>) -> Answer<()> {
+        if self.settings.tick { Ok(()) } else { outcome }
+    }
+
+    fn write_or_say(&mut self, id: &[u8], data: &[u8], ttl: i64) -> Answer<()> {
         if self.is_foreign() || self.missed {
             return Ok(());
         }
@@ -364,6 +374,11 @@ impl Request {
     ///
     /// As [`write`](Self::write).
     pub fn touch(&mut self, id: &[u8], data: &[u8], ttl: i64) -> Answer<()> {
+        let touched = self.touch_or_say(id, data, ttl);
+        self.unless_tick(touched)
+    }
+
+    fn touch_or_say(&mut self, id: &[u8], data: &[u8], ttl: i64) -> Answer<()> {
         if self.is_foreign() || self.missed {
             return Ok(());
         }

@@ -54,10 +54,18 @@ pub(crate) struct LogEntry {
 pub(super) struct DenialLog {
     entries: VecDeque<LogEntry>,
     next_id: u64,
+    /// How often somebody was turned away since the start, by reason.
+    counts: [u64; REASONS.len()],
 }
+
+/// Why somebody is turned away, as entries name it.
+pub(super) const REASONS: [&str; 4] = ["auth", "command", "key", "channel"];
 
 impl DenialLog {
     pub(super) fn add(&mut self, entry: LogEntry, len_max: usize) {
+        if let Some(at) = REASONS.iter().position(|reason| *reason == entry.reason) {
+            self.counts[at] += 1;
+        }
         let joins = |known: &LogEntry| {
             known.reason == entry.reason
                 && known.context == entry.context
@@ -75,6 +83,11 @@ impl DenialLog {
         };
         self.entries.push_front(fresh);
         self.entries.truncate(len_max);
+    }
+
+    /// How often somebody was turned away, in the order of [`REASONS`].
+    pub(super) fn counts(&self) -> [u64; REASONS.len()] {
+        self.counts
     }
 
     pub(super) fn newest(&self, count: usize) -> Vec<LogEntry> {

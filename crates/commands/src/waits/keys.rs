@@ -112,6 +112,12 @@ impl KeyWaits {
         self.ready.extend(self.deferred.drain(..).map(|(ready, _)| ready));
     }
 
+    /// How many keys somebody waits for.
+    pub(crate) fn keys_len(&self) -> usize {
+        let queues = self.queues.values().flat_map(HashMap::values);
+        queues.filter(|queue| queue.waiting().next().is_some()).count()
+    }
+
     /// How many commands wait; each is counted at its first key.
     pub(crate) fn len(&self) -> usize {
         let queues = self.queues.values().flat_map(HashMap::values);

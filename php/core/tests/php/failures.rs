@@ -4,6 +4,8 @@ use std::io::Read as _;
 use std::net::TcpListener;
 use std::thread;
 
+use guarda_testkit::forgetful;
+
 use super::*;
 
 fn closed_port() -> u16 {
@@ -103,9 +105,57 @@ fn a_user_without_the_permission_is_told_so() {
     on_redis(|at| {
         at.raw("ACL SETUSER app on >hunter2 ~other:* +@all");
         let path = format!("{}&auth[user]=app&auth[pass]=hunter2", at.path("timeout=2"));
-        failed(Php::new(&path), "NOPERM");
+        failed(Php::new(&path), "NOPERM: its user may not use these keys");
         // And it is no reason to do without the lock.
         assert_eq!(at.raw("DBSIZE"), ":0");
+    });
+}
+
+#[test]
+fn the_permission_that_is_missing_is_named() {
+    on_every_server(|at| {
+        let path = format!("{}&auth[user]=app&auth[pass]=hunter2", at.path("timeout=2"));
+        let (rules, part) = if at.is_guarda() {
+            (
+                "-@session",
+                "its user may not run SESSION OPEN; allow it: ACL SETUSER <user> +@session",
+            )
+        } else {
+            (
+                "-eval -evalsha -watch",
+                "its user may not run EVALSHA; allow it: ACL SETUSER <user> +evalsha",
+            )
+        };
+        at.raw(&format!("ACL SETUSER app reset on >hunter2 ~* &* +@all {rules}"));
+        failed(Php::new(&path), part);
+        at.raw("ACL SETUSER app resetkeys ~other:* +@all");
+        failed(
+            Php::new(&path),
+            "its user may not use these keys; allow it: ACL SETUSER <user> ~<prefix>*",
+        );
+        // With what it takes, and no more.
+        at.raw("ACL SETUSER app resetkeys ~PHPREDIS_SESSION:*");
+        assert_eq!(Php::new(&path).run(&session(COUNT)), "1");
+    });
+}
+
+#[test]
+fn a_confirmation_that_is_lost_on_its_way() {
+    on_every_server(|at| {
+        let port = forgetful(at.server.port(), "this answer is lost");
+        let php = || Php::new(&format!("tcp://127.0.0.1:{port}?timeout=2"));
+        let said = php().run(&session(&format!(
+            "{COUNT} $_SESSION['m'] = 'this answer is lost'; session_write_close();"
+        )));
+        if at.is_guarda() {
+            // It knows what it has stored, and is asked once more.
+            assert_eq!(said, "1");
+        } else {
+            assert!(said.contains("whether it was done is unknown"), "{said}");
+        }
+        let stored = "\"n|i:1;m|s:19:\\\"this answer is lost\\\";\"";
+        assert_eq!(at.raw(&format!("GET {KEY}")), stored);
+        assert_eq!(php().run(&session(COUNT)), "2");
     });
 }
 

@@ -12,6 +12,7 @@ mod proxy;
 mod rules;
 mod session;
 mod settings;
+mod tls;
 mod trips;
 mod upload;
 mod wrapped;

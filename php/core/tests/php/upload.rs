@@ -88,3 +88,14 @@ fn ticks_that_find_no_server_are_silent() {
         assert!(said.ends_with("after") && !said.contains("Warning"), "{said}");
     });
 }
+
+#[test]
+fn ticks_that_cannot_store_are_silent() {
+    on_redis(|at| {
+        let port = guarda_testkit::forgetful(at.server.port(), "upload_progress_up");
+        let path = format!("\"tcp://127.0.0.1:{port}\"");
+        let shown = [("session.save_path", path.as_str()), ("display_startup_errors", "1")];
+        let said = post(at, "echo 'after';", &shown);
+        assert!(said.ends_with("after") && !said.contains("Warning"), "{said}");
+    });
+}

@@ -150,6 +150,8 @@ impl Test<'_> {
             .replace("session.save_path: , ", "session.save_path: %S, ")
             .replace("open('', ", "open('%S', ")
             .replace("files (path: )", &format!("{name} (path: %S)"))
+            .replace("session data (files)", &format!("session data ({name})"))
+            .replace("session.save_path is correct ()", "session.save_path is correct (%S)")
             .replace(BAD_ID, "%s")
     }
 }
@@ -192,9 +194,8 @@ mod tests {
 
     #[test]
     fn expectations_name_the_handler_and_any_path() {
-        let test =
-            "--TEST--\nt\n--EXPECTF--\nstring(5) \"files\"\nstring(0) \"\"\nfiles (path: ) in\n";
-        let expected = "--TEST--\nt\n--EXPECTF--\nstring(6) \"guarda\"\nstring(%d) \"%S\"\nguarda (path: %S) in\n";
+        let test = "--TEST--\nt\n--EXPECTF--\nstring(5) \"files\"\nstring(0) \"\"\nfiles (path: ) in\nsession data (files). session.save_path is correct () in\n";
+        let expected = "--TEST--\nt\n--EXPECTF--\nstring(6) \"guarda\"\nstring(%d) \"%S\"\nguarda (path: %S) in\nsession data (guarda). session.save_path is correct (%S) in\n";
         assert_eq!(rewritten(test), expected);
         assert_eq!(rewritten(&test.replace("EXPECTF", "EXPECT")), expected);
         let exact = "--TEST--\nt\n--EXPECT--\nstring(0) \"\"\n100%\n";

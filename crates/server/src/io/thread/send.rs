@@ -15,6 +15,7 @@ const UNAWAITED_MAX: u32 = 64;
 impl IoThread {
     /// Brings the log up to what this turn's replies depend on, then sends them.
     pub(super) fn finish_turn(&mut self) {
+        self.worker.effects.counters.eventloop_cycles += 1;
         self.send_turn();
         memory::note_thread();
         client_memory::evict(&self.server);
@@ -72,8 +73,8 @@ impl IoThread {
         };
         let unsent = connection.unsent();
         let sent = (before - unsent) as u64;
-        self.worker.effects.counters.writes += u64::from(sent > 0);
         self.server.stats.net_output.fetch_add(sent, Ordering::Relaxed);
+        self.worker.effects.counters.writes_processed += 1;
         match flushed {
             Flushed::All if connection.closing && connection.client.is_some() => {
                 self.close(slot);

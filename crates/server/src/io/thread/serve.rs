@@ -48,8 +48,8 @@ impl IoThread {
             let was_pending = !connection.pending.is_empty();
             match connection.read(&mut self.scratch) {
                 Ok(Some(n)) => {
-                    self.worker.effects.counters.reads += 1;
                     self.server.stats.net_input.fetch_add(n as u64, Ordering::Relaxed);
+                    self.worker.effects.counters.reads_processed += 1;
                     let ran = if was_pending {
                         self.run_pending(slot, now)
                     } else {
