@@ -42,7 +42,7 @@ pub use rewrite::{RewriteError, read_text, replace_users, rewrite};
 pub use secret::Secret;
 pub use settings::{
     AllowedFor, AppendFsync, EncodingLimits, IoThreads, LogLevel, MaxmemoryPolicy, SessionSettings,
-    Settings, Supervised, TlsClients, TlsSettings,
+    Settings, SignalShutdown, Supervised, TlsClients, TlsSettings,
 };
 pub use source::{
     Arguments, ConfigFile, FILE_LEN_MAX, FILES_MAX, INCLUDE_DEPTH_MAX, load, parse_text,

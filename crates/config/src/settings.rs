@@ -64,6 +64,12 @@ pub struct Settings {
     pub daemonize: bool,
     /// `supervised`.
     pub supervised: Supervised,
+    /// `shutdown-on-sigint`.
+    pub shutdown_on_sigint: SignalShutdown,
+    /// `shutdown-on-sigterm`.
+    pub shutdown_on_sigterm: SignalShutdown,
+    /// `crash-log-enabled`.
+    pub crash_log_enabled: bool,
     /// `enable-debug-command`.
     pub debug_command: AllowedFor,
     /// `enable-protected-configs`.
@@ -176,6 +182,25 @@ pub enum IoThreads {
     Automatic,
     /// So many, 1 to 128.
     Fixed(NonZeroU32),
+}
+
+/// `shutdown-on-sigint` and `shutdown-on-sigterm`: how a signal ends the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SignalShutdown {
+    /// Whether a snapshot is written; `None`: if there are save points.
+    pub save: Option<bool>,
+    /// Nothing is waited for.
+    pub now: bool,
+    /// The server ends even if the data cannot be made safe.
+    pub force: bool,
+}
+
+impl SignalShutdown {
+    fn from_words(words: &[String]) -> Self {
+        let has = |word: &str| words.iter().any(|known| known == word);
+        let save = (has("save") || has("nosave")).then(|| has("save"));
+        Self { save, now: has("now"), force: has("force") }
+    }
 }
 
 /// A type for the words of an enumerated directive.
@@ -295,7 +320,7 @@ impl AllowedFor {
 words! {
     /// `supervised`: who is told that the server is ready.
     Supervised {
-        /// Not supported: like `no`.
+        /// upstart, by stopping until it lets the server go on.
         Upstart = "upstart",
         /// systemd, by `NOTIFY_SOCKET`.
         Systemd = "systemd",
@@ -377,6 +402,9 @@ impl Settings {
                 .map(Duration::from_millis),
             daemonize: v.bool("daemonize"),
             supervised: Supervised::from_word(v.choice("supervised")),
+            shutdown_on_sigint: SignalShutdown::from_words(v.words("shutdown-on-sigint")),
+            shutdown_on_sigterm: SignalShutdown::from_words(v.words("shutdown-on-sigterm")),
+            crash_log_enabled: v.bool("crash-log-enabled"),
             debug_command: AllowedFor::from_word(v.choice("enable-debug-command")),
             protected_configs: AllowedFor::from_word(v.choice("enable-protected-configs")),
             pidfile: v.path("pidfile"),

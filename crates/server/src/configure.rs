@@ -8,6 +8,7 @@ use guarda_config::{AppendFsync, Config, ConfigSetError, Exposure, Proposal};
 use guarda_journal::log::SyncPolicy;
 
 use crate::client_memory;
+use crate::crash;
 use crate::eviction;
 use crate::io::{OutputLimit, OutputLimits};
 use crate::listening::Relisten;
@@ -25,6 +26,7 @@ pub(crate) fn sync_policy(config: &Config) -> SyncPolicy {
 
 /// Puts everything into effect that can change at run time.
 pub(crate) fn apply(server: &Server, config: &Config) {
+    crash::set_reports(config.crash_log_enabled);
     let limits = &server.limits;
     limits.clients_max.store(config.maxclients as usize, Ordering::Relaxed);
     let seconds = |duration: Option<Duration>| duration.map_or(0, |d| d.as_secs());

@@ -9,6 +9,7 @@ mod client_memory;
 mod clients;
 mod clock;
 mod configure;
+mod crash;
 mod cron;
 mod data_dir;
 mod diagnostics;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use guarda_commands::{CommandError, ShutdownMode};
 
 use crate::state::Server;
+use crate::supervision::Supervisor;
 use crate::{configure, snapshots};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -19,17 +20,21 @@ pub(crate) fn shutdown(server: &Server, mode: ShutdownMode) -> Result<(), Comman
         return Ok(());
     }
     tracing::info!("shutting down");
+    let supervisor = Supervisor::found(server.config.lock().supervised);
+    supervisor.tell("STATUS=Making the data safe before the end\n");
     match make_safe(server, mode) {
         Ok(()) => {
             for path in server.files_to_remove.lock().drain(..) {
                 let _ = std::fs::remove_file(path);
             }
+            supervisor.tell("STOPPING=1\nSTATUS=Ended in good order\n");
             tracing::info!("bye");
             // Clients whose replies wait see their connection close: the outcome is in the files.
             std::process::exit(0);
         }
         Err(error) => {
             tracing::error!(%error, "not shut down: the data could not be saved");
+            supervisor.tell("STATUS=Told to end, but the data could not be saved: serving on\n");
             server.is_stopping.store(false, Ordering::SeqCst);
             Err(CommandError::text("ERR Errors trying to SHUTDOWN. Check logs."))
         }

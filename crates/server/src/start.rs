@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use guarda_commands::{
     Observations, RenameError, Renames, ShutdownMode, Users, Worker, unbind_native_locks,
 };
-use guarda_config::{Arguments, Config, ConfigError, ConfigFile, Exposure, IoThreads, Supervised};
+use guarda_config::{Arguments, Config, ConfigError, ConfigFile, Exposure, IoThreads};
 use guarda_journal::aof::{AofLayout, LoadError, LoadOptions, load, load_dump, open_manifest};
 use guarda_journal::log::Journal;
 use guarda_journal::snapshot::remove_stale_dumps;
@@ -20,7 +21,7 @@ use signal_hook::iterator::Signals;
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::disk_times::{DiskTimes, TimedStorage};
-use crate::io::{IoThread, Listener};
+use crate::io::{IoThread, Listener, Message};
 use crate::listening::{Doors, listen};
 use crate::loading::Loader;
 use crate::memory::Allocator;
@@ -28,9 +29,11 @@ use crate::persistence::Persistence;
 use crate::rewriting::ConfigSource;
 use crate::scripts::ScriptQueue;
 use crate::state::{Parts, Server};
-use crate::supervision::Background;
+use crate::supervision::{Background, Supervisor};
 use crate::tls::{self, TlsError};
-use crate::{access, configure, cron, eviction, logging, memory, shutdown, snapshots, supervision};
+use crate::{
+    access, configure, crash, cron, eviction, logging, memory, shutdown, snapshots, supervision,
+};
 
 /// Most I/O threads that are started without being asked for.
 const THREADS_AUTOMATIC_MAX: usize = 8;
@@ -146,8 +149,8 @@ fn begin(program: Program) -> Result<(), StartError> {
         Exposure::WarnExposed(addresses) => addresses,
     };
     // As in Redis: who is supervised stays in the foreground.
-    let is_supervised = wants_systemd(&config) && supervision::is_awaited();
-    if config.daemonize && !is_supervised {
+    let supervisor = Supervisor::found(config.supervised);
+    if config.daemonize && supervisor == Supervisor::None {
         match supervision::detach(&stdin).map_err(system("daemonize"))? {
             Background::Serve => {}
             Background::Started => return Ok(()),
@@ -167,7 +170,7 @@ fn begin(program: Program) -> Result<(), StartError> {
     })?;
     // This line and `Ready to accept connections` are what scripts look for in Redis's log.
     tracing::info!("Guarda {} is starting, PID: {}", env!("CARGO_PKG_VERSION"), std::process::id());
-    supervision::end_on_panic();
+    crash::end_on_panic();
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     configure::warn_exposed(&exposed);
     config = fit_descriptors(config);
@@ -179,10 +182,6 @@ fn begin(program: Program) -> Result<(), StartError> {
     let server = build(config, Ready { users, renames, data, doors, config_source })?;
     *server.tls.write() = tls;
     serve(&server, listeners)
-}
-
-fn wants_systemd(config: &Config) -> bool {
-    matches!(config.supervised, Supervised::Systemd | Supervised::Auto)
 }
 
 /// The configuration on standard input, one byte beyond its limit at most.
@@ -354,12 +353,13 @@ fn start(thread: thread::Builder, work: impl FnOnce() + Send + 'static) -> Resul
 
 /// Starts all threads; the calling one waits for signals.
 fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartError> {
-    let (threads, supervised, pidfile, unixsocket, port) = {
+    let (threads, supervisor, pidfile, unixsocket, port) = {
         let config = server.config.lock();
-        let systemd = wants_systemd(&config);
         let files = (config.pidfile.clone(), config.unixsocket.clone());
-        (thread_count(&config), systemd, files.0, files.1, config.port)
+        let supervisor = Supervisor::found(config.supervised);
+        (thread_count(&config), supervisor, files.0, files.1, config.port)
     };
+    crash::note_server(server);
     // All before the first client, which may end the server at once.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(system("signals"))?;
     // Absolute: CONFIG SET may change the working directory.
@@ -405,12 +405,11 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
         }
     })?;
 
-    if supervised {
-        match supervision::notify("READY=1\nSTATUS=Ready to accept connections\n") {
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "systemd could not be told"),
-        }
+    if let Some(period) = supervisor.watchdog_period() {
+        let for_watchdog = Arc::clone(server);
+        spawn("watchdog".to_owned(), move || watchdog(&for_watchdog, period))?;
     }
+    supervisor.tell_ready();
     if let Err(error) = supervision::tell_foreground() {
         tracing::warn!(%error, "whoever started the server could not be told");
     }
@@ -425,7 +424,28 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
 fn wait_for_signals(server: &Server, mut signals: Signals) {
     for signal in signals.forever().filter(|signal| *signal != SIGHUP) {
         tracing::info!(signal, "told to end");
+        let how = {
+            let config = server.config.lock();
+            if signal == SIGINT { config.shutdown_on_sigint } else { config.shutdown_on_sigterm }
+        };
+        let mode = ShutdownMode { save: how.save, now: how.now, force: how.force };
         // An error was logged; the server goes on serving, as Redis does.
-        let _ = shutdown::shutdown(server, ShutdownMode::default());
+        let _ = shutdown::shutdown(server, mode);
+    }
+}
+
+/// Tells systemd (`WatchdogSec=`) that the server serves, once an I/O thread has shown that it does.
+fn watchdog(server: &Server, period: Duration) {
+    let answered = Arc::new(AtomicBool::new(true));
+    loop {
+        // A save at the end may keep all of them waiting for long.
+        let ends = server.is_stopping.load(Ordering::Relaxed);
+        if answered.swap(false, Ordering::Relaxed) || ends {
+            let _ = supervision::notify("WATCHDOG=1\n");
+        }
+        for thread in 0..server.thread_count() {
+            server.mailbox(thread).send(Message::Beat(Arc::clone(&answered)));
+        }
+        thread::sleep(period);
     }
 }

@@ -7,6 +7,10 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use guarda_config::Supervised;
+use rustix::process::{Signal, getpid, kill_process};
 
 /// Set in the environment of the process that serves, so that it does not go to the background again.
 const DETACHED: &str = "GUARDA_DETACHED";
@@ -20,9 +24,65 @@ const READY: &[u8] = b"\0ready\n";
 /// Most that is read of what it says before.
 const SAID_LEN_MAX: u64 = 64 << 10;
 
-/// Whether systemd waits to be told.
-pub(crate) fn is_awaited() -> bool {
-    env::var_os(NOTIFY_SOCKET).is_some()
+/// Set by upstart likewise.
+const UPSTART_JOB: &str = "UPSTART_JOB";
+
+/// Who waits to be told that the server is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Supervisor {
+    None,
+    Systemd,
+    Upstart,
+}
+
+impl Supervisor {
+    /// The one that the directive names, if the environment says that it is there.
+    pub(crate) fn found(directive: Supervised) -> Supervisor {
+        let (systemd, upstart) = match directive {
+            Supervised::No => (false, false),
+            Supervised::Systemd => (true, false),
+            Supervised::Upstart => (false, true),
+            Supervised::Auto => (true, true),
+        };
+        if systemd && env::var_os(NOTIFY_SOCKET).is_some() {
+            Supervisor::Systemd
+        } else if upstart && env::var_os(UPSTART_JOB).is_some() {
+            Supervisor::Upstart
+        } else {
+            Supervisor::None
+        }
+    }
+
+    /// Says that the server is ready.
+    pub(crate) fn tell_ready(self) {
+        match self {
+            Supervisor::None => {}
+            Supervisor::Systemd => self.tell("READY=1\nSTATUS=Ready to accept connections\n"),
+            // `expect stop`: upstart waits for the process to stop, and has it go on.
+            Supervisor::Upstart => {
+                if let Err(error) = kill_process(getpid(), Signal::STOP) {
+                    tracing::warn!(%error, "upstart could not be told");
+                }
+            }
+        }
+    }
+
+    /// Tells systemd how things are.
+    pub(crate) fn tell(self, state: &str) {
+        if self == Supervisor::Systemd
+            && let Err(error) = notify(state)
+        {
+            tracing::warn!(%error, "systemd could not be told");
+        }
+    }
+
+    /// How often systemd's watchdog wants to hear from this process: twice as often as it must.
+    pub(crate) fn watchdog_period(self) -> Option<Duration> {
+        let number = |name| env::var(name).ok()?.parse::<u64>().ok();
+        let own = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
+        let micros = number("WATCHDOG_USEC").filter(|micros| *micros > 0)?;
+        (self == Supervisor::Systemd && own).then(|| Duration::from_micros(micros) / 2)
+    }
 }
 
 /// Tells systemd something (`READY=1`), if it asked to be told.
@@ -108,17 +168,4 @@ pub(crate) fn tell_foreground() -> io::Result<()> {
     io::stderr().write_all(READY)?;
     let null = fs::OpenOptions::new().write(true).open("/dev/null")?;
     Ok(rustix::stdio::dup2_stderr(&null)?)
-}
-
-/// From here on a panic ends the process, after a log line that says where it was. Its message is
-/// left out: it may hold a key or a value.
-///
-/// Going on without one of its threads, the server would leave clients hanging; started again, it
-/// has everything that was acknowledged.
-pub(crate) fn end_on_panic() {
-    std::panic::set_hook(Box::new(|info| {
-        let place = info.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!("a defect at {place}: the server ends; please report it");
-        std::process::abort();
-    }));
 }

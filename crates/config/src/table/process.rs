@@ -2,7 +2,6 @@
 
 use super::{Directive, INT_MAX, Status, int};
 use crate::kind::Kind;
-use crate::value::Value;
 
 /// The words of `shutdown-on-sigint` and `shutdown-on-sigterm`.
 const SHUTDOWN: Kind = Kind::Flags(&["default", "save", "nosave", "now", "force"]);
@@ -15,13 +14,9 @@ pub(super) const ROWS: &[Directive] = &[
         Kind::Enum(&["upstart", "systemd", "auto", "no"]),
         "no",
         Status::Implemented,
-        "Tell the supervisor when the server is ready; `auto` finds systemd by its environment.",
+        "Tell the supervisor when the server is ready; `auto` finds out by the environment which one.",
     )
-    .immutable()
-    .caveat(|value| match value {
-        Value::Choice("upstart") => Some("upstart is not supported and is not told anything"),
-        _ => None,
-    }),
+    .immutable(),
     Directive::new(
         "pidfile",
         Kind::Text,
@@ -82,14 +77,14 @@ pub(super) const ROWS: &[Directive] = &[
         "shutdown-on-sigint",
         SHUTDOWN,
         "default",
-        Status::AcceptedIgnored("signals stop the server in its default way"),
+        Status::Implemented,
         "How SIGINT stops the server.",
     ),
     Directive::new(
         "shutdown-on-sigterm",
         SHUTDOWN,
         "default",
-        Status::AcceptedIgnored("signals stop the server in its default way"),
+        Status::Implemented,
         "How SIGTERM stops the server.",
     ),
     Directive::new(
@@ -154,8 +149,8 @@ pub(super) const ROWS: &[Directive] = &[
         "crash-log-enabled",
         Kind::Bool,
         "yes",
-        Status::AcceptedIgnored("a panic is logged in any case, without any data"),
-        "Log a report when the server crashes.",
+        Status::Implemented,
+        "Log a report, without any data, when the server ends by a defect that it notices.",
     ),
     Directive::new(
         "crash-memcheck-enabled",

@@ -29,6 +29,8 @@ pub(crate) enum Message {
     Served(Served),
     /// Serve other listeners from now on.
     Listen { added: Vec<Listener>, removed: Vec<Door> },
+    /// Show that this thread still turns.
+    Beat(Arc<AtomicBool>),
     /// Tend those who wait in this shard once this time has come.
     Tend { shard: usize, at: Duration },
 }

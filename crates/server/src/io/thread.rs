@@ -324,6 +324,9 @@ impl IoThread {
                 // Every turn looks whether it is over.
                 Message::PauseEnded => {}
                 Message::Served(served) => self.end_wait(served, now),
+                Message::Beat(answered) => {
+                    answered.store(true, std::sync::atomic::Ordering::Relaxed);
+                }
                 Message::Listen { added, removed } => self.change_listeners(added, &removed),
                 Message::Tend { shard, at } => self.waits.tend(at, shard),
             }
