@@ -14,6 +14,8 @@ mod demo;
 mod ext;
 mod fuzz;
 mod php;
+mod redis_suite;
+mod source;
 mod steps;
 mod tidy;
 

@@ -4,7 +4,6 @@ mod installed;
 mod matrix;
 mod packaging;
 mod phpt;
-mod source;
 mod zts;
 
 use std::path::{Path, PathBuf};
@@ -14,12 +13,12 @@ use guarda_php_build::{Options as Build, build_for};
 use guarda_testkit::server::Program;
 
 use crate::build::{guarda, root};
+use crate::source::Archive;
 pub(crate) use installed::said;
 pub(crate) use matrix::Other;
 
 use installed::Php;
 use phpt::{Gate, Manner};
-use source::Archive;
 
 /// The ways in which guarda.so comes to a machine.
 pub(crate) fn packaging() -> Result<()> {

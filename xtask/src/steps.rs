@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use guarda_farm::{Need, install};
 
 use crate::build::{cargo, guarda, own_path};
-use crate::{codegen, php, tidy};
+use crate::{codegen, php, redis_suite, tidy};
 use cargo_test::Closing;
 
 /// The version that reads `deny.toml`.
@@ -59,6 +59,8 @@ enum Step {
     Farm,
     /// php-src's own tests of sessions with guarda.so, fetched with Debian's source package
     PhpSrc,
+    /// Redis's own tests with the server, fetched with Debian's source package
+    RedisSuite,
     /// guarda.so by phpize and make, and as the files of packages
     Packaging,
     /// What --matrix adds
@@ -74,7 +76,7 @@ enum Step {
 }
 
 /// CI's order: what fails fastest comes first.
-const ALL: [Step; 11] = [
+const ALL: [Step; 12] = [
     Step::Fmt,
     Step::Clippy,
     Step::Doc,
@@ -86,6 +88,7 @@ const ALL: [Step; 11] = [
     Step::Packaging,
     Step::Demo,
     Step::Fuzz,
+    Step::RedisSuite,
 ];
 
 /// What a run has found out so far.
@@ -179,6 +182,7 @@ impl Step {
             Self::Unit => tests(run, &["--workspace"], |_| Ok(())),
             Self::Farm => tests(run, &["--package", "guarda", "--test", "farm"], |_| Ok(())),
             Self::PhpSrc => php::php_src(),
+            Self::RedisSuite => redis_suite::pass(run.long),
             Self::Packaging => php::packaging(),
             Self::Matrix => matrix(run),
             Self::Zts => php::zts(),
@@ -202,6 +206,7 @@ impl Step {
             | Self::Fuzz => &[Need::Tests],
             Self::Matrix => &[Need::Tests, Need::Matrix],
             Self::Valgrind => &[Need::Tests, Need::Valgrind],
+            Self::RedisSuite => &[Need::RedisSuite],
         }
     }
 }

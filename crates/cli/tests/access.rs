@@ -39,6 +39,15 @@ fn user_lines_of_the_configuration_are_the_servers_users() {
 }
 
 #[test]
+fn a_user_line_begins_anew_and_stands_once() {
+    let (_launch, port) = launch("user default on nopass ~* +@all");
+    let denied = "NOPERM No permissions to access a channel";
+    assert_eq!(call(&mut open(port), "PUBLISH news x"), denied);
+    let said = support::refused("user app on\nuser app off");
+    assert!(said.contains("Duplicate user found"), "{said}");
+}
+
+#[test]
 fn the_acl_file_is_loaded_saved_and_keeps_its_permissions() {
     let dir = support::scratch();
     let file = dir.join("users.acl");

@@ -155,7 +155,8 @@ impl Config {
                 }
                 continue;
             }
-            for (row, slot) in directives().zip(&self.slots).filter(|(row, _)| row.has_value()) {
+            let shown = |row: &Directive| row.has_value() && !row.hidden;
+            for (row, slot) in directives().zip(&self.slots).filter(|(row, _)| shown(row)) {
                 for name in row.names().filter(|n| glob::matches(pattern, n.as_bytes(), true)) {
                     add(name, &slot.value);
                 }

@@ -104,6 +104,8 @@ pub struct Settings {
     pub rdbcompression: bool,
     /// `rdbchecksum`.
     pub rdbchecksum: bool,
+    /// `key-load-delay`.
+    pub key_load_delay: Duration,
     /// `stop-writes-on-bgsave-error`.
     pub stop_writes_on_bgsave_error: bool,
     /// `maxmemory`: nothing means no limit.
@@ -424,6 +426,9 @@ impl Settings {
             dbfilename: v.text("dbfilename").into(),
             rdbcompression: v.bool("rdbcompression"),
             rdbchecksum: v.bool("rdbchecksum"),
+            key_load_delay: Duration::from_micros(
+                u64::try_from(v.int("key-load-delay")).unwrap_or(0),
+            ),
             stop_writes_on_bgsave_error: v.bool("stop-writes-on-bgsave-error"),
             maxmemory: Some(v.bytes("maxmemory")).filter(|bytes| bytes.0 > 0),
             maxmemory_policy: MaxmemoryPolicy::from_word(v.choice("maxmemory-policy")),

@@ -109,6 +109,8 @@ impl Arguments {
 /// Whether the next argument belongs to `words` even if it begins with `--`.
 fn takes_any_value(words: &Words) -> bool {
     match words.as_slice() {
+        // `"--maxmemory 700mb"` has its value already.
+        [name] if name.contains(&b' ') => false,
         [name] => !name.eq_ignore_ascii_case(b"--save") && name.starts_with(b"--"),
         _ => false,
     }

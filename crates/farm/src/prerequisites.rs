@@ -28,6 +28,8 @@ pub enum Need {
     Matrix,
     /// What the run under valgrind takes.
     Valgrind,
+    /// What Redis's own tests take.
+    RedisSuite,
 }
 
 impl Need {
@@ -41,6 +43,7 @@ impl Need {
             Self::Build => &[Tool::CCompiler, Tool::Make],
             Self::Matrix => &[Tool::Debootstrap],
             Self::Valgrind => &[Tool::Valgrind],
+            Self::RedisSuite => &[Tool::CCompiler, Tool::Make, Tool::RedisCli, Tool::Tcl],
             Self::Extension => &[Tool::CCompiler, Tool::PhpHeaders],
             Self::Tests => &[
                 Tool::CCompiler,
@@ -88,6 +91,8 @@ pub enum Tool {
     RedisCli,
     /// The server that tests compare with.
     RedisServer,
+    /// Runs Redis's own tests.
+    Tcl,
     /// A C compiler.
     CCompiler,
     /// make.
@@ -132,6 +137,7 @@ impl Tool {
                 "valgrind",
                 None,
             ),
+            Self::Tcl => ("runs Redis's own tests", &["tclsh"], "tcl", "tcl", None),
             Self::Debootstrap => (
                 "lays out another Debian, with its PHP and servers",
                 &["debootstrap"],

@@ -1,5 +1,6 @@
 //! The users of the configuration and of the ACL file.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -48,8 +49,15 @@ pub(crate) fn users_of(config: &Config) -> Result<Arc<Users>, UsersError> {
                 .map_err(|error| UsersError::Rules(error.to_string()))?;
         }
         None => {
+            let mut named = HashSet::new();
             for line in &config.users {
                 let words: Vec<&[u8]> = line.iter().map(Secret::reveal).collect();
+                let name = words.first().copied().unwrap_or_default();
+                if !named.insert(name) {
+                    let name = String::from_utf8_lossy(name);
+                    let text = format!("Duplicate user found: `{name}` has several `user` lines");
+                    return Err(UsersError::Rules(text));
+                }
                 users
                     .define(&words)
                     .map_err(|error| UsersError::Rules(format!("a `user` line: {error}")))?;

@@ -1,6 +1,7 @@
 //! Filling the keyspace from files: at start, and for DEBUG.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use guarda_commands::{AuthState, Client, ClientCard, Worker, from_rdb_value, replay_in};
 use guarda_journal::aof::{ApplyError, LoadEvent, LoadSink};
@@ -21,6 +22,7 @@ pub(crate) struct Loader<'s, 'k> {
     pub(crate) drop_due_at: Option<UnixMillis>,
     /// A key that is there already ends the loading.
     pub(crate) refuses_known: bool,
+    delay: Duration,
     told_percent: u64,
     /// Keys of snapshots that were taken over.
     pub(crate) loaded: u64,
@@ -39,6 +41,7 @@ impl<'s, 'k> Loader<'s, 'k> {
             scratch: Vec::new(),
             drop_due_at: None,
             refuses_known: false,
+            delay: server.config.lock().key_load_delay,
             told_percent: 0,
             loaded: 0,
             expired: 0,
@@ -82,6 +85,9 @@ impl LoadSink for Loader<'_, '_> {
                 let expiry = entry.expiry_ms.map(UnixMillis);
                 let due = matches!((expiry, self.drop_due_at), (Some(at), Some(now)) if at <= now);
                 check_db(db, self.server)?;
+                if self.delay > Duration::ZERO {
+                    std::thread::sleep(self.delay);
+                }
                 if due {
                     self.expired += 1;
                     return Ok(());

@@ -16,8 +16,8 @@ use guarda_testkit::server::{Program, REFERENCE_VARIABLE};
 
 use super::installed::{Php, said};
 use super::phpt::{Gate, Manner};
-use super::source::Archive;
 use crate::build::guarda;
+use crate::source::Archive;
 
 const SUITE: &str = "trixie";
 const PHP: &str = "8.4";

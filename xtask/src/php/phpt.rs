@@ -18,8 +18,8 @@ use anyhow::{Context, Result, bail};
 use guarda_testkit::server::{Program, Server, ServerSpec};
 
 use super::installed::Php;
-use super::source::{self, Archive};
 use crate::build::root;
+use crate::source::{self, Archive};
 use judge::Exceptions;
 use run::{Outcomes, Subject, run};
 

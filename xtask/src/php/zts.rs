@@ -9,7 +9,7 @@ use std::thread;
 use anyhow::{Context, Result};
 
 use super::installed::{Php, said};
-use super::source::{self, Archive};
+use crate::source::{self, Archive};
 
 /// The smallest PHP that has sessions. Unoptimised: it is built more often than it runs.
 const CONFIGURE: [&str; 9] = [

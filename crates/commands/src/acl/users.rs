@@ -128,8 +128,8 @@ impl Users {
         rules.apply(rule, self.all_channels.load(Ordering::Relaxed))
     }
 
-    /// Defines a user by the words of a `user` line: its name, then its rules. One that is there
-    /// (the default user) is changed.
+    /// Defines a user by the words of a `user` line: its name, then its rules. The default user, which is there,
+    /// begins anew, as all others do.
     ///
     /// # Errors
     /// The first rule that is wrong.
@@ -137,7 +137,8 @@ impl Users {
         let Some((name, rules)) = words.split_first() else {
             return Err("a user needs a name".to_owned());
         };
-        self.set_user(name, rules).map_err(|text| {
+        let rules = [&[&b"reset"[..]], rules].concat();
+        self.set_user(name, &rules).map_err(|text| {
             let text = String::from_utf8_lossy(&text).into_owned();
             // The rule may be a password: only what is wrong with it is told.
             let reason = text.rsplit_once("': ").map_or(text.as_str(), |(_, reason)| reason);
@@ -211,7 +212,10 @@ impl Users {
             return Err("should start with the user keyword".to_owned());
         }
         if loaded.contains_key(*name) {
-            return Err(format!("WARNING: user '{}' is duplicated", String::from_utf8_lossy(name)));
+            return Err(format!(
+                "WARNING: Duplicate user '{}' found",
+                String::from_utf8_lossy(name)
+            ));
         }
         let mut made = self.new_rules();
         let rules = merged_selectors(rules)

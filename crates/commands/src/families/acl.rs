@@ -439,7 +439,7 @@ mod tests {
         for part in [
             "users.acl:4: Unknown command or category name in ACL.",
             "users.acl:5: should start with the user keyword.",
-            "users.acl:6: WARNING: user 'alice' is duplicated.",
+            "users.acl:6: WARNING: Duplicate user 'alice' found.",
             "users.acl:7: Unmatched parenthesis in selector definition.",
         ] {
             assert!(error.contains(part), "{part} is not in {error}");

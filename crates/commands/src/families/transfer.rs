@@ -147,7 +147,8 @@ fn restore(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     cx.db.notify(EventClasses::GENERIC, "restore", key);
     let mut digits = Buffer::new();
     let at = digits.format(expiry.map_or(0, |at| at.0)).as_bytes();
-    cx.db.record(&[b"RESTORE", key, at, payload, b"REPLACE", b"ABSTTL"]);
+    let record: [&[u8]; 6] = [b"RESTORE", key, at, payload, b"ABSTTL", b"REPLACE"];
+    cx.db.record(&record[..5 + usize::from(options.replace)]);
     cx.reply.ok();
     Ok(Outcome::Reply)
 }
@@ -210,12 +211,12 @@ mod tests {
         let mut bench = Bench::new();
         let shown = V.trim_matches('"');
         let until = START.0 + 5_000;
-        for (line, ttl) in [
-            (format!("RESTORE k 5000 {V} IDLETIME 3"), until),
-            (format!("RESTORE k 0 {V} replace FREQ 3"), 0),
-            (format!("RESTORE k {until} {V} ABSTTL REPLACE"), until),
+        for (line, ttl, options) in [
+            (format!("RESTORE k 5000 {V} IDLETIME 3"), until, "ABSTTL"),
+            (format!("RESTORE k 0 {V} replace FREQ 3"), 0, "ABSTTL REPLACE"),
+            (format!("RESTORE k {until} {V} ABSTTL REPLACE"), until, "ABSTTL REPLACE"),
         ] {
-            bench.check_journal(&line, &[&format!("RESTORE k {ttl} {shown} REPLACE ABSTTL")]);
+            bench.check_journal(&line, &[&format!("RESTORE k {ttl} {shown} {options}")]);
         }
         bench.check("PTTL k", int(5_000));
         bench.check_journal(&format!("RESTORE k 1 {V} ABSTTL REPLACE"), &["DEL k"]);

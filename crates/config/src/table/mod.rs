@@ -36,6 +36,8 @@ pub struct Directive {
     pub doc: &'static str,
     /// What to add to the error about a bad value; may be empty.
     pub hint: &'static str,
+    /// For tests: `CONFIG GET` shows it to those who ask by its name, and the manual leaves it out.
+    pub hidden: bool,
     /// A warning that some values deserve.
     pub(crate) caveat: Option<fn(&Value) -> Option<&'static str>>,
 }
@@ -110,6 +112,7 @@ impl Directive {
             status,
             doc,
             hint: "",
+            hidden: false,
             caveat: None,
         }
     }
@@ -126,6 +129,11 @@ impl Directive {
 
     const fn protected(mut self) -> Self {
         self.runtime = Runtime::Protected;
+        self
+    }
+
+    const fn hidden(mut self) -> Self {
+        self.hidden = true;
         self
     }
 

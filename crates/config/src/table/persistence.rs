@@ -156,6 +156,22 @@ pub(super) const ROWS: &[Directive] = &[
         "Force a snapshot to disk in parts.",
     ),
     Directive::new(
+        "key-load-delay",
+        int(-INT_MAX - 1, INT_MAX),
+        "0",
+        Status::Implemented,
+        "Microseconds that loading a snapshot rests after each key; below 0, not at all.",
+    )
+    .hidden(),
+    Directive::new(
+        "loading-process-events-interval-bytes",
+        int(1_024, INT_MAX),
+        "2097152",
+        Status::AcceptedIgnored("clients are answered by other threads while data is loaded"),
+        "Bytes of a snapshot after which Redis answers clients while it loads.",
+    )
+    .hidden(),
+    Directive::new(
         "rdb-del-sync-files",
         Kind::Bool,
         "no",

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use guarda_farm::find_program;
 
-use super::installed::said;
+use crate::php::said;
 
 /// Debian's own keys; an archive that apt trusts by other means needs no line of ours.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";

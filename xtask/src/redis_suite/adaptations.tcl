@@ -1,0 +1,94 @@
+# Sourced after the suite's own support files.
+
+# Redis 7.2 keeps a small list in one listpack and says so; 7.0 called every list a quicklist.
+rename assert_encoding assert_encoding_of_7_0
+proc assert_encoding {enc key} {
+    if {$enc eq "quicklist" && [r object encoding $key] eq "listpack" && [r type $key] eq "list"} {
+        return
+    }
+    assert_encoding_of_7_0 $enc $key
+}
+
+# Whether the port of this configuration, if it has one, can be connected to.
+proc is_listening {config_file} {
+    if {![regexp -line {^port ([1-9]\d*)} [exec cat $config_file] - port]} { return 1 }
+    if {[catch {socket 127.0.0.1 $port} connection]} { return 0 }
+    close $connection
+    return 1
+}
+
+# A server that has ended will not begin to serve. (Valkey's suite gives the program and its stderr, too.)
+proc wait_server_started {args} {
+    lassign [expr {[llength $args] == 5 ? [lreplace $args 3 3] : [linsert $args 0 -]}] program config_file stdout pid
+    for {set tries 0} {$tries < 1200} {incr tries} {
+        set log [exec cat $stdout]
+        if {[regexp {cannot listen on} $log]} { return 1 }
+        if {[catch {exec kill -0 $pid}]} { return 0 }
+        if {[regexp -- " PID: $pid" $log] && [is_listening $config_file]} { return 0 }
+        after 50
+    }
+    error "the server of $config_file does not say that it has started"
+}
+
+# What a replica would be sent is what the append log is given; there is no replication to attach to.
+proc attach_to_replication_stream {} {
+    r config set appendonly yes
+    waitForBgrewriteaof r
+    set dir [file join [lindex [r config get dir] 1] [lindex [r config get appenddirname] 1]]
+    set last [lindex [lsort -dictionary [glob [file join $dir *.incr.aof]]] end]
+    set log [open $last]
+    fconfigure $log -translation binary
+    seek $log 0 end
+    set ::log_is_fresh($log) yes
+    return $log
+}
+
+proc read_from_replication_stream {log} {
+    for {set tries 0} {$tries < 10} {incr tries} {
+        set begin [tell $log]
+        set command [command_of_log $log]
+        if {$command eq ""} {
+            seek $log $begin
+            after 100
+        } elseif {[info exists ::log_is_fresh($log)]} {
+            # A replica is told the database first; in a log that may have been long before.
+            unset ::log_is_fresh($log)
+            if {[lindex $command 0] eq "select"} { return $command }
+            seek $log $begin
+            return "select -"
+        } else {
+            return $command
+        }
+    }
+    return ""
+}
+
+# The next command of a log; nothing where it is not whole yet.
+proc command_of_log {log} {
+    while {[gets $log line] >= 0 && [string index $line 0] eq "#"} {}
+    if {[string index $line 0] ne "*"} { return "" }
+    set words {}
+    for {set left [string trim [string range $line 1 end]]} {$left > 0} {incr left -1} {
+        if {[gets $log length] < 0} { return "" }
+        set length [string trim [string range $length 1 end]]
+        set word [read $log $length]
+        if {[string length $word] != $length || [string length [read $log 2]] != 2} { return "" }
+        lappend words [expr {[llength $words] ? $word : [string tolower $word]}]
+    }
+    return $words
+}
+
+proc close_replication_stream {log} {
+    close $log
+    r config set appendonly no
+    return
+}
+
+# As the suite's, but a server is also ended if what is done with it fails: the next one needs its directory.
+proc start_server_aof {overrides code} {
+    upvar defaults defaults srv srv server_path server_path
+    set srv [start_server [list overrides [concat $defaults $overrides]]]
+    set failed [catch {uplevel 1 $code} result options]
+    kill_server $srv
+    if {$failed} { return -options $options $result }
+}

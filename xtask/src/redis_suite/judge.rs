@@ -1,0 +1,199 @@
+//! What the runs of Redis's tests must show.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use anyhow::{Result, bail};
+
+use super::run::Outcomes;
+
+/// More than this pass. Fewer means that something is missing here.
+const PASSED_MIN: usize = 1_000;
+
+/// Tests that may fail, each with its reason.
+#[derive(Debug, Default)]
+pub(super) struct Exceptions(BTreeMap<(String, String), Exception>);
+
+#[derive(Debug)]
+struct Exception {
+    reason: String,
+    /// It is not even run: what it does would end the tests behind it.
+    skipped: bool,
+}
+
+impl Exceptions {
+    /// A line `= reason`, then a line `file: test` for each test it holds for, `skip file: test` if it is not to be
+    /// run; `#` begins a comment.
+    pub(super) fn parse(text: &str) -> Result<Self> {
+        let mut exceptions = BTreeMap::new();
+        let mut reason = None;
+        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            if let Some(new) = line.strip_prefix("= ") {
+                reason = Some(new.trim()).filter(|reason| !reason.is_empty());
+                continue;
+            }
+            let Some(reason) = reason else { bail!("no reason is given for `{line}`") };
+            let entry = line.strip_prefix("skip ").unwrap_or(line);
+            let Some((file, test)) = entry.split_once(": ") else {
+                bail!("an exception is `file: test` below its `= reason`, not `{line}`");
+            };
+            let exception = Exception { reason: reason.to_owned(), skipped: entry != line };
+            if exceptions.insert((file.to_owned(), test.to_owned()), exception).is_some() {
+                bail!("listed twice: `{entry}`");
+            }
+        }
+        Ok(Self(exceptions))
+    }
+
+    /// The tests of a file that are not to be run.
+    pub(super) fn skipped<'a>(&'a self, file: &'a str) -> Vec<&'a str> {
+        self.of(file).filter(|(_, exception)| exception.skipped).map(|(test, _)| test).collect()
+    }
+
+    fn of<'a>(&'a self, file: &'a str) -> impl Iterator<Item = (&'a str, &'a Exception)> {
+        let of_file = self.0.iter().filter(move |((of, _), _)| of == file);
+        of_file.map(|((_, test), exception)| (test.as_str(), exception))
+    }
+}
+
+/// Something that must not be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// Too few tests pass to say anything.
+    TooFew(usize),
+    /// A test fails that is no exception.
+    Fails { file: String, test: String, complaint: String },
+    /// A file was not run to its end.
+    Stopped { file: String, why: String },
+    /// A test passes that is an exception.
+    Unneeded { file: String, test: String, reason: String },
+    /// There is no such test.
+    Unknown { file: String, test: String },
+}
+
+impl Finding {
+    /// What the tests said.
+    pub(super) fn complaint(&self) -> &str {
+        match self {
+            Self::Fails { complaint, .. } => complaint.trim_start(),
+            Self::Stopped { why, .. } => why,
+            _ => "",
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooFew(passed) => {
+                write!(out, "{passed} tests pass; {PASSED_MIN} at least are to be expected")
+            }
+            Self::Fails { file, test, .. } => write!(out, "fails: {file}: {test}"),
+            Self::Stopped { file, .. } => write!(out, "{file} was not run to its end"),
+            Self::Unneeded { file, test, reason } => {
+                write!(out, "passes, and is no exception any more ({reason}): {file}: {test}")
+            }
+            Self::Unknown { file, test } => {
+                write!(out, "there is no such test to be an exception: {file}: {test}")
+            }
+        }
+    }
+}
+
+/// Everything that is wrong.
+pub(super) fn judge(exceptions: &Exceptions, outcomes: &[Outcomes]) -> Vec<Finding> {
+    let passed = outcomes.iter().map(|outcomes| outcomes.passed).sum();
+    let mut findings = Vec::new();
+    if passed < PASSED_MIN {
+        findings.push(Finding::TooFew(passed));
+    }
+    findings.extend(outcomes.iter().flat_map(|outcomes| judge_file(exceptions, outcomes)));
+    findings
+}
+
+fn judge_file(exceptions: &Exceptions, outcomes: &Outcomes) -> Vec<Finding> {
+    let file = || outcomes.file.clone();
+    let excepted: BTreeMap<&str, &Exception> = exceptions.of(&outcomes.file).collect();
+    let mut findings = Vec::new();
+    for (test, complaint) in &outcomes.tests {
+        if let Some(complaint) = complaint.clone().filter(|_| !excepted.contains_key(&**test)) {
+            findings.push(Finding::Fails { file: file(), test: test.clone(), complaint });
+        }
+    }
+    if let Some(why) = outcomes.stopped.clone() {
+        findings.push(Finding::Stopped { file: file(), why });
+        return findings;
+    }
+    for (test, exception) in excepted.into_iter().filter(|(_, exception)| !exception.skipped) {
+        let test = test.to_owned();
+        if outcomes.passed(&test) {
+            let reason = exception.reason.clone();
+            findings.push(Finding::Unneeded { file: file(), test, reason });
+        } else if !outcomes.tests.contains_key(&test) {
+            findings.push(Finding::Unknown { file: file(), test });
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXCEPTIONS: &str = "# a comment\n\n= replication is not there\nunit/a: one: first\n\
+                              skip unit/a: it hangs\n= another reason\nunit/b: two\n";
+
+    fn outcomes(file: &str, tests: &[(&str, bool)]) -> Outcomes {
+        let complaint = |passed: bool| (!passed).then(|| "no".to_owned());
+        Outcomes {
+            file: file.to_owned(),
+            tests: tests.iter().map(|(test, ok)| ((*test).to_owned(), complaint(*ok))).collect(),
+            passed: PASSED_MIN,
+            stopped: None,
+        }
+    }
+
+    fn said(outcomes: &Outcomes) -> Vec<String> {
+        let exceptions = Exceptions::parse(EXCEPTIONS).unwrap();
+        let findings = judge(&exceptions, std::slice::from_ref(outcomes));
+        findings.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn exceptions_may_fail_and_must() {
+        assert!(said(&outcomes("unit/a", &[("one: first", false), ("other", true)])).is_empty());
+        assert_eq!(
+            said(&outcomes("unit/a", &[("one: first", true), ("other", false)])),
+            [
+                "fails: unit/a: other",
+                "passes, and is no exception any more (replication is not there): unit/a: one: first"
+            ]
+        );
+        assert_eq!(
+            said(&outcomes("unit/b", &[("other", true)])),
+            ["there is no such test to be an exception: unit/b: two"]
+        );
+    }
+
+    #[test]
+    fn a_file_that_stops_and_one_that_tests_nothing_are_findings() {
+        let stopped = Outcomes { stopped: Some("hung".to_owned()), ..outcomes("unit/b", &[]) };
+        assert_eq!(said(&stopped), ["unit/b was not run to its end"]);
+        let empty = Outcomes { passed: 3, ..outcomes("unit/c", &[]) };
+        assert_eq!(said(&empty), ["3 tests pass; 1000 at least are to be expected"]);
+    }
+
+    #[test]
+    fn the_skipped_tests_of_a_file_are_known() {
+        let exceptions = Exceptions::parse(EXCEPTIONS).unwrap();
+        assert_eq!(exceptions.skipped("unit/a"), ["it hangs"]);
+        assert!(exceptions.skipped("unit/b").is_empty());
+    }
+
+    #[test]
+    fn an_exception_without_a_reason_is_none() {
+        for bad in ["unit/a: x", "= \nunit/a: x", "= r\nunit/a", "= r\nu: x\nskip u: x"] {
+            assert!(Exceptions::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! A directory that Redis's tests can be run in.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use guarda_farm::find_program;
+
+use crate::source;
+
+/// What of the source package is unpacked: its tests. The server's source stays where it is.
+const MEMBERS: [&str; 4] = ["*/tests/*.tcl", "*/tests/assets/*", "*/tests/tmp/*", "*/redis.conf"];
+/// Procedures of our own in the place of some of the suite's.
+const ADAPTATIONS: &str = include_str!("adaptations.tcl");
+/// What is changed in the suite's files.
+const CHANGES: [Change; 5] = [
+    // Here all procedures of the suite are defined, and no test is under way.
+    Change {
+        file: "tests/test_helper.tcl",
+        from: "\nif {$::client} {",
+        to: "\nsource tests/support/guarda.tcl\nif {$::client} {",
+    },
+    // Tests of the append log source this file again.
+    Change {
+        file: "tests/support/aofmanifest.tcl",
+        from: "\nproc start_server_aof {",
+        to: "\nproc start_server_aof_of_7_0 {",
+    },
+    // Sets as 7.0 has them, whose tests look at the encodings.
+    Change {
+        file: "tests/assets/default.conf",
+        from: "\npropagation-error-behavior panic",
+        to: "\nset-max-listpack-entries 0",
+    },
+    // Every test by EVAL alone: there are no functions yet.
+    Change {
+        file: "tests/unit/scripting.tcl",
+        from: "foreach is_eval {0 1} {",
+        to: "foreach is_eval {1} {",
+    },
+    // Outside of tests, where an error ends the file; inside, the exceptions say that there is no debugger.
+    Change { file: "tests/unit/scripting.tcl", from: "\n    r script debug sync\n", to: "\n" },
+];
+
+/// A piece of text of the suite, and what takes its place.
+struct Change {
+    file: &'static str,
+    from: &'static str,
+    to: &'static str,
+}
+
+/// The first port of the first stage. The tests also look whether the ports 10,000 above are free.
+const FIRST_PORT: usize = 21_600;
+const LAST_PORT: usize = 31_000;
+/// So many stages have ranges of their own.
+pub(super) const STAGES_MAX: usize = 8;
+/// Ports for the servers of one stage, and below them those of the program that runs the tests.
+const PORTS: usize = 60;
+const PORTS_BELOW: usize = 32;
+
+/// A directory with the tests and the programs they start.
+pub(super) struct Stage {
+    pub(super) place: PathBuf,
+    /// The first port for servers, and how many there are.
+    pub(super) ports: (usize, usize),
+}
+
+impl Stage {
+    /// Sets a stage up.
+    pub(super) fn set(source: &Path, server: &Path, place: &Path, number: usize) -> Result<Self> {
+        source::unpack(source, &MEMBERS, place)?;
+        let own = place.join("tests/support/guarda.tcl");
+        fs::write(&own, ADAPTATIONS).with_context(|| format!("{}", own.display()))?;
+        for Change { file, from, to } in CHANGES {
+            let path = place.join(file);
+            let text = fs::read_to_string(&path).with_context(|| file.to_owned())?;
+            if !text.contains(from) {
+                bail!("{file} has another shape than expected: `{from}` is not in it");
+            }
+            fs::write(&path, text.replace(from, to)).with_context(|| file.to_owned())?;
+        }
+        fs::create_dir_all(place.join("tests/tmp")).context("tests/tmp")?;
+        fs::create_dir_all(place.join("src")).context("src")?;
+        link(server, place, "redis-server")?;
+        for tool in ["redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb"] {
+            let program = find_program(&[tool]).with_context(|| format!("{tool} is missing"))?;
+            link(&program, place, tool)?;
+        }
+        let first = first_port(number)?;
+        Ok(Self { place: place.to_owned(), ports: (first, PORTS) })
+    }
+}
+
+/// The first port of a range that nobody listens in with tests of his own, each stage with ranges of its own.
+fn first_port(stage: usize) -> Result<usize> {
+    let range = PORTS + PORTS_BELOW;
+    let ranges = (FIRST_PORT + stage * range..LAST_PORT).step_by(range * STAGES_MAX);
+    let is_free = |below: &usize| {
+        let port = u16::try_from(*below).expect("the ports are below 65,536");
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+    };
+    let below = ranges.into_iter().find(is_free).context("no range of ports is free")?;
+    Ok(below + PORTS_BELOW)
+}
+
+fn link(program: &Path, place: &Path, name: &str) -> Result<()> {
+    let link = place.join("src").join(name);
+    symlink(program, &link).with_context(|| format!("cannot create {}", link.display()))
+}
