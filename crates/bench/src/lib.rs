@@ -18,6 +18,8 @@
 //! the generator; `server`, `accounting` and `machine` the measured side; `mixes`, `slow`
 //! and `php` the rounds; [`stats`] and [`report`] what is made of them.
 
+#![forbid(unsafe_code)]
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! The `guarda` binary.
 
+#![forbid(unsafe_code)]
+
 mod allocator;
 mod command_line;
 

@@ -73,4 +73,5 @@ pub mod log;
 pub use guarda_rdb as rdb;
 pub mod snapshot;
 pub mod storage;
+mod sync;
 pub mod testing;

@@ -4,6 +4,8 @@
 //! Needs a C compiler and PHP's headers (Debian: `gcc`, `php-dev`). `PHP_CONFIG` and `CC` name
 //! others than `php-config` and `cc`.
 
+#![forbid(unsafe_code)]
+
 use std::env;
 use std::ffi::OsString;
 use std::fmt;

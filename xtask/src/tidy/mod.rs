@@ -5,6 +5,7 @@
 mod arrows;
 mod length;
 mod text;
+mod unsafety;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -65,6 +66,7 @@ fn check(files: &BTreeMap<String, String>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, contents) in files {
         findings.extend(text::check(path, contents));
+        findings.extend(unsafety::check(path, contents));
         if path.ends_with("Cargo.toml") {
             findings.extend(arrows::check(path, contents));
         }

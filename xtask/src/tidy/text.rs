@@ -34,7 +34,7 @@ pub(super) fn check(path: &str, contents: &str) -> Vec<Finding> {
     findings
 }
 
-fn has_extension(path: &str, extension: &str) -> bool {
+pub(super) fn has_extension(path: &str, extension: &str) -> bool {
     path.rsplit_once('.').is_some_and(|(_, last)| last == extension)
 }
 

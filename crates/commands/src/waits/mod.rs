@@ -11,6 +11,7 @@ mod accounting;
 mod keys;
 mod queue;
 mod serve;
+mod sync;
 mod tend;
 mod ticket;
 mod want;

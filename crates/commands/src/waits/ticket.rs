@@ -1,12 +1,10 @@
 //! One client's wait.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use super::accounting::ParkedCall;
+use super::sync::{AtomicBool, AtomicU8, Mutex, Ordering};
 use crate::sessions::SessionLock;
 
 const WAITING: u8 = 0;

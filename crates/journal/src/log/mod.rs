@@ -22,15 +22,15 @@ mod rewrite;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
-
-use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::aof::{
     AofLayout, LoadError, Manifest, encode_command, encode_exec, encode_multi, encode_select,
 };
 use crate::storage::{FileHandle, Storage};
+use crate::sync::{
+    AtomicBool, AtomicU8, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, wait_while,
+};
 use output::Output;
 use rewrite::Books;
 pub use rewrite::Rewrite;
@@ -368,10 +368,7 @@ impl Journal {
             return;
         }
         self.delayed_syncs.fetch_add(1, Ordering::Relaxed);
-        let mut running = self.sync_running.lock();
-        while *running {
-            self.sync_ended.wait(&mut running);
-        }
+        wait_while(&self.sync_ended, self.sync_running.lock(), |running| *running);
     }
 
     /// Writes what no commit asked for (expiry, eviction), tries again what failed, and syncs as the

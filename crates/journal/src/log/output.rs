@@ -3,10 +3,10 @@
 use std::io;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::{BUFFER_KEPT_MAX, CommitError, Health, Journal, Mark, SyncPolicy};
 use crate::storage::{FileHandle, OpenMode, write_all};
+use crate::sync::Ordering;
 
 /// What the writer has. Invariant: `taken[done..]` begins at position `written`.
 #[derive(Default)]

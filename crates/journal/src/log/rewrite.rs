@@ -3,13 +3,13 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::output::Output;
 use super::{Health, Journal, Mark, RewriteError, Seq};
 use crate::aof::{AofFile, AofLayout, Manifest, take_over};
 use crate::snapshot::SnapshotFile;
 use crate::storage::{FileHandle, OpenMode, Storage};
+use crate::sync::Ordering;
 
 /// Which files count. Invariant: `next_base` and `next_incr` are above every number that was ever
 /// used, also for files that came to nothing, so that no file of a manifest is ever overwritten.

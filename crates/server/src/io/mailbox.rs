@@ -1,15 +1,14 @@
 //! What other threads tell an I/O thread.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use guarda_commands::{Client, Outcome, Publication};
 use mio::Waker;
-use parking_lot::Mutex;
 
 use super::accept::Listener;
+use super::inbox::Inbox;
 use super::stream::Stream;
 use crate::listening::Door;
 
@@ -84,9 +83,9 @@ pub(crate) struct ScriptDone {
 
 /// An I/O thread's mailbox.
 pub(crate) struct Mailbox {
-    messages: Mutex<Vec<Message>>,
+    messages: Inbox<Message>,
     /// Messages for subscribers, apart: they are taken between two commands too.
-    heard: Mutex<Vec<Heard>>,
+    heard: Inbox<Heard>,
     waker: Waker,
     /// Connections of the thread, those on their way to it included: a storm of them must not all
     /// go to the thread that has not yet had time to take the first.
@@ -98,8 +97,8 @@ pub(crate) struct Mailbox {
 impl Mailbox {
     pub(crate) fn new(waker: Waker) -> Arc<Mailbox> {
         Arc::new(Mailbox {
-            messages: Mutex::default(),
-            heard: Mutex::default(),
+            messages: Inbox::new(),
+            heard: Inbox::new(),
             waker,
             connections: AtomicUsize::new(0),
             wants_retry: AtomicBool::new(false),
@@ -108,37 +107,31 @@ impl Mailbox {
 
     /// Leaves a message and wakes the thread.
     pub(crate) fn send(&self, message: Message) {
-        let mut messages = self.messages.lock();
-        let first = messages.is_empty();
-        messages.push(message);
-        drop(messages);
-        if first && let Err(error) = self.wake() {
-            tracing::error!(%error, "an I/O thread could not be woken");
+        if self.messages.put(message) {
+            self.wake();
         }
     }
 
     /// Leaves messages for subscribers and wakes the thread.
-    pub(crate) fn send_heard(&self, mut heard: Vec<Heard>) {
-        let mut waiting = self.heard.lock();
-        let first = waiting.is_empty();
-        waiting.append(&mut heard);
-        drop(waiting);
-        if first && let Err(error) = self.wake() {
-            tracing::error!(%error, "an I/O thread could not be woken");
+    pub(crate) fn send_heard(&self, heard: Vec<Heard>) {
+        if self.heard.put_all(heard) {
+            self.wake();
         }
     }
 
     /// Takes the messages for subscribers.
     pub(crate) fn take_heard(&self) -> Vec<Heard> {
-        std::mem::take(&mut self.heard.lock())
+        self.heard.take()
     }
 
-    fn wake(&self) -> io::Result<()> {
-        self.waker.wake()
+    fn wake(&self) {
+        if let Err(error) = self.waker.wake() {
+            tracing::error!(%error, "an I/O thread could not be woken");
+        }
     }
 
     pub(crate) fn take(&self) -> Vec<Message> {
-        std::mem::take(&mut self.messages.lock())
+        self.messages.take()
     }
 
     pub(crate) fn load(&self) -> usize {

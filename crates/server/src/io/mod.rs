@@ -6,9 +6,11 @@
 mod accept;
 mod backlog;
 mod connection;
+mod inbox;
 mod mailbox;
 mod parked;
 mod stream;
+mod sync;
 mod thread;
 mod tls_stream;
 mod waits;
