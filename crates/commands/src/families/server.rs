@@ -226,6 +226,14 @@ fn config_set(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         return Err(CommandError::Syntax);
     }
     let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
+    let switches_log = pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"appendonly"));
+    if switches_log && cx.db.locked.held().next().is_some() {
+        // A log begins with all data, shard by shard: it would wait for this transaction's own.
+        return Err(CommandError::text(
+            "ERR CONFIG SET failed (possibly related to argument 'appendonly') - in a transaction \
+             it goes with no command that uses keys; send it on its own",
+        ));
+    }
     cx.host
         .config_set(&pairs, &cx.client.card)
         .map_err(|rejected| CommandError::owned(rejected.0))?;
