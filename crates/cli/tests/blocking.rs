@@ -114,8 +114,12 @@ fn a_move_to_a_key_that_a_script_holds_is_made_when_the_script_has_ended() {
     // The push waits for no script; whether the move is made before or after is the script's affair.
     call(&mut control, "RPUSH queue first");
     call(&mut control, "RPUSH queue second");
-    assert_eq!(text(&mover.read().unwrap()), "first");
-    assert_eq!(element(&mut next), "second");
+    // A move that had to wait for the script takes from the end that the list has by then.
+    let served = [text(&mover.read().unwrap()), element(&mut next)];
+    assert!(matches!(
+        served.each_ref().map(String::as_str),
+        ["first", "second"] | ["second", "first"]
+    ));
     assert_eq!(text(&scripting.read().unwrap()), "done");
     assert_eq!(call(&mut control, "LLEN held"), "1");
     assert_eq!(call(&mut control, "LLEN queue"), "0");

@@ -28,11 +28,12 @@ const CHANGES: [Change; 5] = [
         from: "\nproc start_server_aof {",
         to: "\nproc start_server_aof_of_7_0 {",
     },
-    // Sets as 7.0 has them, whose tests look at the encodings.
+    // Sets as 7.0 has them, whose tests look at the encodings; and one thread for all connections, since many
+    // tests rely on commands of several being carried out in the order in which they were sent.
     Change {
         file: "tests/assets/default.conf",
         from: "\npropagation-error-behavior panic",
-        to: "\nset-max-listpack-entries 0",
+        to: "\nset-max-listpack-entries 0\nio-threads 1",
     },
     // Every test by EVAL alone: there are no functions yet.
     Change {
