@@ -3,8 +3,7 @@
 //! One turn: wait for readiness; read what is there and run the commands in it; bring the log up to
 //! what the replies depend on; write the replies. So a pipeline costs one read, one log write and
 //! one send, and no reply leaves before its record was handed to the kernel, but that of a lock
-//! (decision 0022): nothing is written to a
-//! socket anywhere but at the end of the turn.
+//! (decision 0022): nothing is written to a socket anywhere but at the end of the turn.
 
 mod busy;
 mod hearing;
