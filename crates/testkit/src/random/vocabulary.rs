@@ -507,7 +507,7 @@ fn fill(prng: &mut Prng, template: &str) -> Vec<Vec<u8>> {
         1 if !matches!(&args[0][..], b"ZRANK" | b"ZREVRANK") => args.push(b"extra".to_vec()),
         _ => {}
     }
-    let may_wait = args[0].starts_with(b"B");
+    let may_wait = args[0].starts_with(b"B") || args[0].starts_with(b"WAIT");
     args[0] = mixed_case(prng, &args[0]);
     // Before 7.2 scripts may not call those that could wait.
     if prng.percent(SCRIPTED_PERCENT) && !may_wait {
