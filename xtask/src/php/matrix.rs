@@ -58,7 +58,7 @@ impl Other {
             println!("matrix: debootstrap {SUITE} into {}", other.root.display());
             let mut debootstrap = Command::new("debootstrap");
             debootstrap.arg("--variant=minbase").arg(format!("--include={}", PACKAGES.join(",")));
-            debootstrap.arg(SUITE).arg(&other.root).arg(&archive()?.address);
+            debootstrap.arg(SUITE).arg(&other.root).arg(&Archive::of_suite(SUITE)?.address);
             said(&mut debootstrap)?;
             fs::write(place.join(COMPLETE), "").context("cannot mark the end of debootstrap")?;
         }
@@ -159,21 +159,13 @@ impl Other {
     }
 }
 
-/// Where this machine gets Debian from, for another suite of it.
-fn archive() -> Result<Archive> {
-    let all = Archive::of_package("base-files")?;
-    let main = all.into_iter().find(|archive| !archive.suite.contains('-'));
-    let main = main.context("apt's sources have no suite of Debian itself")?;
-    Ok(Archive { suite: SUITE.to_owned(), component: "main".to_owned(), ..main })
-}
-
 /// php-src's session tests there, on guarda and on both servers.
 pub(super) fn php_src(other: &Other, place: &Path) -> Result<()> {
     let php = other.php();
     let extension = super::extension(&php, &place.join("extension"))?;
     let [valkey, redis] = other.servers();
     let servers = [Program::Guarda(guarda(false)?), valkey, redis];
-    let archives = [archive()?];
+    let archives = [Archive::of_suite(SUITE)?];
     let gate = Gate { php: &php, archives: &archives, extension: &extension, servers: &servers };
     gate.pass(&place.join("php-src"), Manner::Plain)
 }
