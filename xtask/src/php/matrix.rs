@@ -6,7 +6,6 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,7 +15,7 @@ use guarda_testkit::server::{Program, REFERENCE_VARIABLE};
 
 use super::installed::{Php, said};
 use super::phpt::{Gate, Manner};
-use crate::build::guarda;
+use crate::build::{guarda, write_program};
 use crate::source::Archive;
 
 const SUITE: &str = "trixie";
@@ -80,8 +79,8 @@ impl Other {
             let root = self.root.display();
             let loader = self.loader()?;
             let loader = loader.display();
-            self.write_program(
-                name,
+            write_program(
+                &self.programs.join(name),
                 &format!(
                     "exec {loader} --library-path {root}/usr/lib/{machine}-linux-gnu --argv0 {name} \
                      {root}/{file} {options} \"$@\"",
@@ -92,17 +91,10 @@ impl Other {
         // php-config is a script that speaks of its own system's paths.
         let root = self.root.display();
         let rewrite = format!("sed 's#\\(^\\|-I\\|[ =]\\)/usr/#\\1{root}/usr/#g'");
-        self.write_program(
-            "php-config",
+        write_program(
+            &self.programs.join("php-config"),
             &format!("sh {root}/usr/bin/php-config{PHP} \"$@\" | {rewrite}"),
         )
-    }
-
-    fn write_program(&self, name: &str, line: &str) -> Result<()> {
-        let path = self.programs.join(name);
-        fs::write(&path, format!("#!/bin/sh\n{line}\n"))
-            .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)))
-            .with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// The dynamic loader of its libc.

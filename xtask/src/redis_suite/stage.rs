@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use guarda_farm::find_program;
 
 use super::Suite;
+use crate::build::write_program;
 use crate::source;
 
 /// What of the source package is unpacked: its tests. The server's source stays where it is.
@@ -84,11 +85,14 @@ impl Stage {
         }
         fs::create_dir_all(place.join("tests/tmp")).context("tests/tmp")?;
         fs::create_dir_all(place.join("src")).context("src")?;
-        link(server, place, &format!("{prefix}server"))?;
+        let link = place.join("src").join(format!("{prefix}server"));
+        symlink(server, &link).with_context(|| format!("cannot create {}", link.display()))?;
         for tool in TOOLS {
             let name = format!("redis-{tool}");
             let program = find_program(&[&name]).with_context(|| format!("{name} is missing"))?;
-            link(&program, place, &format!("{prefix}{tool}"))?;
+            // Not a link: what it does depends on the name it is called by.
+            let line = format!("exec {} \"$@\"", program.display());
+            write_program(&place.join("src").join(format!("{prefix}{tool}")), &line)?;
         }
         let first = first_port(number)?;
         Ok(Self { place: place.to_owned(), ports: (first, PORTS) })
@@ -105,9 +109,4 @@ fn first_port(stage: usize) -> Result<usize> {
     };
     let below = ranges.into_iter().find(is_free).context("no range of ports is free")?;
     Ok(below + PORTS_BELOW)
-}
-
-fn link(program: &Path, place: &Path, name: &str) -> Result<()> {
-    let link = place.join("src").join(name);
-    symlink(program, &link).with_context(|| format!("cannot create {}", link.display()))
 }
