@@ -36,7 +36,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         r"
         SET k v
         OBJECT FREQ k
-        OBJECT IDLETIME k
+        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
         CONFIG SET maxmemory-policy allkeys-lfu lfu-log-factor 0
         SET foo a
         OBJECT FREQ foo

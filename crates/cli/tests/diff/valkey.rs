@@ -80,10 +80,28 @@ pub(crate) const DEVIATIONS: &[Deviation<'_>] = &[
         &["LREM n -9223372036854775808 2", "EXISTS n", "(the data afterwards)"],
     ),
     since(
+        "memory",
+        "directives_of_eviction_are_set_at_run_time",
+        "it takes up to 64 samples, since 8.0",
+        &["CONFIG SET maxmemory-samples 0", "CONFIG SET maxmemory-samples -1"],
+    ),
+    since(
+        "memory",
+        "memory_answers",
+        "MEMORY STATS has fields about its tables and its allocator, since 8.0",
+        &["EVAL \"local s = redis.call('memory', 'stats')"],
+    ),
+    since(
         "notifications",
         "events_of_strings",
         "a key whose expiry is set into the past is `expired`, since 8.1, and not deleted",
         &["2> !read"],
+    ),
+    since(
+        "operations",
+        "clients_are_paused",
+        "it takes words behind CLIENT PAUSE's last",
+        &["CLIENT PAUSE 10 write x"],
     ),
     since(
         "operations",
