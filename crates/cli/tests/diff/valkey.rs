@@ -26,6 +26,18 @@ pub(crate) const DEVIATIONS: &[Deviation<'_>] = &[
         &["CLIENT UNBLOCK ${id} ERROR more"],
     ),
     since(
+        "clients",
+        "what_kill_refuses",
+        "it kills by several ids and by age, since 8.0, and has words of its own for ids that are none",
+        &[
+            "CLIENT KILL ID 1 ID",
+            "CLIENT KILL ID 1.5",
+            "CLIENT KILL ID 99999999999999999999",
+            "CLIENT KILL ID +1",
+            "CLIENT KILL MAXAGE",
+        ],
+    ),
+    since(
         "connection",
         "client_id_and_names",
         "a name ends at a NUL byte, as in Redis 7.2 (COMPAT.md)",
@@ -114,6 +126,12 @@ pub(crate) const DEVIATIONS: &[Deviation<'_>] = &[
         "monitors_come_and_go",
         "outside of MULTI it shows multi=0",
         &["2> CLIENT INFO"],
+    ),
+    since(
+        "operations",
+        "the_slow_log_shrinks_and_refuses",
+        "with room for none the slow log stays as it is, since 8.0",
+        &["SLOWLOG LEN", "SLOWLOG GET", "EXEC"],
     ),
     since(
         "protocol",
@@ -228,6 +246,12 @@ pub(crate) const DEVIATIONS: &[Deviation<'_>] = &[
         "a_transaction_and_a_script_may_restore",
         "its payloads have version 11, as those of Redis 7.2, which are not otherwise different (COMPAT.md)",
         &["EXEC"],
+    ),
+    since(
+        "transfer",
+        "uses_are_told_as_the_policy_goes_by_them",
+        "who is renamed is new, since 8.1",
+        &["OBJECT FREQ m"],
     ),
     since(
         "transfer",

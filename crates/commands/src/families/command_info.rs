@@ -179,7 +179,11 @@ fn describe(cx: &mut Context<'_, '_>, command: &Named) {
         cx.reply.bulk_str(tip);
     }
     key_specifications(cx, spec);
-    cx.reply.set(spec.subcommands.len());
+    // In RESP3 Redis has a set where there is none, and an array where there are some.
+    match spec.subcommands.len() {
+        0 => cx.reply.set(0),
+        count => cx.reply.array(count),
+    }
     for subcommand in command.subcommands() {
         describe(cx, &subcommand);
     }
