@@ -37,7 +37,7 @@ impl Shard {
         *expiring += usize::from(expiry.is_some());
         *expiring -= usize::from(record.expiry().is_some());
         record.set_expiry(expiry);
-        let indexed = record.indexed_at();
+        let (indexed, expiry) = (record.indexed_at(), record.expiry());
         let keep = match (indexed, expiry) {
             (Some(at), Some(expiry)) => at <= expiry.0,
             (None, None) => true,
@@ -123,8 +123,9 @@ impl Shard {
     /// Average milliseconds that the keys with an expiry have left, over a small sample.
     pub fn average_ttl(&self, db: u32, now: UnixMillis) -> Option<i64> {
         let sample = self.databases.get(db as usize)?.expiries.iter().take(16);
-        let ttls: Vec<i64> = sample.map(|(at, _)| (at - now.0).max(0)).collect();
-        (!ttls.is_empty()).then(|| ttls.iter().sum::<i64>() / ttls.len() as i64)
+        // Expiries go up to the end of time: several of them are more than fits.
+        let ttls: Vec<i128> = sample.map(|(at, _)| i128::from(*at - now.0.min(*at))).collect();
+        (!ttls.is_empty()).then(|| (ttls.iter().sum::<i128>() / ttls.len() as i128) as i64)
     }
 }
 
@@ -198,5 +199,23 @@ mod tests {
         assert_eq!(shard.len(0), 2);
         assert!(sweeps >= 6);
         check_index(&shard);
+    }
+
+    #[test]
+    fn expiries_at_both_ends_of_time_are_kept_as_any_other() {
+        let mut shard = Shard::default();
+        for (n, at) in [i64::MAX, i64::MAX - 1, i64::MAX, i64::MIN].into_iter().enumerate() {
+            set(&mut shard, &format!("k{n}"), "v", Some(at));
+            check_index(&shard);
+        }
+        assert_eq!((shard.len(0), shard.expiring_len(0)), (4, 4));
+        assert!(shard.average_ttl(0, NOW).is_some_and(|ttl| ttl > i64::MAX / 2));
+        assert_eq!(shard.average_ttl(0, UnixMillis(i64::MAX)), Some(0));
+        assert_eq!(string(&mut shard, b"k3", NOW), None, "long past");
+        for n in 0..3 {
+            shard.remove(0, HashedKey::new(format!("k{n}").as_bytes()));
+        }
+        check_index(&shard);
+        assert_eq!(shard.expiring_len(0), 0);
     }
 }
