@@ -48,8 +48,25 @@ const NO_TRACKING: CommandError = CommandError::text(
     "ERR CLIENT TRACKING ON is not supported: this server does not track keys yet",
 );
 
+const NO_SUCH_CLIENT: CommandError =
+    CommandError::text("ERR The client ID you want redirect to does not exist");
+
+/// The options are read also where they have nothing to say.
 pub(super) fn tracking(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
-    if on_or_off(args)? {
+    let is_on = on_or_off(args)?;
+    while !args.is_empty() {
+        if args.take_word("REDIRECT") && !args.is_empty() {
+            let id = args.integer()?;
+            if !cx.host.clients().iter().any(|card| i64::try_from(card.id) == Ok(id)) {
+                return Err(NO_SUCH_CLIENT);
+            }
+        } else if args.take_word("PREFIX") {
+            args.bytes().map_err(|_| CommandError::Syntax)?;
+        } else if !["BCAST", "OPTIN", "OPTOUT", "NOLOOP"].iter().any(|word| args.take_word(word)) {
+            return Err(CommandError::Syntax);
+        }
+    }
+    if is_on {
         return Err(NO_TRACKING);
     }
     cx.reply.ok();
