@@ -373,6 +373,13 @@ pub(crate) const CASES: &[Case<'static>] = &[
         CLIENT TRACKING
         CLIENT TRACKING OFF
         CLIENT TRACKING maybe
+        CLIENT TRACKING OFF extra
+        CLIENT TRACKING OFF BCAST optin OPTOUT NOLOOP PREFIX a PREFIX b
+        CLIENT TRACKING OFF PREFIX
+        CLIENT TRACKING OFF REDIRECT
+        CLIENT TRACKING OFF REDIRECT x
+        CLIENT TRACKING OFF REDIRECT -1
+        CLIENT TRACKING OFF REDIRECT 99999
         COMMAND INFO client|tracking client|trackinginfo client|caching client|getredir
         ",
     ),

@@ -48,6 +48,10 @@ const NO_TRACKING: CommandError = CommandError::text(
     "ERR CLIENT TRACKING ON is not supported: this server does not track keys yet",
 );
 
+const NO_SUCH_CLIENT: CommandError =
+    CommandError::text("ERR The client ID you want redirect to does not exist");
+
+/// The options are read also where they have nothing to say.
 pub(super) fn tracking(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let mode = args.bytes()?;
     let mut redirect = None;
@@ -81,7 +85,7 @@ fn redirection(cx: &Context<'_, '_>, id: i64) -> Result<u64, CommandError> {
     if cx.host.clients().iter().any(|card| card.id == id) {
         return Ok(id);
     }
-    Err(CommandError::text("ERR The client ID you want redirect to does not exist"))
+    Err(NO_SUCH_CLIENT)
 }
 
 pub(super) fn caching(_: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
