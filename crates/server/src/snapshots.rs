@@ -284,17 +284,46 @@ fn save(server: &Server) -> io::Result<()> {
     let began = server.clock.monotonic();
     let dirty = server.dirty.load(Ordering::Relaxed);
     let shape = shape(server);
-    let written = Snapshot::begin(server, shape.compression, || Ok::<(), io::Error>(()))
-        .and_then(|snapshot| write_dump(server, snapshot, &shape));
+    let mut state = 0;
+    let take = || {
+        state = take_state(server);
+        Ok::<(), io::Error>(())
+    };
+    let written = Snapshot::begin(server, shape.compression, take)
+        .and_then(|snapshot| write_dump(server, snapshot, state, &shape));
     note_saved(server, &written, began, dirty);
     written
 }
 
-fn write_dump(server: &Server, snapshot: Snapshot<'_>, shape: &Shape) -> io::Result<()> {
+fn write_dump(
+    server: &Server,
+    snapshot: Snapshot<'_>,
+    state: u64,
+    shape: &Shape,
+) -> io::Result<()> {
     let storage = Arc::clone(&server.persistence.storage);
     let mut file = SnapshotFile::create_dump(storage, std::process::id())?;
     snapshot.write(&mut file, &header(server, false), shape.checksum)?;
-    file.commit(&shape.dump_name).map(drop)
+    put_in_place(server, file, state, &shape.dump_name)
+}
+
+/// Numbers the state of this moment, in which all shards are held.
+fn take_state(server: &Server) -> u64 {
+    let mut placed = server.persistence.placed.lock();
+    placed.taken += 1;
+    placed.taken
+}
+
+/// Gives a dump its name, unless a newer one has it by now.
+fn put_in_place(server: &Server, mut file: SnapshotFile, state: u64, name: &str) -> io::Result<()> {
+    file.make_durable()?;
+    let mut placed = server.persistence.placed.lock();
+    if placed.newest.0 > state && placed.newest.1 == name {
+        return Ok(());
+    }
+    file.commit(name)?;
+    placed.newest = (state, name.to_owned());
+    Ok(())
 }
 
 pub(crate) fn note_saved(server: &Server, saved: &io::Result<()>, began: Duration, dirty: u64) {
@@ -317,6 +346,7 @@ const UNDER_ALL_LOCKS: u32 = 0;
 /// Saves while the caller holds all shards.
 pub(crate) fn save_locked(server: &Server, locked: &mut Locked<'_>) -> io::Result<()> {
     let shape = shape(server);
+    let state = take_state(server);
     let storage = Arc::clone(&server.persistence.storage);
     let mut file = SnapshotFile::create_dump(storage, UNDER_ALL_LOCKS)?;
     let mut writer = RdbWriter::new(&mut file, &header(server, false), shape.checksum)?;
@@ -341,8 +371,7 @@ pub(crate) fn save_locked(server: &Server, locked: &mut Locked<'_>) -> io::Resul
         }
     }
     writer.finish()?;
-    file.commit(&shape.dump_name)?;
-    Ok(())
+    put_in_place(server, file, state, &shape.dump_name)
 }
 
 /// Bytes that a record's value takes in a snapshot.
