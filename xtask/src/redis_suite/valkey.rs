@@ -12,7 +12,7 @@ pub(crate) const VALKEY: Suite = Suite {
     exceptions: "crates/cli/tests/valkey-suite-exceptions.txt",
     files: FILES,
     changes: CHANGES,
-    adaptations: "",
+    adaptations: include_str!("valkey.tcl"),
     prefix: "valkey-",
 };
 
