@@ -14,6 +14,10 @@ use guarda_testkit::server::Program;
 mod acl;
 #[path = "diff/blocking.rs"]
 mod blocking;
+#[path = "diff/clients.rs"]
+mod clients;
+#[path = "diff/commands.rs"]
+mod commands;
 #[path = "diff/connection.rs"]
 mod connection;
 #[path = "diff/debug.rs"]
@@ -86,6 +90,8 @@ macro_rules! families {
 families! {
     acl: acl_in_resp2, acl_in_resp3;
     blocking: blocking_in_resp2, blocking_in_resp3;
+    clients: clients_in_resp2, clients_in_resp3;
+    commands: commands_in_resp2, commands_in_resp3;
     connection: connection_in_resp2, connection_in_resp3;
     hashes: hashes_in_resp2, hashes_in_resp3;
     keys: keys_in_resp2, keys_in_resp3;

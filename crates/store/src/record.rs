@@ -212,6 +212,14 @@ impl Record {
         self.set_field(USES, [uses]);
     }
 
+    /// A copy for another key, which nobody has used yet.
+    #[must_use]
+    pub fn copied(&self) -> Record {
+        let mut copy = self.clone();
+        copy.set_uses(USES_AT_FIRST);
+        copy
+    }
+
     pub(crate) fn epoch(&self) -> u16 {
         u16::from_le_bytes(self.field(EPOCH))
     }
