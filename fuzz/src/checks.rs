@@ -28,7 +28,7 @@ end
 /// When it finds a `FAULT`, or the reply is none.
 pub fn run_checks(checks: &[u8], args: &[&[u8]]) {
     thread_local! {
-        static BENCH: RefCell<Bench> = RefCell::new(Bench::new(Box::new(LuaEngine::new(LIMITS))));
+        static BENCH: RefCell<Bench> = RefCell::new(Bench::new(std::sync::Arc::new(LuaEngine::new(LIMITS))));
     }
     let script = [SAME, checks].concat();
     let mut call: Vec<&[u8]> = vec![b"EVAL_RO", &script, b"0"];

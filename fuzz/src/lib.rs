@@ -7,23 +7,20 @@ mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use guarda_commands::testing::{FakeHost, NoScripts, START};
 use guarda_commands::{
-    Admission, AuthState, Client, ClientCard, CommandError, CommandResult, ConfigSetRejected,
-    Context, Host, Log, Observations, Outcome, Overview, Records, ScriptCall, Scripting, Settings,
-    ShutdownMode, Users, Worker, admit, execute, replay, sha1_hex,
+    Admission, AuthState, Client, ClientCard, Log, Outcome, Records, Scripting, Worker, admit,
+    execute, replay,
 };
-use guarda_resp::{Frame, ReplyWriter, decode};
+use guarda_resp::ReplyWriter;
 use guarda_store::{Keyspace, SWEEP_MAX, UnixMillis, ValueRef};
-use parking_lot::Mutex;
 
 pub use checks::run_checks;
 use snapshot::Snapshot;
 
-/// The time at which every run starts.
-const START: UnixMillis = UnixMillis(1_700_000_000_123);
 /// Longest string a command may make: the point is the commands, not the memory.
 const STRING_LEN_MAX: usize = 64 * 1024;
 /// Nobody else holds a lock.
@@ -42,16 +39,16 @@ pub struct Bench {
 
 impl Default for Bench {
     fn default() -> Self {
-        Self::new(Box::new(NoScripts::default()))
+        Self::new(Arc::new(NoScripts::default()))
     }
 }
 
 impl Bench {
     /// An empty server with this script engine.
-    pub fn new(scripts: Box<dyn Scripting + Send>) -> Self {
+    pub fn new(scripts: Arc<dyn Scripting + Send + Sync>) -> Self {
         let card = ClientCard::new(1, "127.0.0.1:1".into(), "127.0.0.1:2".into(), 9, START);
         let card = Arc::new(card);
-        let host = FakeHost::new(scripts);
+        let host = FakeHost::new(4, scripts);
         host.settings.proto_max_bulk_len.store(STRING_LEN_MAX, Ordering::Relaxed);
         host.clients.lock().push(Arc::clone(&card));
         let client = Client::new(card, AuthState::Granted);
@@ -63,7 +60,7 @@ impl Bench {
     /// snapshot if there is one.
     pub fn advance(&mut self, millis: i64) {
         self.now.0 += millis;
-        self.host.now.store(self.now.0.cast_unsigned(), Ordering::Relaxed);
+        self.host.now_ms.store(self.now.0, Ordering::Relaxed);
         let (now, host) = (self.now, &self.host);
         host.keyspace.for_each_shard(|shard| {
             shard.sweep(now, SWEEP_MAX);
@@ -83,7 +80,7 @@ impl Bench {
     /// Begins a snapshot of this moment, once the one in progress is finished and compared.
     pub fn begin_snapshot(&mut self) {
         self.finish_snapshot();
-        let everything = self.host.data(None);
+        let everything = data(&self.host.keyspace, None);
         self.snapshot = Some(Snapshot::begin(&self.host.keyspace, everything));
     }
 
@@ -137,8 +134,8 @@ impl Bench {
     /// When a record cannot be replayed.
     pub fn replayed(&self) -> Data {
         let mut other = Self::default();
-        for (db, args) in self.host.log.records.lock().iter() {
-            other.client.db = *db;
+        for (db, args) in self.host.log.take().into_iter().flatten() {
+            other.client.db = db;
             let args: Vec<&[u8]> = args.iter().map(|arg| &arg[..]).collect();
             let mut scratch = Vec::new();
             let (client, worker) = (&mut other.client, &mut other.worker);
@@ -146,120 +143,38 @@ impl Bench {
                 panic!("{} cannot be replayed: {why}", String::from_utf8_lossy(args[0]));
             }
         }
-        other.host.data(Some(self.now))
+        data(&other.host.keyspace, Some(self.now))
     }
 
     /// Everything that is not due.
     pub fn data(&self) -> Data {
-        self.host.data(Some(self.now))
+        data(&self.host.keyspace, Some(self.now))
     }
 }
 
 /// A comparable copy of all databases: by database and key, the expiry and the value's parts.
 pub type Data = BTreeMap<(u32, Vec<u8>), (Option<i64>, Vec<Vec<u8>>)>;
 
-/// A log that keeps its records.
-#[derive(Default)]
-struct Kept {
-    records: Mutex<Vec<(u32, Vec<Vec<u8>>)>>,
-    seq: AtomicU64,
-}
-
-impl Log for Kept {
-    fn append(&self, records: &Records) -> u64 {
-        let mut kept = self.records.lock();
-        for (db, bytes) in records.iter() {
-            let (frame, used) = decode(bytes).expect("well formed").expect("whole");
-            assert_eq!(used, bytes.len(), "one record, one command");
-            let Frame::Array(args) = frame else { panic!("a record is an array") };
-            let args = args.into_iter().map(|arg| match arg {
-                Frame::Bulk(bytes) => bytes,
-                other => panic!("an argument is a bulk string, not {other:?}"),
-            });
-            kept.push((db, args.collect()));
-        }
-        self.seq.fetch_add(1, Ordering::Relaxed) + 1
-    }
-}
-
-/// Scripts can be kept, but not run.
-#[derive(Default)]
-struct NoScripts(Mutex<Vec<String>>);
-
-impl Scripting for NoScripts {
-    fn load(&self, text: &[u8]) -> Result<String, CommandError> {
-        let sha1 = sha1_hex(text);
-        self.0.lock().push(sha1.clone());
-        Ok(sha1)
-    }
-
-    fn is_known(&self, sha1: &[u8]) -> bool {
-        self.0.lock().iter().any(|known| known.as_bytes().eq_ignore_ascii_case(sha1))
-    }
-
-    fn flush(&self) {
-        self.0.lock().clear();
-    }
-
-    fn eval(&self, _: &mut Context<'_, '_>, _: &ScriptCall<'_>) -> CommandResult {
-        Err(CommandError::NoScript)
-    }
-
-    fn kill(&self) -> Result<(), CommandError> {
-        Err(CommandError::NoScript)
-    }
-}
-
-struct FakeHost {
-    keyspace: Keyspace,
-    log: Kept,
-    settings: Settings,
-    users: Users,
-    observations: Observations,
-    pubsub: guarda_commands::PubSub,
-    pause: guarda_commands::Pause,
-    scripts: Box<dyn Scripting + Send>,
-    clients: Mutex<Vec<Arc<ClientCard>>>,
-    now: AtomicU64,
-}
-
-impl FakeHost {
-    fn new(scripts: Box<dyn Scripting + Send>) -> Self {
-        Self {
-            keyspace: Keyspace::new(4),
-            log: Kept::default(),
-            settings: Settings::default(),
-            users: Users::default(),
-            observations: Observations::default(),
-            pubsub: guarda_commands::PubSub::default(),
-            pause: guarda_commands::Pause::default(),
-            scripts,
-            clients: Mutex::default(),
-            now: AtomicU64::new(START.0.cast_unsigned()),
-        }
-    }
-
-    /// Everything but what is due `now`.
-    fn data(&self, now: Option<UnixMillis>) -> Data {
-        let mut data = Data::new();
-        for db in 0..self.keyspace.databases() {
-            let mut cursor = 0;
-            loop {
-                let mut locked = self.keyspace.lock_none();
-                let page = locked.scan(db, cursor, 100, |record| {
-                    if now.is_none_or(|now| !record.is_due(now)) {
-                        let expiry = record.expiry().map(|at| at.0);
-                        data.insert((db, record.key().to_vec()), (expiry, parts(record.value())));
-                    }
-                });
-                cursor = page.next_cursor;
-                if cursor == 0 {
-                    break;
+/// Everything but what is due `now`.
+fn data(keyspace: &Keyspace, now: Option<UnixMillis>) -> Data {
+    let mut data = Data::new();
+    for db in 0..keyspace.databases() {
+        let mut cursor = 0;
+        loop {
+            let mut locked = keyspace.lock_none();
+            let page = locked.scan(db, cursor, 100, |record| {
+                if now.is_none_or(|now| !record.is_due(now)) {
+                    let expiry = record.expiry().map(|at| at.0);
+                    data.insert((db, record.key().to_vec()), (expiry, parts(record.value())));
                 }
+            });
+            cursor = page.next_cursor;
+            if cursor == 0 {
+                break;
             }
         }
-        data
     }
+    data
 }
 
 /// A value as a list of byte strings that is equal for equal values.
@@ -282,111 +197,5 @@ fn parts(value: ValueRef<'_>) -> Vec<Vec<u8>> {
             .flat_map(|(member, score)| [member.to_vec(), score.to_string().into_bytes()])
             .collect(),
         ValueRef::List(list) => list.iter().map(|element| element.to_vec()).collect(),
-    }
-}
-
-impl Host for FakeHost {
-    fn observations(&self) -> &Observations {
-        &self.observations
-    }
-
-    fn monotonic(&self) -> std::time::Duration {
-        std::time::Duration::ZERO
-    }
-
-    fn deliver(&self, _client: u64, _reply: Vec<u8>, _seq: u64) {}
-
-    fn tend_later(&self, _shard: usize, _at: std::time::Duration) {}
-
-    fn keyspace(&self) -> &Keyspace {
-        &self.keyspace
-    }
-
-    fn log(&self) -> Option<&dyn Log> {
-        Some(&self.log)
-    }
-
-    fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    fn scripting(&self) -> &dyn Scripting {
-        &*self.scripts
-    }
-
-    fn pause(&self) -> &guarda_commands::Pause {
-        &self.pause
-    }
-
-    fn pubsub(&self) -> &guarda_commands::PubSub {
-        &self.pubsub
-    }
-
-    fn users(&self) -> &Users {
-        &self.users
-    }
-
-    fn make_room(&self) -> bool {
-        true
-    }
-
-    fn refuses_writes(&self) -> Option<CommandError> {
-        None
-    }
-
-    fn is_loading(&self) -> bool {
-        false
-    }
-
-    fn config_get(&self, _: &[&[u8]]) -> Vec<(String, String)> {
-        Vec::new()
-    }
-
-    fn config_set(&self, _: &[(&[u8], &[u8])], _: &ClientCard) -> Result<(), ConfigSetRejected> {
-        Ok(())
-    }
-
-    fn config_reset_statistics(&self) {}
-
-    fn info(&self, sections: &[String], _: &Overview) -> String {
-        format!("# {} sections\r\n", sections.len())
-    }
-
-    fn clients(&self) -> Vec<Arc<ClientCard>> {
-        self.clients.lock().clone()
-    }
-
-    fn kill_client(&self, _: u64) {}
-
-    fn save(&self) -> Result<(), CommandError> {
-        Ok(())
-    }
-
-    fn background_save(&self, _: bool) -> Result<&'static str, CommandError> {
-        Ok("Background saving started")
-    }
-
-    fn background_rewrite(&self) -> Result<&'static str, CommandError> {
-        Ok("Background append only file rewriting started")
-    }
-
-    fn last_save(&self) -> i64 {
-        START.seconds()
-    }
-
-    fn shutdown(&self, _: ShutdownMode) -> Result<(), CommandError> {
-        Ok(())
-    }
-
-    fn abort_shutdown(&self) -> Result<(), CommandError> {
-        Ok(())
-    }
-
-    fn now_micros(&self) -> i64 {
-        self.now().0 * 1000
-    }
-
-    fn now(&self) -> UnixMillis {
-        UnixMillis(self.now.load(Ordering::Relaxed).cast_signed())
     }
 }

@@ -1,6 +1,8 @@
 //! Where the workspace is, and how the `guarda` binary is made.
 
 use std::env;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -74,4 +76,11 @@ pub(crate) fn extension(release: bool) -> Result<PathBuf> {
     let target = own.parent().and_then(Path::parent).context("this program lies in no profile")?;
     let out = target.join(if release { "release" } else { "debug" }).join("php");
     Ok(build(&Extension { root: root(), release, out: &out })?)
+}
+
+/// Writes a program that is one line of shell.
+pub(crate) fn write_program(path: &Path, line: &str) -> Result<()> {
+    fs::write(path, format!("#!/bin/sh\n{line}\n"))
+        .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o755)))
+        .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -1,11 +1,13 @@
-//! Redis's own tests, run against `guarda serve`.
+//! Redis's own tests, and those of Valkey, which descend from Redis 7.2's, run against `guarda serve`.
 //!
-//! They are fetched with Debian's source package, of which only the tests are unpacked, and run as they are but for
+//! They are fetched with Debian's source packages, of which only the tests are unpacked, and run as they are but for
 //! a few procedures ([`stage`]). Those of the exceptions file may fail, each for its reason, and must ([`judge`]).
 
 mod judge;
+mod redis;
 mod run;
 mod stage;
+mod valkey;
 
 use std::collections::VecDeque;
 use std::fs;
@@ -19,12 +21,32 @@ use crate::build::{guarda, root};
 use crate::source::{self, Archive};
 use judge::Exceptions;
 use run::{Outcomes, run};
-use stage::{STAGES_MAX, Stage};
+use stage::{Change, STAGES_MAX, Stage};
 
-/// The list of tests that may fail, with their reasons.
-const EXCEPTIONS: &str = "crates/cli/tests/redis-suite-exceptions.txt";
+pub(crate) use redis::REDIS;
+pub(crate) use valkey::VALKEY;
+
 /// Lines shown of what makes a test fail.
 const COMPLAINT_LINES_MAX: usize = 6;
+
+/// A suite of tests: where it comes from, and what of it is run how.
+pub(crate) struct Suite {
+    /// Its name among the steps, and that of its directory below `target`.
+    name: &'static str,
+    /// The source package that it is part of.
+    package: &'static str,
+    archives: fn() -> Result<Vec<Archive>>,
+    /// The list of tests that may fail, with their reasons.
+    exceptions: &'static str,
+    /// What is run, the slowest first.
+    files: &'static [File],
+    /// What is changed in its files, besides what is changed in both suites.
+    changes: &'static [Change],
+    /// Procedures of our own in the place of some of its own, besides those of both suites.
+    adaptations: &'static str,
+    /// What its programs' names begin with, where Redis's do with `redis-`.
+    prefix: &'static str,
+}
 
 /// A file of tests, and when it is run.
 #[derive(Clone, Copy, Debug)]
@@ -42,96 +64,58 @@ const fn long(name: &'static str) -> File {
     File { name, long: true }
 }
 
-/// What is run, the slowest first. Not here: replication, cluster, modules, functions, client tracking, streams,
-/// bitmaps, geo, HyperLogLog, which are not there yet or never will be; and tests of how Redis's processes and
-/// buffers fare.
-const FILES: &[File] = &[
-    long("unit/type/list-3"),
-    long("unit/aofrw"),
-    long("integration/corrupt-dump-fuzzer"),
-    long("unit/latency-monitor"),
-    file("integration/aof"),
-    file("unit/introspection"),
-    file("unit/type/zset"),
-    file("unit/scripting"),
-    file("unit/expire"),
-    file("unit/type/list"),
-    file("unit/type/list-2"),
-    file("unit/scan"),
-    file("unit/sort"),
-    file("unit/other"),
-    file("unit/type/string"),
-    file("unit/type/set"),
-    file("integration/aof-multi-part"),
-    file("integration/rdb"),
-    file("integration/redis-cli"),
-    file("unit/multi"),
-    file("unit/introspection-2"),
-    file("unit/acl"),
-    file("unit/acl-v2"),
-    file("unit/auth"),
-    file("unit/dump"),
-    file("unit/info"),
-    file("unit/info-command"),
-    file("unit/keyspace"),
-    file("unit/lazyfree"),
-    file("unit/limits"),
-    file("unit/networking"),
-    file("unit/protocol"),
-    file("unit/pubsub"),
-    file("unit/pubsubshard"),
-    file("unit/quit"),
-    file("unit/slowlog"),
-    file("unit/type/incr"),
-    file("integration/convert-zipmap-hash-on-load"),
-    file("integration/convert-ziplist-hash-on-load"),
-    file("integration/convert-ziplist-zset-on-load"),
-];
-
-/// Runs the tests and fails where they show what must not be.
-pub(crate) fn pass(with_long: bool) -> Result<()> {
-    let fetched = root().join("target/redis-suite");
-    let archives = Archive::of_package("redis-server")?;
-    let source = source::fetch("redis", &archives, &fetched)?;
-    let server = guarda(false)?;
-    let scratch = fetched.join("runs");
-    let _ = fs::remove_dir_all(&scratch);
-    let text = fs::read_to_string(root().join(EXCEPTIONS)).context(EXCEPTIONS)?;
-    let exceptions = Exceptions::parse(&text)?;
-    let names: Vec<&str> =
-        FILES.iter().filter(|file| with_long || !file.long).map(|file| file.name).collect();
-    let origin = source.file_name().unwrap_or_default().display();
-    println!("redis-suite: {} files of tests of {origin}", names.len());
-    let outcomes = run_all(&names, &exceptions, &Setting { source, server, scratch })?;
-    for outcome in &outcomes {
-        println!("redis-suite: {}", outcome.summary());
-    }
-    let findings = judge::judge(&exceptions, &outcomes);
-    if findings.is_empty() {
-        return Ok(());
-    }
-    for finding in &findings {
-        println!("redis-suite: {finding}");
-        for line in finding.complaint().lines().take(COMPLAINT_LINES_MAX) {
-            println!("    {line}");
+impl Suite {
+    /// Runs the tests and fails where they show what must not be.
+    pub(crate) fn pass(&self, with_long: bool) -> Result<()> {
+        let Self { name, package, exceptions, files, .. } = *self;
+        let fetched = root().join("target").join(name);
+        let source = source::fetch(package, &(self.archives)()?, &fetched)?;
+        let server = guarda(false)?;
+        let scratch = fetched.join("runs");
+        let _ = fs::remove_dir_all(&scratch);
+        let text = fs::read_to_string(root().join(exceptions)).context(exceptions)?;
+        let exceptions = Exceptions::parse(&text)?;
+        let files: Vec<&str> =
+            files.iter().filter(|file| with_long || !file.long).map(|file| file.name).collect();
+        let origin = source.file_name().unwrap_or_default().display();
+        println!("{name}: {} files of tests of {origin}", files.len());
+        let setting = Setting { suite: self, source, server, scratch };
+        let outcomes = run_all(&files, &exceptions, &setting)?;
+        for outcome in &outcomes {
+            println!("{name}: {}", outcome.summary());
         }
+        let findings = judge::judge(&exceptions, &outcomes);
+        if findings.is_empty() {
+            return Ok(());
+        }
+        for finding in &findings {
+            println!("{name}: {finding}");
+            for line in finding.complaint().lines().take(COMPLAINT_LINES_MAX) {
+                println!("    {line}");
+            }
+        }
+        bail!("{} findings; what each file printed is in {}", findings.len(), fetched.display());
     }
-    bail!("{} findings; what each file printed is in {}", findings.len(), fetched.display());
 }
 
 /// What all files are run with.
-struct Setting {
+struct Setting<'a> {
+    suite: &'a Suite,
     source: PathBuf,
     server: PathBuf,
     scratch: PathBuf,
 }
 
 /// As many files at a time as there are cores: most tests wait for something.
-fn run_all(names: &[&str], exceptions: &Exceptions, setting: &Setting) -> Result<Vec<Outcomes>> {
+fn run_all(
+    names: &[&str],
+    exceptions: &Exceptions,
+    setting: &Setting<'_>,
+) -> Result<Vec<Outcomes>> {
     let jobs = thread::available_parallelism().map_or(1, usize::from).min(STAGES_MAX);
     let queue = Mutex::new(VecDeque::from(names.to_vec()));
     let work = |place: &Path, number: usize| -> Result<Vec<Outcomes>> {
-        let stage = Stage::set(&setting.source, &setting.server, place, number)?;
+        let stage = Stage::set(setting.suite, &setting.source, &setting.server, place, number)?;
         let mut done = Vec::new();
         loop {
             let next = queue.lock().expect("no worker panics with the queue").pop_front();

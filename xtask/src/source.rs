@@ -41,6 +41,14 @@ impl Archive {
         Ok(archives)
     }
 
+    /// Another suite of Debian, where this machine gets its own from.
+    pub(crate) fn of_suite(suite: &str) -> Result<Self> {
+        let all = Self::of_package("base-files")?;
+        let main = all.into_iter().find(|archive| !archive.suite.contains('-'));
+        let main = main.context("apt's sources have no suite of Debian itself")?;
+        Ok(Self { suite: suite.to_owned(), component: "main".to_owned(), ..main })
+    }
+
     fn line(&self) -> String {
         let Self { address, suite, component } = self;
         let keys = if Path::new(KEYRING).is_file() {

@@ -61,6 +61,8 @@ enum Step {
     PhpSrc,
     /// What --long adds: Redis's own tests with the server, fetched with Debian's source package
     RedisSuite,
+    /// What --long adds: Valkey's own tests with the server, fetched with Debian 13's source package
+    ValkeySuite,
     /// guarda.so by phpize and make, and as the files of packages
     Packaging,
     /// What --matrix adds
@@ -132,7 +134,7 @@ fn all(options: &Options) -> Vec<Step> {
     let with_more = |step: &Step| {
         let matrix = options.matrix.then_some(Step::Matrix);
         let long = if options.long {
-            [Step::Zts, Step::Valgrind, Step::RedisSuite].as_slice()
+            [Step::Zts, Step::Valgrind, Step::RedisSuite, Step::ValkeySuite].as_slice()
         } else {
             &[]
         };
@@ -185,7 +187,8 @@ impl Step {
             Self::Unit => tests(run, &["--workspace"], |_| Ok(())),
             Self::Farm => tests(run, &["--package", "guarda", "--test", "farm"], |_| Ok(())),
             Self::PhpSrc => php::php_src(),
-            Self::RedisSuite => redis_suite::pass(run.long),
+            Self::RedisSuite => redis_suite::REDIS.pass(run.long),
+            Self::ValkeySuite => redis_suite::VALKEY.pass(run.long),
             Self::Packaging => php::packaging(),
             Self::Matrix => matrix(run),
             Self::Zts => php::zts(),
@@ -209,7 +212,7 @@ impl Step {
             | Self::Fuzz => &[Need::Tests],
             Self::Matrix => &[Need::Tests, Need::Matrix],
             Self::Valgrind => &[Need::Tests, Need::Valgrind],
-            Self::RedisSuite => &[Need::RedisSuite],
+            Self::RedisSuite | Self::ValkeySuite => &[Need::RedisSuite],
         }
     }
 }
@@ -337,7 +340,9 @@ mod tests {
             assert_eq!(times(&steps(true, true), *step), own, "{step:?}");
             let added = match step {
                 Step::Matrix => steps(false, true),
-                Step::Zts | Step::Valgrind => steps(true, false),
+                Step::Zts | Step::Valgrind | Step::RedisSuite | Step::ValkeySuite => {
+                    steps(true, false)
+                }
                 _ => continue,
             };
             assert_eq!(times(&added, *step), 1, "{step:?}");

@@ -1,18 +1,23 @@
 //! Every command, option and error, compared byte for byte with a real redis-server.
 //!
 //! The cases are the tables in `diff/`, one file per family; their language is described in
-//! `guarda_testkit::diff::script`. One test per family and protocol. `GUARDA_DIFF_ONLY=part`
-//! limits a run to cases whose name contains `part`; `GUARDA_TESTKIT_SUBJECT=redis-server` puts a
-//! redis-server in the place of guarda, which shows what the tables themselves are worth;
-//! `GUARDA_TESTKIT_REFERENCE=path/of/valkey-server` compares with Valkey, which shows what Redis 7.2 does.
+//! `guarda_testkit::diff::script`. One test per family and protocol; for those about data also one with every
+//! command called by a script, and one with each in a transaction. `GUARDA_DIFF_ONLY=part` limits a run to
+//! cases whose name contains `part`; `GUARDA_TESTKIT_SUBJECT=redis-server` puts a redis-server in the place of
+//! guarda, which shows what the tables themselves are worth; `GUARDA_TESTKIT_REFERENCE=path/of/valkey-server`
+//! compares with Valkey, which shows what Redis 7.2 does.
 
-use guarda_testkit::diff::{Case, Protocol, Setup, assert_same};
+use guarda_testkit::diff::{Case, Manner, Protocol, Setup, Way, assert_same};
 use guarda_testkit::server::Program;
 
 #[path = "diff/acl.rs"]
 mod acl;
 #[path = "diff/blocking.rs"]
 mod blocking;
+#[path = "diff/clients.rs"]
+mod clients;
+#[path = "diff/commands.rs"]
+mod commands;
 #[path = "diff/connection.rs"]
 mod connection;
 #[path = "diff/debug.rs"]
@@ -85,6 +90,8 @@ macro_rules! families {
 families! {
     acl: acl_in_resp2, acl_in_resp3;
     blocking: blocking_in_resp2, blocking_in_resp3;
+    clients: clients_in_resp2, clients_in_resp3;
+    commands: commands_in_resp2, commands_in_resp3;
     connection: connection_in_resp2, connection_in_resp3;
     hashes: hashes_in_resp2, hashes_in_resp3;
     keys: keys_in_resp2, keys_in_resp3;
@@ -110,6 +117,39 @@ families! {
     strings: strings_in_resp2, strings_in_resp3;
     transactions: transactions_in_resp2, transactions_in_resp3;
     transfer: transfer_in_resp2, transfer_in_resp3;
+}
+
+macro_rules! families_of_data {
+    ($($family:ident: $scripted:ident, $transacted:ident;)*) => {$(
+        #[test]
+        fn $scripted() {
+            compare_otherwise(stringify!($family), $family::CASES, Manner::Script);
+        }
+
+        #[test]
+        fn $transacted() {
+            compare_otherwise(stringify!($family), $family::CASES, Manner::Transaction);
+        }
+    )*};
+}
+
+families_of_data! {
+    hashes: hashes_in_scripts, hashes_in_transactions;
+    keys: keys_in_scripts, keys_in_transactions;
+    lists: lists_in_scripts, lists_in_transactions;
+    sets: sets_in_scripts, sets_in_transactions;
+    sort: sort_in_scripts, sort_in_transactions;
+    sorted_sets: sorted_sets_in_scripts, sorted_sets_in_transactions;
+    strings: strings_in_scripts, strings_in_transactions;
+    transfer: transfer_in_scripts, transfer_in_transactions;
+}
+
+/// The same cases, each command called by a script or in a transaction, over both protocols.
+fn compare_otherwise(family: &str, cases: &[Case<'_>], manner: Manner) {
+    for protocol in [Protocol::Resp2, Protocol::Resp3] {
+        let subject = Program::subject(env!("CARGO_BIN_EXE_guarda"));
+        assert_same(family, cases, Way { protocol, manner }, subject, setup());
+    }
 }
 
 /// Connections start unauthenticated there, so that there is no second run in RESP3: the cases

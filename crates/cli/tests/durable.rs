@@ -29,7 +29,12 @@ struct Gated {
 }
 
 impl Gated {
+    /// One with the log, and this `appendfsync`.
     fn start(appendfsync: &str) -> Gated {
+        Gated::with(&[("appendonly", "yes"), ("appendfsync", appendfsync)])
+    }
+
+    fn with(directives: &[(&str, &str)]) -> Gated {
         let dir = scratch();
         let library = dir.join("gate.so");
         let compiled = Command::new("cc")
@@ -39,9 +44,9 @@ impl Gated {
             .status()
             .expect("a C compiler builds the extension too");
         assert!(compiled.success());
-        let spec = spec()
-            .with("appendonly", "yes")
-            .with("appendfsync", appendfsync)
+        let spec = directives
+            .iter()
+            .fold(spec(), |spec, (name, value)| spec.with(name, value))
             .with("io-threads", "2")
             .with_env("LD_PRELOAD", &library)
             .with_env("GUARDA_TEST_GATE", dir.join("gate"));
@@ -51,6 +56,13 @@ impl Gated {
     /// From now on syncs wait.
     fn hold(&self) {
         File::create(self.dir.join("gate")).unwrap();
+    }
+
+    /// From now on syncs of files wait whose path has `part`.
+    fn hold_only(&self, part: &str) {
+        let named = self.dir.join("named");
+        fs::write(&named, part).unwrap();
+        fs::rename(named, self.dir.join("gate")).unwrap();
     }
 
     fn let_go(&self) {
@@ -194,4 +206,28 @@ fn waitaof_ends_by_its_timeout_by_unblock_and_with_the_log() {
     assert_eq!(call(&mut client, "WAITAOF 1 0 0"), refused);
     assert_eq!(local(&mut client, "WAITAOF 0 0 0"), "0 0");
     assert!(await_true(SOON, || count(&mut control, "blocked_clients") == 0));
+}
+
+#[test]
+fn a_save_that_is_late_does_not_replace_a_newer_one() {
+    let directives = [("appendonly", "no"), ("save", ""), ("enable-debug-command", "yes")];
+    let mut gated = Gated::with(&directives);
+    let mut client = gated.server.connect().unwrap();
+    call(&mut client, "SET k old");
+    let temp = format!("temp-{}.rdb", gated.server.pid().unwrap());
+    gated.hold_only(&temp);
+    call(&mut client, "BGSAVE");
+    let file = gated.server.dir().join(&temp);
+    let waits_for_the_disk = || fs::metadata(&file).is_ok_and(|file| file.len() > 0);
+    assert!(await_true(SOON, waits_for_the_disk));
+    call(&mut client, "SET k new");
+    // As SHUTDOWN does, it saves whatever else is under way.
+    assert_eq!(call(&mut client, "DEBUG RELOAD"), "OK");
+    gated.let_go();
+    await_count(&mut client, "rdb_bgsave_in_progress", 0);
+    gated.server.kill9();
+    gated.server.restart().unwrap();
+    let mut client = gated.server.connect().unwrap();
+    assert_eq!(call(&mut client, "GET k"), "new");
+    assert!(!file.exists(), "nothing is left behind");
 }

@@ -185,6 +185,11 @@ impl Connection {
         self.broken
     }
 
+    /// It is to carry no further request.
+    pub(crate) fn break_off(&mut self) {
+        self.broken = true;
+    }
+
     /// Whether it works, as far as is known without asking the system, and is this process's own.
     pub(crate) fn is_own(&self) -> bool {
         !self.broken && self.pid == process_id() && self.received.is_empty()

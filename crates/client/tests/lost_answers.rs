@@ -112,3 +112,14 @@ fn a_user_who_may_run_no_scripts_learns_that() {
     let error = open(&mut connect(server.port())).unwrap_err();
     assert!(matches!(&error, Error::Server { code, .. } if code == "NOPERM"), "{error}");
 }
+
+#[test]
+fn a_connection_that_answers_something_else_than_was_asked_is_not_used_again() {
+    for answer in ["+OK\r\n", ":1\r\n", "*1\r\n$4\r\nOKAY\r\n"] {
+        let (port, _) = stubborn(answer);
+        let mut connection = connect(port);
+        let error = open(&mut connection).unwrap_err();
+        assert!(matches!(error, Error::Protocol { .. }), "{answer}: {error}");
+        assert!(connection.is_broken(), "what comes next may be another's session: {answer}");
+    }
+}

@@ -38,8 +38,8 @@ mod slow_log;
 mod spec;
 mod table;
 mod tallies;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod waits;
 
 mod families;

@@ -55,7 +55,7 @@ impl Overview {
                     counts.table_len += shard.table_len(db);
                     counts.expiry_index_len += shard.expiry_index_len(db);
                     if let Some(ttl) = shard.average_ttl(db, now) {
-                        counts.average_ttl += ttl;
+                        counts.average_ttl = counts.average_ttl.saturating_add(ttl);
                         *samples += 1;
                     }
                 }

@@ -24,6 +24,8 @@ pub struct SnapshotFile {
     buffer: Vec<u8>,
     written: u64,
     synced: u64,
+    /// Nothing came since it was made durable.
+    durable: bool,
 }
 
 impl SnapshotFile {
@@ -40,6 +42,7 @@ impl SnapshotFile {
             buffer,
             written: 0,
             synced: 0,
+            durable: false,
         })
     }
 
@@ -53,6 +56,21 @@ impl SnapshotFile {
         self.written + self.buffer.len() as u64
     }
 
+    /// Makes its content durable, still under the temporary name: what takes long of
+    /// [`commit`](Self::commit).
+    ///
+    /// # Errors
+    ///
+    /// The disk's error; it can only be dropped then.
+    pub fn make_durable(&mut self) -> io::Result<()> {
+        if !self.durable {
+            self.flush_buffer()?;
+            self.file()?.sync_all()?;
+            self.durable = true;
+        }
+        Ok(())
+    }
+
     /// Makes it durable under `name`; returns its length.
     ///
     /// # Errors
@@ -60,8 +78,7 @@ impl SnapshotFile {
     /// Before the rename: `name` is untouched. From the rename on: `name` is the old file or the new
     /// one, and both are whole.
     pub fn commit(mut self, name: &str) -> io::Result<u64> {
-        self.flush_buffer()?;
-        self.file()?.sync_all()?;
+        self.make_durable()?;
         self.storage.rename(&self.temp, &join(&self.dir, name))?;
         self.file = None;
         self.storage.sync_dir(&self.dir)?;
@@ -82,6 +99,7 @@ impl SnapshotFile {
 
 impl Write for SnapshotFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.durable = false;
         if !self.buffer.is_empty() && self.buffer.len() + bytes.len() > BUFFER_LEN {
             self.flush_buffer()?;
         }

@@ -36,6 +36,19 @@ pub fn write(encoder: &mut EntryEncoder, value: RdbValueRef<'_, '_>) -> Vec<u8> 
 /// Appends the version and the checksum to a type and its value.
 pub fn seal(out: &mut Vec<u8>, version: u16) {
     out.extend_from_slice(&version.to_le_bytes());
+    append_checksum(out);
+}
+
+/// The payload with the checksum that it should have; as it is, if it is too short for one.
+#[must_use]
+pub fn resealed(payload: &[u8]) -> Vec<u8> {
+    let Some((content, _)) = payload.split_last_chunk::<8>() else { return payload.to_vec() };
+    let mut out = content.to_vec();
+    append_checksum(&mut out);
+    out
+}
+
+fn append_checksum(out: &mut Vec<u8>) {
     let sum = CRC64.checksum(out);
     out.extend_from_slice(&sum.to_le_bytes());
 }
@@ -101,6 +114,15 @@ mod tests {
         let mut payload = content.to_vec();
         seal(&mut payload, version);
         payload
+    }
+
+    #[test]
+    fn a_broken_seal_is_mended_where_there_is_one() {
+        let payload = write(&mut EntryEncoder::new(true), RdbValueRef::Integer(1_000));
+        let mut damaged = payload.clone();
+        *damaged.last_mut().unwrap() ^= 1;
+        assert_eq!(resealed(&damaged), payload);
+        assert_eq!(resealed(b"1234567"), b"1234567");
     }
 
     #[test]

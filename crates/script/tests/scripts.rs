@@ -8,7 +8,7 @@ mod common;
 use std::sync::atomic::Ordering;
 
 use common::Bench;
-use guarda_commands::{CommandError, Scripting, sha1_hex};
+use guarda_commands::{CommandError, sha1_hex};
 use guarda_script::{EVALUATED_MAX, REPLY_DEPTH_MAX, ScriptLimits};
 
 const NOT_BUSY: &str = "NOTBUSY No scripts in execution right now.";
@@ -157,7 +157,7 @@ fn a_script_that_does_not_compile_is_refused_and_not_kept() {
     let refusal = "-ERR Error compiling script (new function): user_script:1: unexpected symbol near '<eof>'\r\n";
     bench.check("return 1 +", refusal);
     assert_eq!(bench.call(&[b"SCRIPT", b"LOAD", b"return 1 +"]), refusal.as_bytes());
-    assert!(!bench.host.engine.is_known(sha1_hex(b"return 1 +").as_bytes()));
+    assert!(!bench.host.scripting.is_known(sha1_hex(b"return 1 +").as_bytes()));
     bench.check("\u{1b}Lua", "-ERR Error compiling script (new function): user_script:1: unexpected symbol near 'char(27)'\r\n");
     let deep = format!("return {}", "{".repeat(100_000));
     bench.check(&deep, "-ERR Error compiling script (new function): user_script:1: chunk has too many syntax levels\r\n");
@@ -279,7 +279,7 @@ fn memory_is_bounded_and_the_engine_stays_usable() {
             "{script}: {reply}"
         );
         bench.check("return redis.call('ECHO', string.rep('x', 10))", "$10\r\nxxxxxxxxxx\r\n");
-        let used = bench.host.engine.statistics().interpreter_bytes;
+        let used = bench.host.scripting.statistics().interpreter_bytes;
         assert!(used < limits.memory_max / 2, "{script}: {used} bytes left");
     }
 }
@@ -411,7 +411,7 @@ fn kill_while_running(script: &str) -> (String, Result<(), CommandError>) {
             bench.eval(script)
         });
         let verdict = loop {
-            match host.engine.kill() {
+            match host.scripting.kill() {
                 Err(error) if error.to_string() == NOT_BUSY => std::thread::yield_now(),
                 verdict => break verdict,
             }
@@ -463,7 +463,7 @@ fn a_script_that_has_written_cannot_be_killed() {
         while !host.write_asked.load(Ordering::Acquire) {
             std::thread::yield_now();
         }
-        let refusal = host.engine.kill().expect_err("it has called a write command").to_string();
+        let refusal = host.scripting.kill().expect_err("it has called a write command").to_string();
         *host.write_refusal.lock() = Some(CommandError::text("MISCONF enough"));
         assert!(refusal.starts_with("UNKILLABLE Sorry the script already executed"), "{refusal}");
         let ended = running.join().expect("the script ends");
@@ -480,7 +480,7 @@ fn loading_and_asking_wait_for_no_running_script() {
             let mut bench = bench;
             bench.eval("while true do end")
         });
-        let engine = &host.engine;
+        let engine = &host.scripting;
         while engine.statistics().scripts == 0 {
             std::thread::yield_now();
         }
@@ -521,11 +521,11 @@ fn scripts_are_known_by_digest_after_load_and_eval_until_flush() {
 #[test]
 fn scripts_with_values_in_their_text_do_not_fill_the_memory() {
     let mut bench = bench();
-    let kept = bench.host.engine.load(b"return 'kept'").expect("it compiles");
+    let kept = bench.host.scripting.load(b"return 'kept'").expect("it compiles");
     for n in 0..3 * EVALUATED_MAX {
         bench.check(&format!("return {n}"), &format!(":{n}\r\n"));
     }
-    assert_eq!(bench.host.engine.statistics().scripts, EVALUATED_MAX + 1);
+    assert_eq!(bench.host.scripting.statistics().scripts, EVALUATED_MAX + 1);
     assert_eq!(bench.call(&[b"EVALSHA", kept.as_bytes(), b"0"]), b"$4\r\nkept\r\n");
     // Forgotten by the compiler, not by the library, and the other way round.
     bench.check("return 0", ":0\r\n");

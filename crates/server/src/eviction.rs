@@ -87,16 +87,21 @@ pub(crate) fn make_room(server: &Server) -> bool {
     if server.memory.limit() == 0 {
         return true;
     }
-    let room = if excess(server, 0) == 0 || server.persistence.is_loading() {
-        Room::Enough
-    } else {
-        evict(server)
-    };
+    let room =
+        if excess(server, 0) == 0 || is_held_off(server) { Room::Enough } else { evict(server) };
     server.eviction.note(server, room);
     if room == Room::Coming {
         server.eviction.wake();
     }
     room != Room::Lacking
+}
+
+/// Whether nothing is to be evicted now: while data is loaded, and while clients are paused, when data
+/// must stay as it is. Commands that are let through are not refused for want of memory either.
+fn is_held_off(server: &Server) -> bool {
+    let pause = &server.pause;
+    server.persistence.is_loading()
+        || pause.is_on() && pause.left(server.clock.monotonic()).is_some()
 }
 
 /// How many bytes are beyond the limit, `uncounted` left out of account.
@@ -165,11 +170,8 @@ pub(crate) fn run(server: &Arc<Server>) {
 
 /// One slice of the background's work; whether more is to be done.
 fn evict_more(server: &Server) -> bool {
-    let room = if excess(server, 0) == 0 || server.persistence.is_loading() {
-        Room::Enough
-    } else {
-        evict(server)
-    };
+    let room =
+        if excess(server, 0) == 0 || is_held_off(server) { Room::Enough } else { evict(server) };
     server.eviction.note(server, room);
     // Nobody may ever ask for a reply that depends on these records.
     server.persistence.flush();
@@ -183,7 +185,8 @@ impl Eviction {
         self.plan.read().rules.map(|rules| rules.preference)
     }
 
-    fn wake(&self) {
+    /// Has it looked whether anything must go.
+    pub(crate) fn wake(&self) {
         *self.is_wanted.lock() = true;
         self.wanted.notify_one();
     }

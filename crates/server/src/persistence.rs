@@ -56,8 +56,20 @@ pub(crate) struct Persistence {
     /// Unix seconds of the last successful save.
     pub(crate) last_save: AtomicI64,
     pub(crate) progress: Mutex<Progress>,
+    /// Which state `dump.rdb` has.
+    pub(crate) placed: Mutex<Placed>,
     /// Bytes that the shards have saved for the snapshot in progress and it has not written yet.
     pub(crate) waiting: Arc<AtomicUsize>,
+}
+
+/// Which of the states that were saved lies under the name of the dump. A save at the end of the process
+/// overtakes one in the background, which must not come after it.
+#[derive(Default)]
+pub(crate) struct Placed {
+    /// States that were taken to be saved so far.
+    pub(crate) taken: u64,
+    /// The newest that has been put in place, and where.
+    pub(crate) newest: (u64, String),
 }
 
 /// What INFO shows.
@@ -90,6 +102,7 @@ impl Persistence {
             save_failed: AtomicBool::new(false),
             log_failed: AtomicBool::new(false),
             last_save: AtomicI64::new(started_s),
+            placed: Mutex::default(),
             waiting: Arc::default(),
             progress: Mutex::new(Progress {
                 activity: Activity::Idle,
@@ -278,6 +291,8 @@ impl Persistence {
 
 impl Log for Persistence {
     fn append(&self, records: &Records) -> u64 {
-        self.journal().append_encoded(records.len(), records.iter()).0
+        let journal = self.journal();
+        let groups = records.groups().map(|group| journal.append_encoded(group.len(), group));
+        groups.last().unwrap_or_else(|| journal.tail()).0
     }
 }

@@ -258,6 +258,8 @@ impl Server {
         for mailbox in self.mailboxes.get().into_iter().flatten() {
             mailbox.send(Message::PauseEnded);
         }
+        // Nothing was evicted meanwhile.
+        self.eviction.wake();
     }
 
     // Clients ----------------------------------------------------------------------------------

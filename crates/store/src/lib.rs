@@ -47,5 +47,5 @@ pub use snapshot::{Captured, SnapshotSink};
 pub use sorted_set::{Members, SortedSetValue};
 pub use table::{Hashed, Table};
 pub use time::UnixMillis;
-pub use usage::Usage;
+pub use usage::{USES_AT_FIRST, Usage};
 pub use value::{Collection, PackedLimits, Value, ValueKind, ValueRef};

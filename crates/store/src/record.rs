@@ -37,6 +37,11 @@ const HEADER: usize = 35;
 
 const NEVER: i64 = i64::MAX;
 
+/// An expiry at the very last millisecond, which means "never" here, is kept one earlier.
+fn expiry_field(expiry: Option<UnixMillis>) -> i64 {
+    expiry.map_or(NEVER, |at| at.0.min(NEVER - 1))
+}
+
 impl Hashed for Record {
     fn hash(&self) -> u64 {
         u64::from_le_bytes(self.field(HASH))
@@ -47,7 +52,7 @@ impl Record {
     fn header(hash: u64, key_len: usize, expiry: Option<UnixMillis>) -> [u8; HEADER] {
         let mut header = [0; HEADER];
         header[HASH..HASH + 8].copy_from_slice(&hash.to_le_bytes());
-        header[EXPIRY..EXPIRY + 8].copy_from_slice(&expiry.map_or(NEVER, |at| at.0).to_le_bytes());
+        header[EXPIRY..EXPIRY + 8].copy_from_slice(&expiry_field(expiry).to_le_bytes());
         header[INDEXED..INDEXED + 8].copy_from_slice(&NEVER.to_le_bytes());
         header[KEY_LEN..KEY_LEN + 4].copy_from_slice(&(key_len as u32).to_le_bytes());
         header[USES] = USES_AT_FIRST;
@@ -175,7 +180,7 @@ impl Record {
     }
 
     pub(crate) fn set_expiry(&mut self, expiry: Option<UnixMillis>) {
-        self.set_field(EXPIRY, expiry.map_or(NEVER, |at| at.0).to_le_bytes());
+        self.set_field(EXPIRY, expiry_field(expiry).to_le_bytes());
     }
 
     /// Where the expiry index holds this record.
@@ -205,6 +210,14 @@ impl Record {
 
     pub(crate) fn set_uses(&mut self, uses: u8) {
         self.set_field(USES, [uses]);
+    }
+
+    /// A copy for another key, which nobody has used yet.
+    #[must_use]
+    pub fn copied(&self) -> Record {
+        let mut copy = self.clone();
+        copy.set_uses(USES_AT_FIRST);
+        copy
     }
 
     pub(crate) fn epoch(&self) -> u16 {

@@ -12,7 +12,7 @@ use crate::time::UnixMillis;
 
 /// The counter of a key that is new: it must have a chance to be used again before it is the least
 /// used of all.
-pub(crate) const USES_AT_FIRST: u8 = 5;
+pub const USES_AT_FIRST: u8 = 5;
 
 /// How uses are counted. Shared by all shards; CONFIG SET changes it at any time.
 #[derive(Debug)]

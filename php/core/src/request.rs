@@ -345,7 +345,8 @@ impl Request {
             connection.commit(&session.keys, &commit, budget)
         });
         let new = (!session.existed).then(|| (session.id.clone(), session.keys.clone()));
-        self.session = Some(Session { stage: Stage::Done, locked: false, ..session });
+        let locked = self.still_holds(session.locked, &answer);
+        self.session = Some(Session { stage: Stage::Done, locked, ..session });
         let lost = |why: &str| Err(format!("the session is not stored: {why}"));
         match answer? {
             Committed::Stored => {
@@ -401,7 +402,8 @@ impl Request {
             connection.touch(&session.keys, &session.token, ttl, session.locked, budget)
         });
         let readonly = session.readonly;
-        self.session = Some(Session { stage: Stage::Done, locked: false, ..session });
+        let locked = self.still_holds(session.locked, &answer);
+        self.session = Some(Session { stage: Stage::Done, locked, ..session });
         match answer? {
             Touched::Missing if self.settings.recreate && !readonly => {
                 self.reopen_for(id)?;
@@ -449,15 +451,20 @@ impl Request {
         let keys = self.keys(id);
         let nonce = fresh_token()?;
         let own = self.session.as_mut().filter(|session| session.id == *id);
-        let token = own.map_or_else(String::new, |session| {
+        let (token, locked) = own.map_or_else(Default::default, |session| {
             session.stage = Stage::Done;
-            session.locked = false;
-            session.token.clone()
+            (session.token.clone(), std::mem::take(&mut session.locked))
         });
         let life = self.settings.lock_max_hold.max(TOMBSTONE_LIFE);
-        self.with_connection(id, |connection, budget| {
+        let answer = self.with_connection(id, |connection, budget| {
             connection.destroy(&keys, &token, &nonce, life, budget)
-        })?;
+        });
+        if self.still_holds(locked, &answer)
+            && let Some(session) = self.session.as_mut()
+        {
+            session.locked = true;
+        }
+        answer?;
         self.forget_old(id, &keys)
     }
 
@@ -533,7 +540,15 @@ impl Request {
         lifetime::bounded(ttl, self.carried.created, &self.settings)
     }
 
-    /// Releases the lock if it is held; a failure leaves it to its lease.
+    /// Whether the lock is still held after an operation that would have released it: one that the
+    /// server refused has released nothing.
+    fn still_holds<T>(&self, locked: bool, answer: &Answer<T>) -> bool {
+        let works = |connection: &Connection| !connection.is_broken();
+        locked && answer.is_err() && self.connection.as_ref().is_some_and(works)
+    }
+
+    /// Releases the lock if it is held. If that fails, the connection ends: Guarda then frees the lock,
+    /// which it would prolong for a connection that lives on, and elsewhere it ends with its lease.
     fn release(&mut self) {
         let foreign = self.is_foreign();
         let Some(session) = self.session.as_mut() else { return };
@@ -547,8 +562,11 @@ impl Request {
         if let Some(connection) = self.connection.as_mut() {
             // Nobody is left to be told: the answer changes nothing for this request.
             let budget = Budget::start(self.left);
-            drop(connection.release(&session.keys, &session.token, &budget));
+            let released = connection.release(&session.keys, &session.token, &budget);
             self.left = budget.left().unwrap_or_default();
+            if released.is_err() {
+                self.connection = None;
+            }
         }
     }
 

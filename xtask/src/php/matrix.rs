@@ -6,7 +6,6 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,7 +15,7 @@ use guarda_testkit::server::{Program, REFERENCE_VARIABLE};
 
 use super::installed::{Php, said};
 use super::phpt::{Gate, Manner};
-use crate::build::guarda;
+use crate::build::{guarda, write_program};
 use crate::source::Archive;
 
 const SUITE: &str = "trixie";
@@ -58,7 +57,7 @@ impl Other {
             println!("matrix: debootstrap {SUITE} into {}", other.root.display());
             let mut debootstrap = Command::new("debootstrap");
             debootstrap.arg("--variant=minbase").arg(format!("--include={}", PACKAGES.join(",")));
-            debootstrap.arg(SUITE).arg(&other.root).arg(&archive()?.address);
+            debootstrap.arg(SUITE).arg(&other.root).arg(&Archive::of_suite(SUITE)?.address);
             said(&mut debootstrap)?;
             fs::write(place.join(COMPLETE), "").context("cannot mark the end of debootstrap")?;
         }
@@ -80,8 +79,8 @@ impl Other {
             let root = self.root.display();
             let loader = self.loader()?;
             let loader = loader.display();
-            self.write_program(
-                name,
+            write_program(
+                &self.programs.join(name),
                 &format!(
                     "exec {loader} --library-path {root}/usr/lib/{machine}-linux-gnu --argv0 {name} \
                      {root}/{file} {options} \"$@\"",
@@ -92,17 +91,10 @@ impl Other {
         // php-config is a script that speaks of its own system's paths.
         let root = self.root.display();
         let rewrite = format!("sed 's#\\(^\\|-I\\|[ =]\\)/usr/#\\1{root}/usr/#g'");
-        self.write_program(
-            "php-config",
+        write_program(
+            &self.programs.join("php-config"),
             &format!("sh {root}/usr/bin/php-config{PHP} \"$@\" | {rewrite}"),
         )
-    }
-
-    fn write_program(&self, name: &str, line: &str) -> Result<()> {
-        let path = self.programs.join(name);
-        fs::write(&path, format!("#!/bin/sh\n{line}\n"))
-            .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)))
-            .with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// The dynamic loader of its libc.
@@ -159,21 +151,13 @@ impl Other {
     }
 }
 
-/// Where this machine gets Debian from, for another suite of it.
-fn archive() -> Result<Archive> {
-    let all = Archive::of_package("base-files")?;
-    let main = all.into_iter().find(|archive| !archive.suite.contains('-'));
-    let main = main.context("apt's sources have no suite of Debian itself")?;
-    Ok(Archive { suite: SUITE.to_owned(), component: "main".to_owned(), ..main })
-}
-
 /// php-src's session tests there, on guarda and on both servers.
 pub(super) fn php_src(other: &Other, place: &Path) -> Result<()> {
     let php = other.php();
     let extension = super::extension(&php, &place.join("extension"))?;
     let [valkey, redis] = other.servers();
     let servers = [Program::Guarda(guarda(false)?), valkey, redis];
-    let archives = [archive()?];
+    let archives = [Archive::of_suite(SUITE)?];
     let gate = Gate { php: &php, archives: &archives, extension: &extension, servers: &servers };
     gate.pass(&place.join("php-src"), Manner::Plain)
 }

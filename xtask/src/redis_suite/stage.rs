@@ -8,48 +8,41 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use guarda_farm::find_program;
 
+use super::Suite;
+use crate::build::write_program;
 use crate::source;
 
 /// What of the source package is unpacked: its tests. The server's source stays where it is.
-const MEMBERS: [&str; 4] = ["*/tests/*.tcl", "*/tests/assets/*", "*/tests/tmp/*", "*/redis.conf"];
-/// Procedures of our own in the place of some of the suite's.
+const MEMBERS: [&str; 4] = ["*/tests/*.tcl", "*/tests/assets/*", "*/tests/tmp/*", "*.conf"];
+/// Procedures of our own in the place of some of a suite's.
 const ADAPTATIONS: &str = include_str!("adaptations.tcl");
-/// What is changed in the suite's files.
-const CHANGES: [Change; 5] = [
+/// What is changed in the files of every suite.
+const CHANGES: [Change; 3] = [
     // Here all procedures of the suite are defined, and no test is under way.
     Change {
         file: "tests/test_helper.tcl",
         from: "\nif {$::client} {",
         to: "\nsource tests/support/guarda.tcl\nif {$::client} {",
     },
-    // Tests of the append log source this file again.
-    Change {
-        file: "tests/support/aofmanifest.tcl",
-        from: "\nproc start_server_aof {",
-        to: "\nproc start_server_aof_of_7_0 {",
-    },
-    // Sets as 7.0 has them, whose tests look at the encodings; and one thread for all connections, since many
-    // tests rely on commands of several being carried out in the order in which they were sent.
+    // One thread for all connections, since many tests rely on commands of several being carried out in the order in
+    // which they were sent.
     Change {
         file: "tests/assets/default.conf",
         from: "\npropagation-error-behavior panic",
-        to: "\nset-max-listpack-entries 0\nio-threads 1",
-    },
-    // Every test by EVAL alone: there are no functions yet.
-    Change {
-        file: "tests/unit/scripting.tcl",
-        from: "foreach is_eval {0 1} {",
-        to: "foreach is_eval {1} {",
+        to: "\nio-threads 1",
     },
     // Outside of tests, where an error ends the file; inside, the exceptions say that there is no debugger.
     Change { file: "tests/unit/scripting.tcl", from: "\n    r script debug sync\n", to: "\n" },
 ];
 
+/// Programs that the tests start, besides the server.
+const TOOLS: [&str; 4] = ["cli", "benchmark", "check-aof", "check-rdb"];
+
 /// A piece of text of the suite, and what takes its place.
-struct Change {
-    file: &'static str,
-    from: &'static str,
-    to: &'static str,
+pub(super) struct Change {
+    pub(super) file: &'static str,
+    pub(super) from: &'static str,
+    pub(super) to: &'static str,
 }
 
 /// The first port of the first stage. The tests also look whether the ports 10,000 above are free.
@@ -70,24 +63,36 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Sets a stage up.
-    pub(super) fn set(source: &Path, server: &Path, place: &Path, number: usize) -> Result<Self> {
+    pub(super) fn set(
+        suite: &Suite,
+        source: &Path,
+        server: &Path,
+        place: &Path,
+        number: usize,
+    ) -> Result<Self> {
+        let Suite { changes, adaptations, prefix, .. } = suite;
         source::unpack(source, &MEMBERS, place)?;
         let own = place.join("tests/support/guarda.tcl");
-        fs::write(&own, ADAPTATIONS).with_context(|| format!("{}", own.display()))?;
-        for Change { file, from, to } in CHANGES {
+        let procedures = [ADAPTATIONS, adaptations].concat();
+        fs::write(&own, procedures).with_context(|| format!("{}", own.display()))?;
+        for Change { file, from, to } in CHANGES.iter().chain(*changes) {
             let path = place.join(file);
-            let text = fs::read_to_string(&path).with_context(|| file.to_owned())?;
+            let text = fs::read_to_string(&path).context(*file)?;
             if !text.contains(from) {
                 bail!("{file} has another shape than expected: `{from}` is not in it");
             }
-            fs::write(&path, text.replace(from, to)).with_context(|| file.to_owned())?;
+            fs::write(&path, text.replace(from, to)).context(*file)?;
         }
         fs::create_dir_all(place.join("tests/tmp")).context("tests/tmp")?;
         fs::create_dir_all(place.join("src")).context("src")?;
-        link(server, place, "redis-server")?;
-        for tool in ["redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb"] {
-            let program = find_program(&[tool]).with_context(|| format!("{tool} is missing"))?;
-            link(&program, place, tool)?;
+        let link = place.join("src").join(format!("{prefix}server"));
+        symlink(server, &link).with_context(|| format!("cannot create {}", link.display()))?;
+        for tool in TOOLS {
+            let name = format!("redis-{tool}");
+            let program = find_program(&[&name]).with_context(|| format!("{name} is missing"))?;
+            // Not a link: what it does depends on the name it is called by.
+            let line = format!("exec {} \"$@\"", program.display());
+            write_program(&place.join("src").join(format!("{prefix}{tool}")), &line)?;
         }
         let first = first_port(number)?;
         Ok(Self { place: place.to_owned(), ports: (first, PORTS) })
@@ -104,9 +109,4 @@ fn first_port(stage: usize) -> Result<usize> {
     };
     let below = ranges.into_iter().find(is_free).context("no range of ports is free")?;
     Ok(below + PORTS_BELOW)
-}
-
-fn link(program: &Path, place: &Path, name: &str) -> Result<()> {
-    let link = place.join("src").join(name);
-    symlink(program, &link).with_context(|| format!("cannot create {}", link.display()))
 }

@@ -189,6 +189,53 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ",
     ),
     Case::new(
+        "checksums_of_payloads_may_be_passed_over",
+        r#"
+        RESTORE a 0 "\x00\xc0\x11\x0a\x00xxxxxxxx"
+        DEBUG SET-SKIP-CHECKSUM-VALIDATION
+        DEBUG SET-SKIP-CHECKSUM-VALIDATION x
+        DEBUG SET-SKIP-CHECKSUM-VALIDATION 1
+        RESTORE a 0 "\x00\xc0\x11\x0a\x00xxxxxxxx"
+        GET a
+        RESTORE b 0 "\x00\xc0\x11\x0a\x00\xe4\x03\x29\x45\x3c\xf4\x2b\x1d"
+        GET b
+        RESTORE c 0 "\x00\xc0\x11\xff\x00xxxxxxxx"
+        RESTORE d 0 "\x00\xc0\x11"
+        RESTORE e 0 "\x00\xc0\x11\x0a\x00xxxxxxxxx"
+        RESTORE f 0 ""
+        RESTORE g 0 "xxxxxxxxxx"
+        DEBUG SET-SKIP-CHECKSUM-VALIDATION 0
+        RESTORE h 0 "\x00\xc0\x11\x0a\x00xxxxxxxx"
+        "#,
+    ),
+    Case::new(
+        "words_that_come_behind",
+        r#"
+        SET k v
+        HSET h f v
+        DEBUG OBJECT nokey fast //~ 7.2 "-ERR no such key\r\n" -- 7.0 has no FAST
+        DEBUG OBJECT k fast x
+        DEBUG OBJECT nokey x //~ 7.2 "-ERR no such key\r\n" -- 7.0 has no FAST
+        DEBUG HTSTATS 99 full //~ 7.2 "-ERR Out of range database\r\n" -- FULL is newer than 7.0
+        DEBUG HTSTATS x full //~ 7.2 "-ERR value is not an integer or out of range\r\n" -- FULL is newer than 7.0
+        DEBUG HTSTATS-KEY h full //~ 7.2 "-ERR The value stored at the specified key is not represented using an hash table\r\n" -- FULL is newer than 7.0
+        DEBUG HTSTATS-KEY nokey full //~ 7.2 "-ERR no such key\r\n" -- FULL is newer than 7.0
+        DEBUG STRINGMATCH-LEN 10 a
+        DEBUG STRINGMATCH-LEN 10
+        DEBUG ERROR x y
+        DEBUG LOG x y
+        DEBUG CHANGE-REPL-ID x
+        DEBUG SDSLEN
+        DEBUG SDSLEN k l
+        DEBUG ZIPLIST k
+        DEBUG QUICKLIST
+        DEBUG LISTPACK
+        DEBUG POPULATE
+        DEBUG SET-ACTIVE-EXPIRE 1 2
+        DEBUG PROTOCOL a b
+        "#,
+    ),
+    Case::new(
         "how_values_are_kept",
         r"
         SET n 12

@@ -36,7 +36,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         r"
         SET k v
         OBJECT FREQ k
-        OBJECT IDLETIME k
+        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
         CONFIG SET maxmemory-policy allkeys-lfu lfu-log-factor 0
         SET foo a
         OBJECT FREQ foo
@@ -129,6 +129,52 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EXISTS a
         CONFIG SET maxmemory 0 maxmemory-policy noeviction maxmemory-eviction-tenacity 10
         EXISTS a
+        "#,
+    ),
+    Case::new(
+        "nothing_is_evicted_while_clients_are_paused",
+        r#"
+        CONFIG SET maxmemory-eviction-tenacity 100
+        !each 1 300 SET k:${i} ${x*100}
+        CLIENT PAUSE 100000 WRITE
+        CONFIG SET maxmemory-policy allkeys-random maxmemory 1
+        DBSIZE
+        GET k:1
+        EVAL_RO "return redis.call('get','k:1')" 0
+        !pass 300
+        DBSIZE
+        MULTI
+        GET k:1
+        EXEC
+        CLIENT UNPAUSE
+        PING
+        !await ":0\r\n" DBSIZE
+        CONFIG SET maxmemory-policy noeviction
+        CLIENT PAUSE 100000 WRITE
+        GET k
+        2> !silent SET k v
+        !blocked 1
+        CLIENT UNPAUSE
+        2> !read
+        CONFIG SET maxmemory 0 maxmemory-eviction-tenacity 10
+        "#,
+    ),
+    Case::new(
+        "nothing_that_is_due_is_removed_while_clients_are_paused",
+        r#"
+        !each 1 50 SET e:${i} v PX 50
+        CLIENT PAUSE 100000 WRITE
+        !pass 400
+        DBSIZE
+        GET e:1
+        EXISTS e:1 e:2
+        TTL e:1
+        TYPE e:1
+        KEYS *
+        !scan SCAN 0 COUNT 100
+        DBSIZE
+        CLIENT UNPAUSE
+        !await ":0\r\n" DBSIZE
         "#,
     ),
     Case::new(

@@ -50,6 +50,94 @@ pub(crate) const CASES: &[Case<'static>] = &[
         "#,
     ),
     Case::new(
+        "the_slow_log_shrinks_and_refuses",
+        r#"
+        CONFIG SET slowlog-log-slower-than 0
+        CONFIG SET slowlog-max-len 5
+        PING
+        PING
+        PING
+        PING
+        PING
+        PING
+        SLOWLOG LEN
+        CONFIG SET slowlog-max-len 2
+        SLOWLOG LEN
+        PING
+        SLOWLOG LEN
+        CONFIG SET slowlog-max-len 0
+        SLOWLOG LEN
+        PING
+        SLOWLOG LEN
+        SLOWLOG GET
+        SLOWLOG GET 5
+        CONFIG SET slowlog-max-len 128
+        CONFIG SET slowlog-log-slower-than 10000
+        SLOWLOG LEN
+        SLOWLOG RESET x
+        SLOWLOG GET 5 x
+        SLOWLOG get abc
+        SLOWLOG GET ""
+        SLOWLOG GET -5
+        SLOWLOG GET 9223372036854775808
+        SLOWLOG HELP x
+        CONFIG SET slowlog-max-len -1
+        CONFIG SET slowlog-max-len abc
+        CONFIG SET slowlog-log-slower-than abc
+        CONFIG SET slowlog-log-slower-than -2
+        CONFIG GET slowlog-* //~ unordered-pairs -- a hash table has no order
+        MULTI
+        SLOWLOG LEN
+        SLOWLOG RESET
+        SLOWLOG LEN
+        EXEC
+        "#,
+    ),
+    Case::new(
+        "the_slow_log_says_what_was_said_but_for_secrets",
+        r#"
+        CONFIG SET slowlog-log-slower-than 0 slowlog-max-len 1000
+        SLOWLOG RESET
+        AUTH default pw
+        AUTH pw2
+        HELLO 3 AUTH default pw3 SETNAME n //~ except version id modules -- the server's own
+        HELLO 2 //~ except version id modules -- the server's own
+        ACL SETUSER carl on >pw4 ~*
+        ACL DELUSER carl
+        CONFIG SET requirepass "" maxclients 1000
+        CONFIG SET nosuch pw
+        ACL DRYRUN default AUTH pw9
+        MULTI
+        AUTH default pw10
+        CONFIG SET requirepass ""
+        SET k v
+        EXEC
+        EVAL "return redis.pcall('auth','pw11')" 0 //~ code -- the script's name
+        CLIENT SETNAME abc
+        CLIENT KILL ID 9999999
+        CLIENT LIST ID 9999999
+        SCRIPT EXISTS x
+        SUBSCRIBE a
+        UNSUBSCRIBE a
+        WATCH a
+        UNWATCH
+        BLPOP nolist 0.001
+        MONITOR x
+        PING a b
+        RESET
+        SELECT 1
+        SELECT 0
+        ECHO ${é*200}
+        SET k ${x*128}
+        SET k ${x*129}
+        SET k "\x00\n"
+        EVAL "redis.call('set','a',1) redis.call('get','a') return 1" 0
+        CONFIG SET slowlog-log-slower-than -1
+        EVAL "local r={} for i,e in ipairs(redis.call('SLOWLOG','GET','-1')) do r[i]=e[4] end return r" 0 //~ until-7.2 any -- 7.2 names nobody in ACL DELUSER, and tells of refused commands
+        CONFIG SET slowlog-log-slower-than 10000 slowlog-max-len 128
+        "#,
+    ),
+    Case::new(
         "without_replicas_a_wait_ends_by_its_timeout",
         r#"
         WAIT 0 0
@@ -285,6 +373,13 @@ pub(crate) const CASES: &[Case<'static>] = &[
         CLIENT TRACKING
         CLIENT TRACKING OFF
         CLIENT TRACKING maybe
+        CLIENT TRACKING OFF extra
+        CLIENT TRACKING OFF BCAST optin OPTOUT NOLOOP PREFIX a PREFIX b
+        CLIENT TRACKING OFF PREFIX
+        CLIENT TRACKING OFF REDIRECT
+        CLIENT TRACKING OFF REDIRECT x
+        CLIENT TRACKING OFF REDIRECT -1
+        CLIENT TRACKING OFF REDIRECT 99999
         COMMAND INFO client|tracking client|trackinginfo client|caching client|getredir
         ",
     ),

@@ -42,6 +42,49 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ",
     ),
     Case::new(
+        "what_flushing_and_ending_refuse",
+        r#"
+        FLUSHALL ASYNC SYNC
+        FLUSHALL x y
+        FLUSHDB ASYNC x
+        FLUSHDB ""
+        FLUSHALL ""
+        flushall aSync
+        flushdb sYnc
+        MULTI
+        FLUSHALL x
+        FLUSHDB ASYNC
+        FLUSHALL
+        EXEC
+        EVAL "return redis.call('flushall','sync')" 0
+        EVAL "return redis.call('flushdb','x')" 0 //~ code -- the script's name
+        EVAL_RO "return redis.call('flushall')" 0 //~ code -- the script's name
+        SHUTDOWN x
+        SHUTDOWN NOSAVE x
+        SHUTDOWN SAVE NOSAVE
+        SHUTDOWN NOSAVE SAVE
+        SHUTDOWN ABORT
+        SHUTDOWN ABORT NOW
+        SHUTDOWN NOW ABORT
+        SHUTDOWN SAVE SAVE x
+        SHUTDOWN FORCE ABORT
+        SHUTDOWN NOW FORCE NOSAVE x
+        SHUTDOWN NOSAVE NOW SAVE
+        MULTI
+        SHUTDOWN NOSAVE
+        SHUTDOWN
+        EXEC
+        EVAL "return redis.call('shutdown','nosave')" 0 //~ code -- the script's name
+        INFO ""
+        INFO keyspace nonsense
+        INFO a b c
+        INFO modules
+        INFO cluster
+        EVAL "return #redis.call('time')" 0
+        EVAL "return redis.call('lastsave') > 0" 0
+        "#,
+    ),
+    Case::new(
         "debug_is_off",
         r#"
         DEBUG

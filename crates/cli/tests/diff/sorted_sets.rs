@@ -518,6 +518,17 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ZINTER 2 i j WEIGHTS 1 -1 WITHSCORES
         ZUNION 1 i WEIGHTS 0 WITHSCORES
         ZUNION 1 i WEIGHTS inf WITHSCORES
+        ZADD one 1 m 5 n
+        ZADD two inf m 7 n 3 o
+        ZADD three 2 m 2 n 2 o 2 p
+        ZINTER 3 one two three WEIGHTS 1 0 1 WITHSCORES
+        ZINTER 3 one two three WEIGHTS 1 0 1 AGGREGATE MIN WITHSCORES
+        ZINTER 3 one two three WEIGHTS 1 0 1 AGGREGATE MAX WITHSCORES
+        ZUNION 3 one two three WEIGHTS 1 0 1 WITHSCORES
+        ZUNION 3 one two three WEIGHTS 1 0 1 AGGREGATE MAX WITHSCORES
+        ZADD one inf m
+        ZINTER 3 three two one WEIGHTS 1 1 0 WITHSCORES
+        ZINTER 3 three two one WEIGHTS 1 1 0 AGGREGATE MIN WITHSCORES
         ZUNION 2 a b WEIGHTS 1
         ZUNION 2 a b WEIGHTS 1 x
         ZUNION 2 a b WEIGHTS 1 2 3

@@ -122,6 +122,110 @@ pub(crate) const CASES: &[Case<'static>] = &[
         "#,
     ),
     Case::new(
+        "uses_are_told_as_the_policy_goes_by_them",
+        r#"
+        CONFIG SET maxmemory-policy noeviction
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 5
+        OBJECT FREQ k
+        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 500
+        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE
+        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 100
+        COPY k l REPLACE
+        OBJECT IDLETIME l //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 100
+        RENAME k m
+        OBJECT IDLETIME m //~ within 1 -- whole seconds of a clock that steps between the two
+        CONFIG SET maxmemory-policy allkeys-lru
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 5
+        OBJECT FREQ k
+        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 500
+        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE
+        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 100
+        COPY k l REPLACE
+        OBJECT IDLETIME l //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 100
+        RENAME k m
+        OBJECT IDLETIME m //~ within 1 -- whole seconds of a clock that steps between the two
+        CONFIG SET maxmemory-policy volatile-random
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 5
+        OBJECT FREQ k
+        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 500
+        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE
+        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 100
+        COPY k l REPLACE
+        OBJECT IDLETIME l //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 100
+        RENAME k m
+        OBJECT IDLETIME m //~ within 1 -- whole seconds of a clock that steps between the two
+        CONFIG SET maxmemory-policy volatile-ttl
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 5
+        OBJECT FREQ k
+        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 500
+        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE
+        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 100
+        COPY k l REPLACE
+        OBJECT IDLETIME l //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 100
+        RENAME k m
+        OBJECT IDLETIME m //~ within 1 -- whole seconds of a clock that steps between the two
+        CONFIG SET maxmemory-policy allkeys-lfu
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 55
+        OBJECT FREQ k
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 0
+        OBJECT FREQ k
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 255
+        OBJECT FREQ k
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE
+        OBJECT FREQ k
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 500
+        OBJECT FREQ k
+        OBJECT IDLETIME k
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 100
+        COPY k l REPLACE
+        OBJECT FREQ l
+        SET k new
+        OBJECT FREQ k
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 200
+        DEL m
+        RENAME k m
+        OBJECT FREQ m
+        CONFIG SET maxmemory-policy volatile-lfu
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 55
+        OBJECT FREQ k
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 0
+        OBJECT FREQ k
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 255
+        OBJECT FREQ k
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE
+        OBJECT FREQ k
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 500
+        OBJECT FREQ k
+        OBJECT IDLETIME k
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 100
+        COPY k l REPLACE
+        OBJECT FREQ l
+        SET k new
+        OBJECT FREQ k
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 200
+        DEL m
+        RENAME k m
+        OBJECT FREQ m
+        CONFIG SET maxmemory-policy noeviction
+        "#,
+    ),
+    Case::new(
         "a_broken_seal_is_refused",
         r#"
         RESTORE k 0 ""

@@ -15,15 +15,21 @@ const fn since(
 pub(crate) const DEVIATIONS: &[Deviation<'_>] = &[
     since(
         "blocking",
-        "a_transaction_serves_when_it_ends",
-        "it looks at a waiter's keys in the order in which the waiter named them, as Redis 7.2 does (COMPAT.md)",
-        &["2> !read", "LRANGE a", "LRANGE b", "DEL a b"],
-    ),
-    since(
-        "blocking",
         "client_unblock",
         "it takes words behind CLIENT UNBLOCK's last",
         &["CLIENT UNBLOCK ${id} ERROR more"],
+    ),
+    since(
+        "clients",
+        "what_kill_refuses",
+        "it kills by several ids and by age, since 8.0, and has words of its own for ids that are none",
+        &[
+            "CLIENT KILL ID 1 ID",
+            "CLIENT KILL ID 1.5",
+            "CLIENT KILL ID 99999999999999999999",
+            "CLIENT KILL ID +1",
+            "CLIENT KILL MAXAGE",
+        ],
     ),
     since(
         "connection",
@@ -80,10 +86,28 @@ pub(crate) const DEVIATIONS: &[Deviation<'_>] = &[
         &["LREM n -9223372036854775808 2", "EXISTS n", "(the data afterwards)"],
     ),
     since(
+        "memory",
+        "directives_of_eviction_are_set_at_run_time",
+        "it takes up to 64 samples, since 8.0",
+        &["CONFIG SET maxmemory-samples 0", "CONFIG SET maxmemory-samples -1"],
+    ),
+    since(
+        "memory",
+        "memory_answers",
+        "MEMORY STATS has fields about its tables and its allocator, since 8.0",
+        &["EVAL \"local s = redis.call('memory', 'stats')"],
+    ),
+    since(
         "notifications",
         "events_of_strings",
         "a key whose expiry is set into the past is `expired`, since 8.1, and not deleted",
         &["2> !read"],
+    ),
+    since(
+        "operations",
+        "clients_are_paused",
+        "it takes words behind CLIENT PAUSE's last",
+        &["CLIENT PAUSE 10 write x"],
     ),
     since(
         "operations",
@@ -96,6 +120,12 @@ pub(crate) const DEVIATIONS: &[Deviation<'_>] = &[
         "monitors_come_and_go",
         "outside of MULTI it shows multi=0",
         &["2> CLIENT INFO"],
+    ),
+    since(
+        "operations",
+        "the_slow_log_shrinks_and_refuses",
+        "with room for none the slow log stays as it is, since 8.0",
+        &["SLOWLOG LEN", "SLOWLOG GET", "EXEC"],
     ),
     since(
         "protocol",
@@ -210,6 +240,12 @@ pub(crate) const DEVIATIONS: &[Deviation<'_>] = &[
         "a_transaction_and_a_script_may_restore",
         "its payloads have version 11, as those of Redis 7.2, which are not otherwise different (COMPAT.md)",
         &["EXEC"],
+    ),
+    since(
+        "transfer",
+        "uses_are_told_as_the_policy_goes_by_them",
+        "who is renamed is new, since 8.1",
+        &["OBJECT FREQ m"],
     ),
     since(
         "transfer",

@@ -216,7 +216,9 @@ impl Connection {
         Err(Error::Server { endpoint: self.endpoint.to_string(), code, advice })
     }
 
-    pub(super) fn nonsense(&self) -> Error {
+    /// An answer to something else than was asked: what comes next on this connection would be, too.
+    pub(super) fn nonsense(&mut self) -> Error {
+        self.break_off();
         Error::Protocol { endpoint: self.endpoint.to_string() }
     }
 }

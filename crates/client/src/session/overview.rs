@@ -115,7 +115,7 @@ impl Connection {
     }
 
     fn listed(
-        &self,
+        &mut self,
         next: Option<u64>,
         rows: impl Iterator<Item = Option<Vec<Frame>>>,
     ) -> Result<Page, Error> {
@@ -149,7 +149,7 @@ impl Connection {
             .and_then(|answer| self.count(&answer))
     }
 
-    fn count(&self, answer: &Frame) -> Result<u64, Error> {
+    fn count(&mut self, answer: &Frame) -> Result<u64, Error> {
         match answer {
             Frame::Integer(count) => u64::try_from(*count).map_err(|_| self.nonsense()),
             _ => Err(self.nonsense()),

@@ -315,7 +315,7 @@ impl Connection {
     }
 
     /// An answer that counts: whether there was something.
-    fn truth(&self, answer: &Frame) -> Result<bool, Error> {
+    fn truth(&mut self, answer: &Frame) -> Result<bool, Error> {
         match answer {
             Frame::Integer(count) => Ok(*count != 0),
             _ => Err(self.nonsense()),

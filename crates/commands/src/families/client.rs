@@ -269,7 +269,7 @@ pub(super) fn wrong_use(subcommand: &[u8]) -> CommandError {
     CommandError::quoting(&[text, subcommand, b"'. Try CLIENT HELP."])
 }
 
-pub(super) fn on_or_off(args: &mut Args<'_>) -> Result<bool, CommandError> {
+fn on_or_off(args: &mut Args<'_>) -> Result<bool, CommandError> {
     let on = args.take_word("ON");
     if on || args.take_word("OFF") { Ok(on) } else { Err(CommandError::Syntax) }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
-use crate::families::client::{on_or_off, wrong_use};
+use crate::families::client::wrong_use;
 use crate::pause::PauseMode;
 
 pub(super) fn pause(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
@@ -48,12 +48,44 @@ const NO_TRACKING: CommandError = CommandError::text(
     "ERR CLIENT TRACKING ON is not supported: this server does not track keys yet",
 );
 
+const NO_SUCH_CLIENT: CommandError =
+    CommandError::text("ERR The client ID you want redirect to does not exist");
+
+/// The options are read also where they have nothing to say.
 pub(super) fn tracking(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
-    if on_or_off(args)? {
+    let mode = args.bytes()?;
+    let mut redirect = None;
+    while !args.is_empty() {
+        if args.rest().len() > 1 && args.take_word("REDIRECT") {
+            if redirect.is_some() {
+                return Err(CommandError::text(
+                    "ERR A client can only redirect to a single other client",
+                ));
+            }
+            redirect = Some(redirection(cx, args.integer()?)?);
+        } else if args.rest().len() > 1 && args.take_word("PREFIX") {
+            args.bytes()?;
+        } else if !["BCAST", "OPTIN", "OPTOUT", "NOLOOP"].iter().any(|word| args.take_word(word)) {
+            return Err(CommandError::Syntax);
+        }
+    }
+    if mode.eq_ignore_ascii_case(b"on") {
         return Err(NO_TRACKING);
+    }
+    if !mode.eq_ignore_ascii_case(b"off") {
+        return Err(CommandError::Syntax);
     }
     cx.reply.ok();
     Ok(Outcome::Reply)
+}
+
+/// The client that invalidation messages are to go to, which must be there.
+fn redirection(cx: &Context<'_, '_>, id: i64) -> Result<u64, CommandError> {
+    let id = u64::try_from(id).unwrap_or(0);
+    if cx.host.clients().iter().any(|card| card.id == id) {
+        return Ok(id);
+    }
+    Err(NO_SUCH_CLIENT)
 }
 
 pub(super) fn caching(_: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
@@ -90,7 +122,9 @@ mod tests {
         bench.check("SET k v", ok());
         bench.check(&format!("CLIENT NO-TOUCH {}", if no_touch { "ON" } else { "OFF" }), ok());
         bench.advance(10_000);
-        bench.run(command);
+        for line in command.split("; ") {
+            bench.run(line);
+        }
         let reply = String::from_utf8(bench.run("OBJECT IDLETIME k")).expect("ASCII");
         reply.trim_start_matches(':').trim_end().parse().expect("a number")
     }
@@ -101,6 +135,8 @@ mod tests {
         assert_eq!(idle_after("GET k", true), 10);
         assert_eq!(idle_after("STRLEN k", true), 10);
         assert_eq!(idle_after("TOUCH k", true), 0, "it is for that");
+        assert_eq!(idle_after("MULTI; TOUCH k; EXEC", true), 0, "wherever it stands");
+        assert_eq!(idle_after("MULTI; GET k; EXEC", true), 10);
         let mut bench = Bench::new();
         bench.check("CLIENT NO-TOUCH maybe", err("ERR syntax error"));
         bench.check("CLIENT NO-TOUCH ON", ok());
@@ -116,6 +152,13 @@ mod tests {
         let refused =
             "ERR CLIENT TRACKING ON is not supported: this server does not track keys yet";
         bench.check("CLIENT TRACKING ON BCAST", err(refused));
+        bench.check("CLIENT TRACKING OFF PREFIX a NOLOOP optin BCAST", ok());
+        for line in ["OFF more", "OFF REDIRECT", "OFF PREFIX", "maybe"] {
+            bench.check(&format!("CLIENT TRACKING {line}"), err("ERR syntax error"));
+        }
+        let missing = err("ERR The client ID you want redirect to does not exist");
+        bench.check("CLIENT TRACKING OFF REDIRECT 999999", &missing);
+        bench.check("CLIENT TRACKING OFF REDIRECT -1", missing);
         bench.check("CLIENT GETREDIR", int(-1));
         let off = [
             bulk("flags"),

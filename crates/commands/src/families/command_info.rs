@@ -179,7 +179,11 @@ fn describe(cx: &mut Context<'_, '_>, command: &Named) {
         cx.reply.bulk_str(tip);
     }
     key_specifications(cx, spec);
-    cx.reply.set(spec.subcommands.len());
+    // In RESP3 Redis has a set where there is none, and an array where there are some.
+    match spec.subcommands.len() {
+        0 => cx.reply.set(0),
+        count => cx.reply.array(count),
+    }
     for subcommand in command.subcommands() {
         describe(cx, &subcommand);
     }
@@ -332,12 +336,15 @@ fn row_of(words: &[&[u8]]) -> Option<&'static CommandSpec> {
     }
 }
 
-/// What this very call does with its `index`th key. Only SET's own words decide that: without GET
-/// it reads nothing.
+/// What this very call does with its `index`th key. Only for SET and DELEX their own words decide that:
+/// without GET the one reads nothing, without a condition the other does not either.
 fn access_in(spec: &CommandSpec, words: &[&[u8]], index: usize) -> KeyAccess {
     let access = spec.keys.access_of(index);
     if !access.0.contains(&"variable_flags") {
         return access;
+    }
+    if access.0.contains(&"delete") {
+        return if words.len() == 2 { KeyAccess::REMOVE } else { KeyAccess::DELETE };
     }
     let gets = words.iter().skip(3).any(|word| word.eq_ignore_ascii_case(b"GET"));
     if gets { KeyAccess::UPDATE } else { KeyAccess::OVERWRITE }

@@ -254,7 +254,10 @@ fn reset(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
     client.abandon_transaction(cx.host.keyspace());
     client.end_subscriptions(cx.host.pubsub());
     client.end_monitoring(&cx.host.observations().monitors);
-    client.reply_mode = ReplyMode::On;
+    // That this very reply is skipped was said before, and stays so.
+    if client.reply_mode != ReplyMode::SkipThis {
+        client.reply_mode = ReplyMode::On;
+    }
     client.no_touch = false;
     client.db = 0;
     client.become_default_user(cx.host.users());

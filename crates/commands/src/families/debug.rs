@@ -106,16 +106,16 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "HTSTATS",
-        usage: "<database>",
+        usage: "<database> [FULL]",
         help: "Describes the tables of a database.",
-        takes: 1..=1,
+        takes: 1..=2,
         run: look::table_of_database,
     },
     Subcommand {
         name: "HTSTATS-KEY",
-        usage: "<key>",
+        usage: "<key> [FULL]",
         help: "Describes the table of a value.",
-        takes: 1..=1,
+        takes: 1..=2,
         run: look::table_of_value,
     },
     Subcommand {
@@ -159,7 +159,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "OBJECT",
-        usage: "<key>",
+        usage: "<key> [FAST]",
         help: "Describes how a value is kept.",
         takes: 1..=2,
         run: look::object,

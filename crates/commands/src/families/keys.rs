@@ -1,6 +1,6 @@
 //! Keys whatever they hold: DEL, EXISTS, TYPE, RENAME and their relatives.
 
-use guarda_store::ValueKind;
+use guarda_store::{Record, ValueKind};
 
 use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
@@ -187,7 +187,7 @@ fn copy(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     if target == cx.db.index && from == to {
         return Err(SAME_OBJECT);
     }
-    let copied = match cx.db.read(from).cloned() {
+    let copied = match cx.db.read(from).map(Record::copied) {
         Some(record) if replace || !cx.db.exists_in(target, to) => {
             cx.db.put(target, to, record);
             cx.db.effects.notify(EventClasses::GENERIC, target, "copy_to", to);

@@ -18,8 +18,8 @@ use crate::spec::{Arity, Categories, CommandSpec, Flags, Group, KeyAccess, Keys,
 
 /// Shorter leases could end between two turns of the housekeeping that renews them.
 const LEASE_MIN_MS: i64 = 1_000;
-/// Ten years.
-const TTL_MAX_MS: i64 = 10 * 366 * 24 * 60 * 60 * 1000;
+/// A hundred years: the client asks for no more, and PHP for 68 at most (`gc_maxlifetime` is 32 bits).
+const TTL_MAX_MS: i64 = 3_155_760_000_000;
 const NONCE_LEN_MAX: usize = 64;
 const TAG_LEN_MAX: usize = 128;
 

@@ -12,7 +12,8 @@ use crate::families::session::{
 };
 use crate::families::session_commit::committed_hash;
 use crate::sessions::{
-    LEASE_DEFAULT_MS, OpenRequest, SessionLock, Site, grant, reply_without_data, set_alarm,
+    LEASE_DEFAULT_MS, OpenRequest, SessionLock, Site, grant, renew_if_due, reply_without_data,
+    set_alarm,
 };
 use crate::waits::{Awaited, Ticket};
 
@@ -148,6 +149,7 @@ fn holder(args: &mut Args<'_>) -> Result<Holder, CommandError> {
 /// Whether the lock is another's, or free but owed to those who wait already.
 fn must_queue(site: &mut Site<'_>, key: &[u8], token: &[u8]) -> Result<bool, CommandError> {
     let lock = lock_key(key);
+    renew_if_due(site, &lock);
     if let Some(value) = site.string(&lock)? {
         return Ok(value != token);
     }

@@ -125,7 +125,7 @@ enum Aggregate {
 impl Aggregate {
     fn of(self, a: f64, b: f64) -> f64 {
         match self {
-            // Infinities of both signs add up to nothing.
+            // Infinities of both signs add up to nothing, and so does anything with no number.
             Aggregate::Sum => not_nan(a + b),
             Aggregate::Min => {
                 if b < a {
@@ -172,17 +172,18 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The weighted score of a member.
+    /// The weighted score of a member: no number if the one is infinite and the other nothing, which an
+    /// [`Aggregate`] passes over or, adding up, begins anew with.
     fn score(&self, member: &[u8]) -> Option<f64> {
         let score = match self.source {
             Source::Missing => None,
             Source::Plain(set) => set.contains(member).then_some(1.0),
             Source::Sorted(set) => set.score(member),
         };
-        score.map(|score| not_nan(self.weight * score))
+        score.map(|score| self.weight * score)
     }
 
-    /// All members with their weighted scores.
+    /// All members with their weighted scores, which are numbers.
     fn iter(&self) -> impl Iterator<Item = (Member<'a>, f64)> {
         let (plain, sorted) = match self.source {
             Source::Missing => (None, None),

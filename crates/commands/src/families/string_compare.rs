@@ -10,7 +10,9 @@ use crate::families::strings::NEW;
 use crate::pubsub::EventClasses;
 use crate::spec::{Arity, CommandSpec, Flags, KeyAccess, Keys};
 
-const COMPARED_REMOVAL: KeyAccess = KeyAccess(&["RW", "access", "delete"]);
+/// The value is compared and not given away: the right to write is enough, as in Redis. Without a
+/// condition it is not even looked at, which the flags of such a call say.
+const COMPARED_REMOVAL: KeyAccess = KeyAccess(&["RW", "delete", "variable_flags"]);
 const WRITE_FAST: Flags = Flags::WRITE.union(Flags::FAST);
 
 pub(crate) const FAMILY: &[CommandSpec] = &[
@@ -20,7 +22,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         since: "9.0.0",
         arity: Arity::exactly(3),
         flags: WRITE_FAST,
-        keys: Keys::at(1, COMPARED_REMOVAL),
+        keys: Keys::at(1, KeyAccess::REMOVE),
         run: delifeq,
         ..NEW
     },
@@ -50,6 +52,12 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
 
 const BAD_DIGEST: CommandError =
     CommandError::text("ERR digest must be exactly 16 hexadecimal characters");
+const BAD_CONDITION: CommandError =
+    CommandError::text("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE");
+const NO_STRING: CommandError =
+    CommandError::text("ERR Key should be of string type if conditions are specified");
+/// Length of a digest in hexadecimal.
+const DIGEST_LEN: usize = 16;
 
 /// What a string is compared with before it is changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,10 +66,10 @@ pub(super) enum Comparison<'a> {
     Equals(&'a [u8]),
     /// IFNE.
     Differs(&'a [u8]),
-    /// IFDEQ.
-    DigestEquals(u64),
+    /// IFDEQ; none is no string's digest.
+    DigestEquals(Option<u64>),
     /// IFDNE.
-    DigestDiffers(u64),
+    DigestDiffers(Option<u64>),
 }
 
 impl<'a> Comparison<'a> {
@@ -82,7 +90,7 @@ impl<'a> Comparison<'a> {
 
     /// Whether a string passes; a missing one only differs.
     pub(super) fn holds(self, value: Option<&[u8]>) -> bool {
-        let is = |digest| value.is_some_and(|value| XxHash3_64::oneshot(value) == digest);
+        let is = |digest: Option<u64>| digest.is_some() && value.map(XxHash3_64::oneshot) == digest;
         match self {
             Comparison::Equals(expected) => value == Some(expected),
             Comparison::Differs(unwanted) => value != Some(unwanted),
@@ -92,41 +100,40 @@ impl<'a> Comparison<'a> {
     }
 }
 
-fn parse_digest(text: &[u8]) -> Result<u64, CommandError> {
-    let text = std::str::from_utf8(text).map_err(|_| BAD_DIGEST)?;
-    // `from_str_radix` would also take a sign.
-    if text.len() != 16 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+/// As in Redis only the length must be right; what is not hexadecimal is no string's digest.
+fn parse_digest(text: &[u8]) -> Result<Option<u64>, CommandError> {
+    if text.len() != DIGEST_LEN {
         return Err(BAD_DIGEST);
     }
-    u64::from_str_radix(text, 16).map_err(|_| BAD_DIGEST)
+    // `from_str_radix` would also take a sign.
+    let text = std::str::from_utf8(text).ok().filter(|text| !text.starts_with('+'));
+    Ok(text.and_then(|text| u64::from_str_radix(text, 16).ok()))
 }
 
 fn delifeq(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let key = args.key()?;
-    let comparison = Comparison::Equals(args.bytes()?);
-    delete_if(cx, key, Some(comparison))
+    let expected = Comparison::Equals(args.bytes()?);
+    let passes = expected.holds(cx.db.peek_string(key)?);
+    delete_if(cx, key, passes)
 }
 
+/// The condition is looked at only where there is a string to compare, as in Redis.
 fn delex(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let key = args.key()?;
-    let comparison = Comparison::take(args)?;
-    args.finish()?;
-    delete_if(cx, key, comparison)
+    let passes = match args.rest().len() {
+        0 => true,
+        2 => match cx.db.peek_string(key) {
+            Err(_) => return Err(NO_STRING),
+            Ok(None) => false,
+            Ok(value) => Comparison::take(args)?.ok_or(BAD_CONDITION)?.holds(value),
+        },
+        _ => return Err(CommandError::WrongArity("delex".into())),
+    };
+    delete_if(cx, key, passes)
 }
 
-/// Deletes a key, if its string passes. What waits for it as a lock is served as after DEL.
-fn delete_if(
-    cx: &mut Context<'_, '_>,
-    key: &[u8],
-    comparison: Option<Comparison<'_>>,
-) -> CommandResult {
-    let passes = match comparison {
-        None => true,
-        Some(comparison) => {
-            let value = cx.db.peek_string(key)?;
-            value.is_some() && comparison.holds(value)
-        }
-    };
+/// Deletes a key if it `passes`. What waits for it as a lock is served as after DEL.
+fn delete_if(cx: &mut Context<'_, '_>, key: &[u8], passes: bool) -> CommandResult {
     let deleted = passes && cx.db.delete(key);
     if deleted {
         cx.db.notify(EventClasses::GENERIC, "del", key);
@@ -189,22 +196,50 @@ mod tests {
             bench.check(&format!("DELEX k {condition}"), int(0));
         }
         bench.make_hash("h");
-        bench.check("DELEX h IFNE v", wrong_type());
+        let refused = err("ERR Key should be of string type if conditions are specified");
+        for condition in ["IFNE v", "IFDEQ x", "NOSUCH x"] {
+            bench.check(&format!("DELEX h {condition}"), &refused);
+        }
         bench.check("DELEX h", int(1));
     }
 
     #[test]
     fn malformed_conditions_are_refused() {
         let mut bench = Bench::new();
-        for rest in ["IFEQ", "NOSUCH v", "IFEQ v IFEQ v", "IFEQ v x", "v"] {
-            bench.check(&format!("DELEX k {rest}"), err(SYNTAX));
+        bench.check("SET k v", ok());
+        for rest in ["IFEQ", "IFEQ v IFEQ v", "IFEQ v x", "v"] {
+            let refused = err("ERR wrong number of arguments for 'delex' command");
+            bench.check(&format!("DELEX k {rest}"), &refused);
+            bench.check(&format!("DELEX missing {rest}"), &refused);
         }
-        for digest in
-            ["", "b6acb9d84a38ff7", "b6acb9d84a38ff744", "+6acb9d84a38ff74", "x6acb9d84a38ff74"]
-        {
+        let refused = err("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE");
+        bench.check("DELEX k NOSUCH v", refused);
+        bench.check("DELEX missing NOSUCH v", int(0));
+        for digest in ["", "b6acb9d84a38ff7", "b6acb9d84a38ff744"] {
             let refused = err("ERR digest must be exactly 16 hexadecimal characters");
             bench.check(&format!("DELEX k IFDEQ \"{digest}\""), &refused);
             bench.check(&format!("SET k v IFDNE \"{digest}\""), &refused);
+        }
+        for digest in ["+6acb9d84a38ff74", "x6acb9d84a38ff74"] {
+            bench.check(&format!("SET k v IFDEQ {digest}"), nil());
+            bench.check(&format!("DELEX k IFDEQ {digest}"), int(0));
+            bench.check(&format!("SET k v IFDNE {digest}"), ok());
+        }
+    }
+
+    #[test]
+    fn who_may_only_write_may_compare() {
+        let mut bench = Bench::new();
+        bench.check("ACL SETUSER bob on %W~w* %R~r* +delifeq +delex", ok());
+        for line in ["DELIFEQ w v", "DELEX w IFEQ v", "DELEX w"] {
+            bench.check(&format!("ACL DRYRUN bob {line}"), ok());
+        }
+        let refused = bulk("User bob has no permissions to access the 'r' key");
+        bench.check("ACL DRYRUN bob DELEX r IFEQ v", refused);
+        for (line, access) in [("k", ["RM", "delete"]), ("k IFEQ v", ["RW", "delete"])] {
+            let flags = array(access.map(simple));
+            let expected = array([array([bulk("k"), flags])]);
+            bench.check(&format!("COMMAND GETKEYSANDFLAGS DELEX {line}"), expected);
         }
     }
 

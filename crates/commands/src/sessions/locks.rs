@@ -60,8 +60,9 @@ pub(crate) struct ShardSessions {
     locks: HashMap<u32, HashMap<Box<[u8]>, LockState>>,
     /// Locks with waiters that were removed since [`ShardSessions::take_freed`].
     freed: Vec<(u32, Box<[u8]>)>,
-    /// Hash of (session, token) to hash of the commit that it made.
-    committed: HashMap<u64, u64>,
+    /// Hash of (session, token) to hash of the commit that it made last, and when.
+    committed: HashMap<u64, (u64, Duration)>,
+    /// When which token committed, some more than once.
     committed_order: VecDeque<(Duration, u64)>,
     /// Why the next lock that is removed is: by which operation of its own.
     pub(crate) releasing: Option<Cause>,
@@ -125,28 +126,32 @@ impl ShardSessions {
 
     /// Remembers that `token` (a hash of session and token) made the commit `what`.
     pub(crate) fn note_committed(&mut self, token: u64, what: u64, now: Duration) {
+        self.forget_old_commits(now, COMMITTED_MAX - 1);
+        self.committed.insert(token, (what, now));
+        self.committed_order.push_back((now, token));
+    }
+
+    /// Forgets the commits that were long ago, and the oldest of more than `len_max`.
+    pub(crate) fn forget_old_commits(&mut self, now: Duration, len_max: usize) {
         while let Some(&(at, oldest)) = self.committed_order.front() {
             let is_old = now.saturating_sub(at) > COMMITTED_FOR;
-            if !is_old && self.committed_order.len() < COMMITTED_MAX {
+            if !is_old && self.committed_order.len() <= len_max {
                 break;
             }
             self.committed_order.pop_front();
-            self.committed.remove(&oldest);
+            if self.committed.get(&oldest).is_some_and(|(_, last)| *last == at) {
+                self.committed.remove(&oldest);
+            }
         }
-        self.committed.insert(token, what);
-        self.committed_order.push_back((now, token));
+        if self.committed_order.is_empty() && self.committed_order.capacity() > 0 {
+            (self.committed, self.committed_order) = Default::default();
+        }
     }
 
     /// Whether `token` made the commit `what` lately.
     pub(crate) fn has_committed(&self, token: u64, what: u64, now: Duration) -> bool {
-        // The newest entry of a token is the one that counts; it is near the end.
-        self.committed.get(&token) == Some(&what)
-            && self
-                .committed_order
-                .iter()
-                .rev()
-                .take_while(|(at, _)| now.saturating_sub(*at) <= COMMITTED_FOR)
-                .any(|(_, known)| *known == token)
+        let known = self.committed.get(&token).filter(|(known, _)| *known == what);
+        known.is_some_and(|(_, at)| now.saturating_sub(*at) <= COMMITTED_FOR)
     }
 
     /// The token opens a session again: what it committed before is past.

@@ -19,8 +19,8 @@ pub use counters::SessionCounters;
 pub use limits::SessionLimits;
 pub(crate) use locks::{LockState, ShardSessions};
 pub(crate) use serve::{
-    OpenRequest, forget_unserved, grant, lock_wait_ran_out, rebind, reply_without_data,
-    serve_freed, set_alarm, tend,
+    OpenRequest, forget_unserved, grant, lock_wait_ran_out, rebind, renew_if_due,
+    reply_without_data, serve_freed, set_alarm, tend,
 };
 pub use serve::{release_session_locks, unbind_native_locks};
 pub(crate) use site::{Site, generation_of, release};

@@ -9,7 +9,7 @@ use guarda_store::{HashedKey, Record, SHARDS, Shard, UnixMillis, ValueRef};
 
 use super::counters::Cause;
 use super::limits::SessionLimits;
-use super::locks::{LockState, Owner};
+use super::locks::{COMMITTED_MAX, LockState, Owner};
 use super::site::{Site, generation_of, release};
 use super::{LEASE_DEFAULT_MS, SessionLock, TOKEN_PREFIX, millis};
 use crate::client::Client;
@@ -259,6 +259,7 @@ pub(crate) fn tend(
 ) {
     renew(shard, effects, host, now);
     let sessions = &mut ShardWaits::of_or_new(shard).sessions;
+    sessions.forget_old_commits(host.monotonic(), COMMITTED_MAX);
     let mut queued = Vec::new();
     for (db, lock, state) in sessions.iter() {
         if state.waiters.prune() > 0 {
@@ -289,25 +290,45 @@ fn renew(shard: &mut Shard, effects: &mut Effects, host: &dyn Host, now: UnixMil
         }
     }
     for (db, lock, token, lease_ms, left) in owned {
-        let hashed = HashedKey::new(&lock);
-        let record = shard.peek(db, hashed);
-        let is_its = matches!(record.map(Record::value), Some(ValueRef::String(v)) if *v == *token);
-        let Some(expiry) = record.and_then(Record::expiry).filter(|_| is_its) else {
-            let sessions = &mut ShardWaits::of_or_new(shard).sessions;
-            if !is_its && sessions.find(db, &lock).is_some_and(|state| state.owner.take().is_some())
-            {
-                sessions.counted.count_release(Cause::Replaced);
-            }
-            continue;
-        };
-        let remaining = expiry.since(now);
-        let wanted = lease_ms.min(left);
-        if remaining < lease_ms / 2 && wanted > remaining.max(0) {
-            // As of a moment before its end, so that one that is due does not expire here.
-            let before = UnixMillis(now.0.min(expiry.0 - 1));
-            let mut site = Site { shard, effects, db, now: before, monotonic, limits };
-            site.set_expiry(&lock, UnixMillis(now.0 + wanted));
+        let mut site = Site { shard, effects, db, now, monotonic, limits };
+        renew_one(&mut site, &lock, &token, lease_ms, left);
+    }
+}
+
+/// Renews the lease of a lock that is due while its connection lives and the longest hold is not
+/// reached: the wall clock has jumped, or everything stood still, before [`tend`] could.
+pub(crate) fn renew_if_due(site: &mut Site<'_>, lock: &[u8]) {
+    let record = site.shard.peek(site.db, HashedKey::new(lock));
+    if record.is_none_or(|record| !record.is_due(site.now)) {
+        return;
+    }
+    let (db, monotonic, hold_max) = (site.db, site.monotonic, site.limits.hold_max());
+    let owner = site.sessions().find(db, lock).and_then(|state| state.owner.as_ref());
+    let Some(Owner { token, lease_ms, since_monotonic, .. }) = owner else { return };
+    let (token, lease_ms) = (token.clone(), *lease_ms);
+    let left = millis(hold_max.saturating_sub(monotonic.saturating_sub(*since_monotonic)));
+    renew_one(site, lock, &token, lease_ms, left);
+}
+
+/// Renews the lease of a lock that `token` should have, if it is half over; for `left_ms` at most.
+fn renew_one(site: &mut Site<'_>, lock: &[u8], token: &[u8], lease_ms: i64, left_ms: i64) {
+    let (db, now) = (site.db, site.now);
+    let record = site.shard.peek(db, HashedKey::new(lock));
+    let is_its = matches!(record.map(Record::value), Some(ValueRef::String(v)) if *v == *token);
+    let Some(expiry) = record.and_then(Record::expiry).filter(|_| is_its) else {
+        let sessions = site.sessions();
+        if !is_its && sessions.find(db, lock).is_some_and(|state| state.owner.take().is_some()) {
+            sessions.counted.count_release(Cause::Replaced);
         }
+        return;
+    };
+    let remaining = expiry.since(now);
+    let wanted = lease_ms.min(left_ms);
+    if remaining < lease_ms / 2 && wanted > remaining.max(0) {
+        // As of a moment before its end, so that one that is due does not expire here.
+        site.now = UnixMillis(now.0.min(expiry.0 - 1));
+        site.set_expiry(lock, UnixMillis(now.0 + wanted));
+        site.now = now;
     }
 }
 

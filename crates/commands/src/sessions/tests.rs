@@ -18,6 +18,22 @@ fn committed_tokens_are_forgotten_oldest_first_beyond_the_limit() {
 }
 
 #[test]
+fn a_token_that_committed_again_is_remembered_from_its_last_commit_on() {
+    let (mut sessions, s) = (ShardSessions::default(), Duration::from_secs);
+    sessions.note_committed(1, 10, s(0));
+    sessions.note_committed(1, 11, s(50));
+    sessions.note_committed(2, 20, s(70));
+    assert!(sessions.has_committed(1, 11, s(110)), "the first has run out, not the second");
+    assert!(!sessions.has_committed(1, 10, s(110)) && !sessions.has_committed(1, 11, s(111)));
+    sessions.note_committed(3, 30, s(200));
+    assert!(!sessions.has_committed(1, 11, s(100)), "and is forgotten in the end");
+    sessions.forget_old_commits(s(260), COMMITTED_MAX);
+    assert!(sessions.has_committed(3, 30, s(260)), "not yet");
+    sessions.forget_old_commits(s(261), COMMITTED_MAX);
+    assert!(!sessions.has_committed(3, 30, s(260)), "nobody commits, and it is forgotten");
+}
+
+#[test]
 fn keys_that_are_no_locks_are_none_of_its_business() {
     let mut sessions = ShardSessions::default();
     *sessions.find_or_new(0, b"s_LOCK") = LockState::default();

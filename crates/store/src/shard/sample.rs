@@ -6,8 +6,10 @@ use crate::record::Record;
 use crate::table::Hashed;
 use crate::time::UnixMillis;
 
-/// The ends of keys that hold what a session's correctness rests on: see [`Shard::sample`].
-const SPARED: [&[u8]; 3] = [b"_LOCK", b"_GONE", b"_TAG"];
+/// The end of the keys that are locks of sessions: see [`Shard::sample`].
+const LOCK: &[u8] = b"_LOCK";
+/// The ends of others that a session's correctness rests on. Those that sessions have expire.
+const SPARED: [&[u8]; 2] = [b"_GONE", b"_TAG"];
 
 /// Among how many keys at most one that expires is looked for by chance: where they are rarer, the
 /// index of expiries is counted through instead.
@@ -62,7 +64,8 @@ impl Shard {
     ///
     /// Never chosen are the locks, tombstones and tags of sessions: small keys that expire soon, and
     /// without which an update is lost, a session that was ended comes back, or one is missed when
-    /// all of a user's are ended.
+    /// all of a user's are ended. A lock that does not expire is spared too: phpredis makes such
+    /// where PHP's `max_execution_time` is 0.
     pub fn sample(
         &mut self,
         eligible: Eligible,
@@ -191,9 +194,10 @@ impl Database {
     }
 }
 
-/// Whether the key is a lock, tombstone or tag. Those that sessions have expire.
+/// Whether the key is a session's lock, tombstone or tag.
 fn is_spared(record: &Record) -> bool {
-    record.expiry().is_some() && SPARED.iter().any(|end| record.key().ends_with(end))
+    let ends_with = |end: &[u8]| record.key().ends_with(end);
+    ends_with(LOCK) || record.expiry().is_some() && SPARED.into_iter().any(ends_with)
 }
 
 #[cfg(test)]
@@ -323,10 +327,13 @@ mod tests {
             assert_eq!(draws(&mut shard, eligible, preference, 50), HashMap::new());
         }
         set(&mut shard, 0, "s", Some(5_000), NOW);
-        set(&mut shard, 0, "persistent_LOCK", None, NOW);
+        set(&mut shard, 0, "without_end_LOCK", None, NOW);
+        set(&mut shard, 0, "persistent_TAG", None, NOW);
         let drawn = draws(&mut shard, Eligible::Expiring, Preference::Soonest, 5);
         assert_eq!(drawn, HashMap::from([("0:s".to_owned(), 5)]));
         let drawn = draws(&mut shard, Eligible::All, Preference::Idle, 200);
-        assert_eq!(drawn.len(), 2, "a key of that name that persists is nobody's lock");
+        let mut drawn: Vec<_> = drawn.into_keys().collect();
+        drawn.sort();
+        assert_eq!(drawn, ["0:persistent_TAG", "0:s"], "a tag that persists is no session's");
     }
 }

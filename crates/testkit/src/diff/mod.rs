@@ -14,12 +14,14 @@
 //! assert!(report.is_clean(), "{report}");
 //! ```
 
+mod manner;
 pub mod mask;
 pub mod report;
 mod runner;
 pub mod script;
 mod valkey;
 
+pub use manner::Manner;
 pub use mask::Mask;
 pub use report::{Difference, Report};
 pub use runner::{RunError, run};
@@ -56,6 +58,21 @@ pub enum Protocol {
     Resp3,
 }
 
+/// How the cases of a run speak to the servers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Way {
+    /// The protocol of the connections.
+    pub protocol: Protocol,
+    /// How commands are called.
+    pub manner: Manner,
+}
+
+impl From<Protocol> for Way {
+    fn from(protocol: Protocol) -> Self {
+        Self { protocol, manner: Manner::Direct }
+    }
+}
+
 /// How the servers of a run are started and spoken to.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Setup<'a> {
@@ -75,7 +92,7 @@ pub struct Setup<'a> {
 pub fn assert_same(
     family: &str,
     cases: &[Case<'_>],
-    protocol: Protocol,
+    way: impl Into<Way>,
     subject: Program,
     setup: Setup<'_>,
 ) {
@@ -91,7 +108,7 @@ pub fn assert_same(
     };
     let reference = Program::reference();
     let deviations = if reference.is_valkey() { setup.valkey } else { &[] };
-    match run(family, cases, protocol, spec(reference), spec(subject)) {
+    match run(family, cases, way, spec(reference), spec(subject)) {
         Ok(mut report) => {
             valkey::leave_out(&mut report, family, deviations);
             assert!(report.is_clean(), "{report}");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::mask::{Outcome, Versions};
 use super::report::{Difference, Report};
 use super::script::{Action, BadScript, Lane, Step, parse, replace};
-use super::{Case, ONLY_VARIABLE, Protocol};
+use super::{Case, ONLY_VARIABLE, Protocol, Way};
 use crate::connection::{Connection, ConnectionError};
 use crate::deadline::{await_some, await_true};
 use crate::dump::{Dump, DumpOptions};
@@ -53,10 +53,11 @@ pub enum RunError {
 pub fn run(
     family: &str,
     cases: &[Case<'_>],
-    protocol: Protocol,
+    way: impl Into<Way>,
     reference: ServerSpec,
     subject: ServerSpec,
 ) -> Result<Report, RunError> {
+    let way = way.into();
     let only = std::env::var(ONLY_VARIABLE).ok();
     let mut scripts = Vec::new();
     for case in cases {
@@ -69,14 +70,14 @@ pub fn run(
     if scripts.is_empty() && only.is_none() {
         return Err(RunError::NoCases);
     }
-    let mut sides = [Side::start(reference, protocol)?, Side::start(subject, protocol)?];
+    let mut sides = [Side::start(reference, way)?, Side::start(subject, way)?];
     let versions = Versions {
         reference_is_7_2: sides[0].is_7_2(),
         subject_is_7_2: sides[1].is_7_2(),
         reference_is_valkey: sides[0].server.spec().program().is_valkey(),
     };
     let mut report = Report {
-        family: format!("{family} {protocol:?}"),
+        family: format!("{family} {:?} {:?}", way.protocol, way.manner),
         names: (sides[0].server.name(), sides[1].server.name()),
         cases: scripts.iter().map(|(name, _)| (*name).to_owned()).collect(),
         replies: 0,
@@ -95,7 +96,7 @@ pub fn run(
             });
             break;
         }
-        run_case(name, steps, protocol, versions, &mut sides, &mut report);
+        run_case(name, steps, way, versions, &mut sides, &mut report);
     }
     Ok(report)
 }
@@ -103,7 +104,7 @@ pub fn run(
 fn run_case(
     name: &str,
     steps: &[Step],
-    protocol: Protocol,
+    way: Way,
     versions: Versions,
     sides: &mut [Side; 2],
     report: &mut Report,
@@ -138,7 +139,8 @@ fn run_case(
             return;
         }
         for (reference, subject) in outcomes[0].iter().zip(&outcomes[1]) {
-            if let Err(why) = step.mask.check(protocol, versions, reference, subject) {
+            let mask = way.manner.mask(&step.mask, reference);
+            if let Err(why) = mask.check(way.protocol, versions, reference, subject) {
                 report.differences.push(difference(
                     index,
                     reference.describe(),
@@ -172,16 +174,16 @@ fn run_case(
 /// One server with the connections that the current case has opened.
 struct Side {
     server: Server,
-    protocol: Protocol,
+    way: Way,
     lanes: BTreeMap<Lane, Connection>,
     variables: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 impl Side {
-    fn start(spec: ServerSpec, protocol: Protocol) -> Result<Self, RunError> {
+    fn start(spec: ServerSpec, way: Way) -> Result<Self, RunError> {
         Ok(Self {
             server: Server::start(spec)?,
-            protocol,
+            way,
             lanes: BTreeMap::new(),
             variables: BTreeMap::new(),
         })
@@ -248,7 +250,7 @@ impl Side {
         let endpoint = if lane.unix { self.server.unix() } else { self.server.tcp() };
         let mut connection = Connection::open(&endpoint).map_err(|error| error.to_string())?;
         connection.set_timeout(REPLY_LIMIT).map_err(|error| error.to_string())?;
-        if self.protocol == Protocol::Resp3 && self.server.spec().password().is_none() {
+        if self.way.protocol == Protocol::Resp3 && self.server.spec().password().is_none() {
             let reply = connection.call(&["HELLO", "3"]).map_err(|error| error.to_string())?;
             if !matches!(reply, Frame::Map(_)) {
                 return Err(format!("HELLO 3 was answered by {reply}"));
@@ -261,7 +263,14 @@ impl Side {
     fn send(&mut self, step: &Step) -> Result<(), String> {
         let io = |result: io::Result<()>| result.map_err(|error| error.to_string());
         match &step.action {
-            Action::Call(args) | Action::Silent(args) | Action::Let(_, args) => {
+            Action::Call(args) => {
+                let args = self.fill(args)?;
+                for command in self.way.manner.wrap(args, self.way.protocol) {
+                    io(self.lane(step.lane)?.send(&command))?;
+                }
+                Ok(())
+            }
+            Action::Silent(args) | Action::Let(_, args) => {
                 let args = self.fill(args)?;
                 io(self.lane(step.lane)?.send(&args))
             }
@@ -290,7 +299,11 @@ impl Side {
     /// Reads what came of the step.
     fn finish(&mut self, step: &Step, sent: Result<(), String>) -> Vec<Outcome> {
         let all = sent.and_then(|()| match &step.action {
-            Action::Call(_) | Action::Read => self.replies(step.lane, 1),
+            Action::Call(args) => {
+                let manner = self.way.manner.of(args);
+                self.replies(step.lane, manner.replies()).map(|all| manner.unwrap(all))
+            }
+            Action::Read => self.replies(step.lane, 1),
             Action::Raw(_, count) => self.replies(step.lane, *count),
             Action::Each(from, to, _) => {
                 self.replies(step.lane, usize::try_from(to - from + 1).unwrap_or(0))

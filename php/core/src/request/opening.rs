@@ -176,8 +176,9 @@ impl Request {
         };
         let stored =
             self.with_connection(id, |connection, budget| connection.commit(keys, &commit, budget));
+        let locked = self.still_holds(locked, &stored);
         if let Some(session) = self.session.as_mut() {
-            session.locked = false;
+            session.locked = locked;
         }
         let budget = Budget::start(self.left);
         if stored == Ok(Committed::Stored) {

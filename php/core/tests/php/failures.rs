@@ -175,6 +175,35 @@ fn a_full_server_keeps_what_it_has() {
     });
 }
 
+/// Asks the server for something in the middle of a request.
+const SAY: &str = "function say($port, $command) { $c = fsockopen('127.0.0.1', $port); \
+    fwrite($c, $command . \"\\r\\n\"); return fgets($c); }";
+
+#[test]
+fn a_refused_write_leaves_no_lock_behind_while_the_worker_lives_on() {
+    on_every_server(|at| {
+        at.php().run(&session(COUNT));
+        at.raw("CONFIG SET maxmemory-policy noeviction");
+        let port = at.server.port();
+        let mut refusals = vec![("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0")];
+        if at.is_guarda() {
+            // Here the lock cannot even be released: only the end of the connection does that.
+            let denied = "ACL SETUSER default -session|commit -session|release -session|destroy";
+            refusals.push((denied, "ACL SETUSER default +@all"));
+        }
+        for (refuse, allow) in refusals {
+            for change in ["$_SESSION['n'] = 7; session_write_close();", "session_destroy();"] {
+                let said = at.php().ini("guarda.lock_wait", "1").run(&session(&format!(
+                    "{SAY} session_start(); say({port}, '{refuse}'); @{change} say({port}, '{allow}');\
+                     @session_abort(); echo session_start() ? 'open' : 'locked';"
+                )));
+                // What may still be done under `refuse` is done: destroying needs no memory.
+                assert!(said.ends_with("open"), "{refuse}, {change}: {said}");
+            }
+        }
+    });
+}
+
 #[test]
 fn a_replica_is_named_as_one() {
     on_redis(|at| {

@@ -48,10 +48,8 @@ pub(super) fn digest_values(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> Co
 }
 
 pub(super) fn object(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    // Another word means nothing: FAST leaves out what takes Redis long.
     let key = args.key()?;
-    if !args.take_word("FAST") {
-        args.finish()?;
-    }
     let (now, limits) = (
         cx.db.now,
         cx.db.settings.list_max_listpack_size.load(std::sync::atomic::Ordering::Relaxed),

@@ -403,6 +403,18 @@ fn a_jump_of_the_wall_clock_frees_no_lock() {
     bench.now.0 += 3_600_000;
     bench.tend();
     bench.check("PTTL s_LOCK", int(10_000));
+    // Nor for one who comes before anybody has looked after it.
+    bench.now.0 += 3_600_000;
+    let mut other = new_client(2);
+    let own = bench.swap_client(other);
+    assert!(bench.run(&format!("SESSION OPEN s {B}")).starts_with(b"*5\r\n+BUSY"));
+    other = bench.swap_client(own);
+    bench.check("PTTL s_LOCK", int(10_000));
+    // But one that was held for as long as it may be is free.
+    bench.advance(600_000);
+    let own = bench.swap_client(other);
+    assert!(bench.run(&format!("SESSION OPEN s {B}")).starts_with(b"*5\r\n+OK"));
+    bench.swap_client(own);
 }
 
 #[test]

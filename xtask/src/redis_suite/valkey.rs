@@ -1,0 +1,100 @@
+//! Valkey 8.1's tests: those of Redis 7.2, from which it descends, and what came after.
+
+use super::stage::Change;
+use super::{File, Suite, file, long};
+use crate::source::Archive;
+
+/// Valkey's tests, of the version that Debian 13 has.
+pub(crate) const VALKEY: Suite = Suite {
+    name: "valkey-suite",
+    package: "valkey",
+    archives: || Ok(vec![Archive::of_suite("trixie")?]),
+    exceptions: "crates/cli/tests/valkey-suite-exceptions.txt",
+    files: FILES,
+    changes: CHANGES,
+    adaptations: "",
+    prefix: "valkey-",
+};
+
+/// Not here: replication, cluster, modules, functions, client tracking, streams, bitmaps, geo, HyperLogLog, which are
+/// not there yet or never will be; and tests of how Valkey's processes and buffers fare.
+const FILES: &[File] = &[
+    long("unit/type/list-3"),
+    long("unit/aofrw"),
+    long("integration/corrupt-dump-fuzzer"),
+    long("unit/latency-monitor"),
+    long("unit/maxmemory"),
+    long("unit/client-eviction"),
+    long("unit/obuf-limits"),
+    long("unit/memefficiency"),
+    file("unit/scripting"),
+    file("integration/aof"),
+    file("unit/introspection"),
+    file("unit/type/zset"),
+    file("unit/expire"),
+    file("unit/type/list"),
+    file("unit/type/list-2"),
+    file("unit/type/hash"),
+    file("unit/scan"),
+    file("unit/sort"),
+    file("unit/other"),
+    file("unit/type/string"),
+    file("unit/type/set"),
+    file("integration/aof-multi-part"),
+    file("integration/aof-race"),
+    file("integration/rdb"),
+    file("integration/valkey-cli"),
+    file("integration/valkey-benchmark"),
+    file("integration/corrupt-dump"),
+    file("integration/logging"),
+    file("integration/shutdown"),
+    file("integration/skip-rdb-checksum"),
+    file("unit/multi"),
+    file("unit/introspection-2"),
+    file("unit/acl"),
+    file("unit/acl-v2"),
+    file("unit/auth"),
+    file("unit/commandlog"),
+    file("unit/dump"),
+    file("unit/info"),
+    file("unit/info-command"),
+    file("unit/keyspace"),
+    file("unit/lazyfree"),
+    file("unit/limits"),
+    file("unit/networking"),
+    file("unit/pause"),
+    file("unit/protocol"),
+    file("unit/pubsub"),
+    file("unit/pubsubshard"),
+    file("unit/querybuf"),
+    file("unit/quit"),
+    file("unit/replybufsize"),
+    file("unit/shutdown"),
+    file("unit/slowlog"),
+    file("unit/tls"),
+    file("unit/type/incr"),
+    file("unit/violations"),
+    file("unit/wait"),
+    file("integration/convert-zipmap-hash-on-load"),
+    file("integration/convert-ziplist-hash-on-load"),
+    file("integration/convert-ziplist-zset-on-load"),
+];
+
+const CHANGES: &[Change] = &[
+    // Directives that came after Redis 7.2.
+    Change { file: "tests/assets/default.conf", from: "\nenable-debug-assert yes\n", to: "\n" },
+    Change { file: "tests/assets/default.conf", from: "\nhide-user-data-from-log no\n", to: "\n" },
+    // A server is taken off the list of those that run before the end of the procedure, where an error came of outside
+    // of a test, and would be taken off once more there.
+    Change {
+        file: "tests/support/server.tcl",
+        from: "\n                error $error $backtrace\n            }",
+        to: "\n                error $error $backtrace\n            }\n            dict unset srv client\n            lappend ::servers $srv",
+    },
+    // Every test by EVAL alone, and by `redis` alone: there are no functions yet, and `server` came after Redis 7.2.
+    Change {
+        file: "tests/unit/scripting.tcl",
+        from: "foreach is_eval {0 1} {\nforeach script_compatibility_api {server redis} {",
+        to: "foreach is_eval {1} {\nforeach script_compatibility_api {redis} {",
+    },
+];
