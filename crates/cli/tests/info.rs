@@ -150,8 +150,8 @@ fn the_work_of_the_event_loops_is_measured() {
     }
     let text = call(&mut client, "INFO debug");
     let value = |name: &str| -> u64 {
-        let lines = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        lines.last().unwrap_or_else(|| panic!("{name}: {text}")).trim().parse().unwrap()
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        lines.next().unwrap_or_else(|| panic!("{name}: {text}")).trim().parse().unwrap()
     };
     assert!(value("eventloop_duration_max") > 0, "{text}");
     assert!(value("eventloop_cmd_per_cycle_max") >= 1, "{text}");
