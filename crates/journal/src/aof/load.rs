@@ -12,6 +12,8 @@ use guarda_rdb::input::Input;
 
 /// How much of a torn end is searched for records that a damaged length swallowed.
 const TAIL_SEARCH_MAX: u64 = 64 * 1024 * 1024;
+/// How the names of bases end that are snapshots, Redis's too.
+const BASE_END: &str = ".base.rdb";
 /// Progress is told each time that this much was read.
 const PROGRESS_EVERY: u64 = 2 * 1024 * 1024;
 
@@ -208,7 +210,7 @@ pub fn load(
     let mut loading = Loading::new(sink, options, files.iter().map(|(_, _, len)| len).sum());
     for (index, (path, handle, len)) in files.iter().enumerate() {
         // A file without a word is an increment just begun; a base of nothing has a header and an end.
-        if *len > 0 || path.ends_with(".rdb") {
+        if *len > 0 || path.ends_with(BASE_END) {
             let mut replay = Replay { loading: &mut loading, file: path, handle, len: *len };
             replay.run(Some(index) == last)?;
         }
