@@ -46,7 +46,9 @@ pub(super) fn mask_for(args: &[Vec<u8>], queued: bool) -> Mask {
             "versions and connections are counted apart".to_owned(),
         ),
         b"TIME" => Mask::Shape(time()),
-        b"LASTSAVE" | b"INFO" => Mask::Any("the server's own times and figures".to_owned()),
+        b"COMMAND" | b"LASTSAVE" | b"INFO" => {
+            Mask::Any("the server's own times and figures".to_owned())
+        }
         b"DUMP" => Mask::Any("each server packs and compresses in its own way".to_owned()),
         // Keys that were set with a time in the past count until somebody looks at them.
         b"DBSIZE" => Mask::Within(12, "expired keys count until they are looked at".to_owned()),

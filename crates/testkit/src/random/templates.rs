@@ -160,7 +160,8 @@ pub(super) const TEMPLATES: &[(usize, &str)] = &[
     (2, "BZPOPMIN {zset-key} {key} 0.001"),
     (2, "BZPOPMAX {zset-key} 0.001"),
     (2, "BZMPOP 0.001 2 {zset-key} {key} MIN COUNT {small}"),
-    // Sorting by text takes the locale into account in Redis, unless the result is stored.
+    // Sorting by text takes the locale into account in Redis, unless the result is stored. Sorting by numbers
+    // is not stored: Redis may blame it for the overflow of another command.
     (3, "SORT {key}"),
     (2, "SORT {key} BY {sort-by} GET # GET {sort-get} LIMIT {small} {small}"),
     (2, "SORT_RO {key} DESC GET {sort-get}"),
@@ -168,10 +169,10 @@ pub(super) const TEMPLATES: &[(usize, &str)] = &[
     (2, "SORT {lex-key} BY nosort DESC LIMIT {small} {small}"),
     (2, "SORT {set-key} DESC LIMIT {small} {small}"),
     (2, "SORT {set-key} ALPHA DESC STORE {key}"),
-    (2, "SORT {set-key} BY {sort-by} GET {sort-get} GET # LIMIT {small} {small} STORE {key}"),
     (2, "SORT {zset-key} BY nosort GET # STORE {key}"),
     (2, "SORT {zset-key} BY nosort LIMIT {small} {small}"),
-    (2, "SORT {key} ASC LIMIT {small} {small} STORE {key}"),
+    (2, "SORT {key} ALPHA LIMIT {small} {small} STORE {key}"),
+    (2, "SORT {set-key} ALPHA GET {sort-get} GET # LIMIT {small} {small} STORE {key}"),
     (1, "SORT_RO {key} BY {sort-by} GET {sort-get} DESC LIMIT {small} {small}"),
     (1, "SORT_RO {key} STORE {key}"),
     (2, "CLIENT UNBLOCK {small}"),

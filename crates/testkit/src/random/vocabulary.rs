@@ -256,8 +256,10 @@ fn fill(prng: &mut Prng, template: &str) -> Vec<Vec<u8>> {
         0 if args.len() > 1 && args[0] != b"SPOP" => {
             args.pop();
         }
-        // ZRANK has one more argument since 7.2.
-        1 if !matches!(&args[0][..], b"ZRANK" | b"ZREVRANK") => args.push(b"extra".to_vec()),
+        // Those take one more argument since 7.2, or do nothing where there is one too many.
+        1 if !matches!(&args[0][..], b"ZRANK" | b"ZREVRANK" | b"DEBUG" | b"HELLO") => {
+            args.push(b"extra".to_vec())
+        }
         _ => {}
     }
     let may_wait = args[0].starts_with(b"B") || args[0].starts_with(b"WAIT");
