@@ -208,3 +208,34 @@ fn a_script_of_a_client_that_has_finished_sending_is_answered() {
         assert!(said.starts_with(':') && said.contains("\r\n$"), "{said}");
     }
 }
+
+#[test]
+fn the_locks_of_sessions_elsewhere_are_prolonged_meanwhile() {
+    let server = server();
+    let mut holder = server.connect().unwrap();
+    for n in 0..3 {
+        let open = format!("SESSION OPEN s{n} guarda:0123456789abcdef0123456789abcdef LEASE 1000");
+        call(&mut holder, &open);
+    }
+    let _owner = run_endless(&server);
+    let mut other = server.connect().unwrap();
+    let mut prolonged = 0;
+    for n in 0..3 {
+        let (mut last, mut times) = (0, 0);
+        let mut left = || call(&mut other, &format!("PTTL s{n}_LOCK"));
+        if left().starts_with("BUSY ") {
+            // It is in the script's shard by chance.
+            continue;
+        }
+        let is_prolonged = await_true(SOON, || {
+            let left: i64 = left().parse().unwrap();
+            times += i32::from(left > last && last > 0);
+            last = left;
+            times >= 4
+        });
+        assert!(is_prolonged, "prolonged {times} times; {last} ms are left");
+        prolonged += 1;
+    }
+    assert!(prolonged > 0, "two of three share a shard with another once in 65536 runs");
+    kill_script(&server);
+}

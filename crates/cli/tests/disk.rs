@@ -210,6 +210,25 @@ fn the_operator_is_told_once_and_not_at_each_try() {
 }
 
 #[test]
+fn a_log_that_cannot_be_written_can_be_switched_off() {
+    let wrapped = Wrapped::limited(GUARDA, FULL_AT);
+    let spec = ServerSpec::new(Program::Guarda(wrapped.path())).with("appendonly", "yes");
+    let server = Server::start(spec).unwrap();
+    let acknowledged = write_until_full(&server, "a", &mut Prng::new(5));
+    let mut connection = server.connect().unwrap();
+    // Were it refused and the log off all the same, nobody would know that nothing is logged.
+    call(&mut connection, "CONFIG SET appendonly no");
+    assert!(ask(&mut connection, "CONFIG GET appendonly").to_string().contains("\"no\""));
+    assert_eq!(info(&mut connection, "aof_enabled"), "0");
+    call(&mut connection, "SET k v");
+    assert_there(&mut connection, &acknowledged);
+    set_limit(&server, "unlimited");
+    call(&mut connection, "CONFIG SET appendonly yes");
+    assert_eq!(info(&mut connection, "aof_enabled"), "1");
+    check_files(&server);
+}
+
+#[test]
 fn a_rewrite_that_fails_leaves_the_log_as_good_as_before() {
     let wrapped = Wrapped::limited(GUARDA, 100_000_000);
     let spec = ServerSpec::new(Program::Guarda(wrapped.path())).with("appendonly", "yes");

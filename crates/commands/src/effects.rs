@@ -11,12 +11,14 @@ use crate::pubsub::{Addressed, EventClasses, Notice};
 use crate::sessions::SessionCounters;
 use crate::tallies::Tallies;
 
-/// Journal records of one command, transaction or script, encoded, in order.
+/// Journal records of one command, transaction or script, and of those whom it served, encoded, in order.
 #[derive(Default)]
 pub struct Records {
     bytes: Vec<u8>,
     /// Database of each record and where it ends in `bytes`.
     ends: SmallVec<[(u32, usize); 4]>,
+    /// How many records there were when a group of them ended; rising. The last group ends with the records.
+    group_ends: SmallVec<[usize; 2]>,
 }
 
 impl Records {
@@ -38,12 +40,29 @@ impl Records {
 
     /// Each record's database and RESP bytes.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        let mut start = 0;
-        self.ends.iter().map(move |&(db, end)| {
-            let record = &self.bytes[start..end];
-            start = end;
-            (db, record)
-        })
+        (0..self.len()).map(|at| self.record(at))
+    }
+
+    /// What comes now need not take effect together with what came before.
+    pub(crate) fn end_group(&mut self) {
+        let began = self.group_ends.last().copied().unwrap_or(0);
+        if self.len() > began {
+            self.group_ends.push(self.len());
+        }
+    }
+
+    /// The groups of records that take effect together.
+    pub fn groups(&self) -> impl Iterator<Item = impl ExactSizeIterator<Item = (u32, &[u8])>> {
+        let ends = self.group_ends.iter().copied().chain([self.len()]);
+        let begins = [0].into_iter().chain(self.group_ends.iter().copied());
+        let groups = begins.zip(ends).filter(|(begin, end)| begin < end);
+        groups.map(|(begin, end)| (begin..end).map(|at| self.record(at)))
+    }
+
+    fn record(&self, at: usize) -> (u32, &[u8]) {
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before].1);
+        let (db, end) = self.ends[at];
+        (db, &self.bytes[start..end])
     }
 
     /// Total length of the records' bytes.
@@ -54,6 +73,7 @@ impl Records {
     /// Forgets all records; keeps a modest buffer.
     pub fn clear(&mut self) {
         self.ends.clear();
+        self.group_ends.clear();
         self.bytes.clear();
         if self.bytes.capacity() > 1 << 20 {
             self.bytes = Vec::new();

@@ -138,6 +138,9 @@ fn settle_call(
 ) {
     let before = worker.seen_seq.max(locked.last_seq());
     let wrote_before = std::mem::take(&mut worker.wrote);
+    // What took a while has left the time at which it began behind: those who wait get nothing that is due by now.
+    let is_long = call.spec.locks == Locks::Transaction || call.spec.flags.contains(Flags::SCRIPT);
+    let now = if is_long { host.now() } else { now };
     settle(locked, host, worker, now, Deliveries::new());
     if worker.wrote {
         client.logged_seq = worker.seen_seq;
@@ -155,7 +158,7 @@ fn lookup(call: &Call<'_>, client: &Client, host: &dyn Host) -> Lookup {
     let only_reads = call.spec.flags.contains(Flags::READONLY);
     if only_reads && host.pause().is_on() {
         Lookup::Still
-    } else if client.no_touch && call.spec.name != "touch" {
+    } else if client.no_touch {
         Lookup::Untouched
     } else {
         Lookup::Usual
@@ -241,7 +244,12 @@ pub(crate) fn run(call: &Call<'_>, cx: &mut Context<'_, '_>) -> Outcome {
         monitors::show_script(call, cx);
     }
     let mut args = Args::new(call.args, call.names);
+    let lookup = cx.db.effects.lookup;
+    if lookup == Lookup::Untouched && call.spec.name == "touch" {
+        cx.db.effects.lookup = Lookup::Usual;
+    }
     let result: CommandResult = (call.spec.run)(cx, &mut args);
+    cx.db.effects.lookup = lookup;
     let effects = &mut *cx.db.effects;
     if effects.changes > 0 {
         effects.counters.dirty += effects.changes;
@@ -280,7 +288,7 @@ fn note_cost(
     effects.mark = ended;
     let took = ended.saturating_sub(began);
     if let (Outcome::Parked, Some(ticket)) = (outcome, &cx.client.waiting) {
-        ticket.remember(call, took, &cx.client.card);
+        ticket.remember(call, took, cx.client);
         return;
     }
     effects.tallies.note_call(call.spec, took, failed);

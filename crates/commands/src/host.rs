@@ -23,7 +23,7 @@ use crate::waits::Ticket;
 
 /// The append log as commands see it.
 pub trait Log: Sync {
-    /// Takes the records of one command, transaction or script (several are one MULTI…EXEC) and
+    /// Takes the records of one command, transaction or script (several of a group are one MULTI…EXEC) and
     /// returns the sequence number that stands for them. Called under the shard locks.
     fn append(&self, records: &Records) -> u64;
 }

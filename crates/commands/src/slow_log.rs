@@ -69,18 +69,7 @@ impl SlowLog {
         client: String,
         client_name: Vec<u8>,
     ) {
-        self.add_shown(clipped(call), at_s, micros, client, client_name);
-    }
-
-    /// As [`SlowLog::add`], with arguments that [`clipped`] has made.
-    pub(crate) fn add_shown(
-        &self,
-        args: Vec<Vec<u8>>,
-        at_s: i64,
-        micros: i64,
-        client: String,
-        client_name: Vec<u8>,
-    ) {
+        let args = clipped(call);
         let (next_id, entries) = &mut *self.entries.lock();
         entries.push_front(SlowCall { id: *next_id, at_s, micros, args, client, client_name });
         *next_id += 1;
@@ -101,7 +90,7 @@ impl SlowLog {
 }
 
 /// The arguments that are shown of a call: without secrets, and not all of what is long.
-pub(crate) fn clipped(call: &Call<'_>) -> Vec<Vec<u8>> {
+fn clipped(call: &Call<'_>) -> Vec<Vec<u8>> {
     let args = without_secrets(call);
     let shown = if args.len() > ARGS_MAX { ARGS_MAX - 1 } else { args.len() };
     let clip = |arg: &&[u8]| match arg.len().checked_sub(ARG_LEN_MAX) {

@@ -38,8 +38,9 @@ pub(crate) fn run(server: &Arc<Server>) {
     }
 }
 
-/// How long session locks of a shard that a script holds may wait for their turn: until the next.
-const TEND_PATIENCE: Duration = Duration::from_millis(1);
+/// How long a shard is waited for. One that a script holds is passed over until the next turn: the
+/// leases of locks in all others must not run out because of it.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 /// Active expiry and session leases, shard by shard.
 struct Sweeper {
@@ -89,8 +90,8 @@ impl Sweeper {
     fn sweep(&mut self, server: &Server) -> usize {
         let now = server.clock.now();
         // Leases are renewed before what is due is removed: a jump of the wall clock frees no lock.
-        tend_shard(server, &mut self.worker, self.next, now, TEND_PATIENCE);
-        if !server.tampering.expires_actively() {
+        let is_tended = tend_shard(server, &mut self.worker, self.next, now, PATIENCE);
+        if !is_tended || !server.tampering.expires_actively() {
             return 0;
         }
         let records = &mut self.records;
@@ -98,7 +99,9 @@ impl Sweeper {
         // What is due is not removed while clients are paused.
         let limit =
             if server.pause.left(server.clock.monotonic()).is_some() { 0 } else { SWEEP_MAX };
-        let (looked_at, removed) = server.keyspace.with_shard(self.next, |shard| {
+        let Some(mut locked) = server.keyspace.lock_one(self.next, PATIENCE) else { return 0 };
+        let shard = locked.held().next().expect("one shard was locked");
+        let (looked_at, removed) = {
             let looked_at = shard.sweep(now, limit);
             let expired = shard.take_expired();
             for (db, key) in &expired {
@@ -113,13 +116,14 @@ impl Sweeper {
                 seq
             });
             (looked_at, expired.len() as u64)
-        });
+        };
+        drop(locked);
         server.stats.expired_keys.fetch_add(removed, Ordering::Relaxed);
         server.stats.expired_per_hold_max.fetch_max(removed, Ordering::Relaxed);
         server.dirty.fetch_add(removed, Ordering::Relaxed);
         if removed > 0 {
             // Among what expired may be locks that others wait for.
-            tend_shard(server, &mut self.worker, self.next, now, TEND_PATIENCE);
+            tend_shard(server, &mut self.worker, self.next, now, PATIENCE);
         }
         looked_at
     }

@@ -291,6 +291,8 @@ impl Persistence {
 
 impl Log for Persistence {
     fn append(&self, records: &Records) -> u64 {
-        self.journal().append_encoded(records.len(), records.iter()).0
+        let journal = self.journal();
+        let groups = records.groups().map(|group| journal.append_encoded(group.len(), group));
+        groups.last().unwrap_or_else(|| journal.tail()).0
     }
 }

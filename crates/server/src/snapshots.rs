@@ -533,6 +533,28 @@ pub(crate) fn forget_scheduled(server: &Server) {
 /// Seconds after a failed attempt before the next one by itself.
 const RETRY_AFTER_S: i64 = 5;
 
+/// Rewrites that fail in a row before the next ones wait for longer: each that gets as far as to begin
+/// leaves one increment more.
+const REWRITES_AT_ONCE: u64 = 3;
+
+/// Longest such wait, in seconds.
+const REWRITE_PAUSE_MAX_S: i64 = 3600;
+
+/// Seconds from a failed rewrite to the next by itself: a minute after the third in a row, then twice as
+/// long each time, as in Redis. If writes are refused until one succeeds, there is no use in waiting.
+fn rewrite_pause_s(failed_in_a_row: u64, is_needed: bool) -> i64 {
+    match failed_in_a_row.checked_sub(REWRITES_AT_ONCE) {
+        Some(more) if !is_needed => (60 << more.min(6)).min(REWRITE_PAUSE_MAX_S),
+        _ => RETRY_AFTER_S,
+    }
+}
+
+/// Whether something that was tried at `tried` may be tried again; a clock that was set back does not
+/// put it off.
+fn is_past(tried: i64, pause_s: i64, now: i64) -> bool {
+    !(0..=pause_s).contains(&(now - tried))
+}
+
 /// Starts a save when a save point is reached, or a rewrite when the log has grown enough.
 pub(crate) fn start_if_due(server: &Server) {
     let now = server.clock.now().seconds();
@@ -549,7 +571,8 @@ pub(crate) fn start_if_due(server: &Server) {
         )
     };
     let journal = server.persistence.journal();
-    let retry = progress.last_rewrite_ok || now - progress.last_rewrite_tried > RETRY_AFTER_S;
+    let pause = rewrite_pause_s(progress.rewrites_failed_in_a_row, journal.needs_rewrite());
+    let retry = progress.last_rewrite_ok || is_past(progress.last_rewrite_tried, pause, now);
     if server.persistence.is_logging()
         && retry
         && journal.status().wants_rewrite(percentage, size_min)
@@ -560,12 +583,25 @@ pub(crate) fn start_if_due(server: &Server) {
     }
     let dirty = server.dirty.load(Ordering::Relaxed);
     let since = now - server.persistence.last_save.load(Ordering::Relaxed);
-    let retry = progress.last_save_ok || now - progress.last_save_tried > RETRY_AFTER_S;
+    let retry = progress.last_save_ok || is_past(progress.last_save_tried, RETRY_AFTER_S, now);
     let reached = points.iter().find(|point| {
         dirty >= point.changes && since > i64::try_from(point.seconds).unwrap_or(i64::MAX)
     });
     if let Some(point) = reached.filter(|_| retry) {
         tracing::info!("{} changes in {} seconds: saving", point.changes, point.seconds);
         let _ = background_save(server, true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rewrites_that_fail_again_and_again_are_tried_less_and_less_often() {
+        let pauses = [0, 1, 2, 3, 4, 5, 9, 10, u64::MAX].map(|n| rewrite_pause_s(n, false));
+        assert_eq!(pauses, [5, 5, 5, 60, 120, 240, 3600, 3600, 3600]);
+        assert_eq!(rewrite_pause_s(100, true), 5, "writes are refused until then");
+        assert!(!is_past(100, 5, 105) && is_past(100, 5, 106) && is_past(100, 5, 99));
     }
 }

@@ -476,6 +476,13 @@ impl Server {
         }
     }
 
+    /// How the process ended and what its log ends with, if it ended without being told to.
+    fn unexpected_end(&mut self) -> Option<String> {
+        let status = self.child.as_mut()?.try_wait().ok()??;
+        let (program, log) = (self.name(), self.log_tail());
+        Some(format!("{program} ended by itself ({status}); its log ends with:\n{log}"))
+    }
+
     fn too_slow(&self, what: &'static str, limit: Duration) -> ServerError {
         ServerError::TooSlow { program: self.name(), what, limit, log_tail: self.log_tail() }
     }
@@ -488,7 +495,13 @@ impl Server {
 }
 
 impl Drop for Server {
+    #[allow(clippy::print_stderr, reason = "a failing test shows it")]
     fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(end) = self.unexpected_end()
+        {
+            eprintln!("{end}");
+        }
         self.kill9();
         // Nothing useful can be done about a directory that cannot be removed.
         let _ = fs::remove_dir_all(&self.dir);
@@ -560,6 +573,20 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("before it answered PING"), "{text}");
         assert!(text.contains("maxmemory-policy"), "{text}");
+    }
+
+    #[test]
+    fn an_end_that_nobody_asked_for_is_told_with_the_log() {
+        let mut server = Server::start(redis()).unwrap();
+        assert_eq!(server.unexpected_end(), None);
+        let id = Pid::from_child(server.child.as_ref().unwrap());
+        kill_process(id, Signal::KILL).unwrap();
+        let end = await_some(STOP_LIMIT, || server.unexpected_end()).unwrap();
+        assert!(end.contains("redis-server ended by itself (signal: 9 (SIGKILL))"), "{end}");
+        assert!(end.contains("Ready to accept connections"), "{end}");
+        let mut server = Server::start(redis()).unwrap();
+        server.kill9();
+        assert_eq!(server.unexpected_end(), None);
     }
 
     #[test]

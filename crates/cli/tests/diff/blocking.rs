@@ -146,7 +146,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
     ),
     Case::new(
         "a_transaction_serves_when_it_ends",
-        r"
+        r#"
         2> !silent BLPOP a b 0
         !blocked 1
         MULTI
@@ -154,10 +154,10 @@ pub(crate) const CASES: &[Case<'static>] = &[
         RPUSH a two
         RPUSH b three
         EXEC
-        2> !read
-        LRANGE a 0 -1
-        LRANGE b 0 -1
-        DEL a b
+        2> !read //~ 7.2 "*2\r\n$1\r\na\r\n$3\r\ntwo\r\n" -- 7.2 looks at all keys, in the order in which they were named
+        LRANGE a 0 -1 //~ 7.2 "*0\r\n" -- as above
+        LRANGE b 0 -1 //~ 7.2 "*2\r\n$3\r\none\r\n$5\r\nthree\r\n" -- as above
+        DEL a b //~ 7.2 ":1\r\n" -- as above
         2> !silent BLPOP a 0
         !blocked 1
         MULTI
@@ -169,7 +169,40 @@ pub(crate) const CASES: &[Case<'static>] = &[
         DEL a
         RPUSH a x
         2> !read
-        ",
+        "#,
+    ),
+    Case::new(
+        "a_waiter_is_served_as_if_it_asked_only_now",
+        r#"
+        2> !silent BLPOP a b 0
+        !blocked 1
+        SET a text
+        RPUSH b x
+        2> !read //~ 7.2 "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n" -- 7.2 looks at all keys, in the order in which they were named
+        LRANGE b 0 -1 //~ 7.2 "*1\r\n$1\r\nx\r\n" -- as above
+        FLUSHALL
+        2> !silent BLPOP a 0
+        !blocked 1
+        MULTI
+        RPUSH a gone
+        PEXPIRE a 20
+        DEBUG SLEEP 0.05
+        EXEC
+        !blocked 1
+        EXISTS a
+        RPUSH a x
+        2> !read
+        2> !silent BZPOPMIN z 0
+        !blocked 1
+        MULTI
+        ZADD z 1 gone
+        PEXPIRE z 20
+        DEBUG SLEEP 0.05
+        EXEC
+        !blocked 1
+        ZADD z 1 x
+        2> !read
+        "#,
     ),
     Case::new(
         "inside_a_transaction_or_script_nobody_waits",

@@ -15,12 +15,6 @@ const fn since(
 pub(crate) const DEVIATIONS: &[Deviation<'_>] = &[
     since(
         "blocking",
-        "a_transaction_serves_when_it_ends",
-        "it looks at a waiter's keys in the order in which the waiter named them, as Redis 7.2 does (COMPAT.md)",
-        &["2> !read", "LRANGE a", "LRANGE b", "DEL a b"],
-    ),
-    since(
-        "blocking",
         "client_unblock",
         "it takes words behind CLIENT UNBLOCK's last",
         &["CLIENT UNBLOCK ${id} ERROR more"],

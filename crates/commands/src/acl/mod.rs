@@ -22,6 +22,8 @@ pub use user::User;
 pub use users::{AclFileError, Users};
 
 pub(crate) use check::full_name;
-pub(crate) use gate::{admit, admit_at_exec, admit_in_script, note_failed_login};
+pub(crate) use gate::{
+    admit, admit_at_exec, admit_in_script, admit_when_served, note_failed_login,
+};
 pub(crate) use log::LogEntry;
 pub(crate) use selector::Selector;

@@ -135,7 +135,8 @@ fn wait(cx: &mut Context<'_, '_>, keys: &[&[u8]], want: Want, timeout: Option<Du
     let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
     let ticket = cx.client.park(Ticket::new(Awaited::Element, now, deadline));
     let (client, protocol) = (cx.client.card.id, cx.reply.protocol);
-    let request = Arc::new(Request { client, protocol, want });
+    let own_keys = keys.iter().map(|key| Box::from(*key)).collect();
+    let request = Arc::new(Request { client, protocol, keys: own_keys, want });
     let db = cx.db.index;
     for (n, key) in keys.iter().enumerate() {
         if keys[..n].contains(key) {

@@ -122,7 +122,9 @@ mod tests {
         bench.check("SET k v", ok());
         bench.check(&format!("CLIENT NO-TOUCH {}", if no_touch { "ON" } else { "OFF" }), ok());
         bench.advance(10_000);
-        bench.run(command);
+        for line in command.split("; ") {
+            bench.run(line);
+        }
         let reply = String::from_utf8(bench.run("OBJECT IDLETIME k")).expect("ASCII");
         reply.trim_start_matches(':').trim_end().parse().expect("a number")
     }
@@ -133,6 +135,8 @@ mod tests {
         assert_eq!(idle_after("GET k", true), 10);
         assert_eq!(idle_after("STRLEN k", true), 10);
         assert_eq!(idle_after("TOUCH k", true), 0, "it is for that");
+        assert_eq!(idle_after("MULTI; TOUCH k; EXEC", true), 0, "wherever it stands");
+        assert_eq!(idle_after("MULTI; GET k; EXEC", true), 10);
         let mut bench = Bench::new();
         bench.check("CLIENT NO-TOUCH maybe", err("ERR syntax error"));
         bench.check("CLIENT NO-TOUCH ON", ok());

@@ -200,8 +200,8 @@ fn pop_event(end: ListEnd) -> &'static str {
 
 fn end_name(end: ListEnd) -> &'static [u8] {
     match end {
-        ListEnd::Head => b"LEFT",
-        ListEnd::Tail => b"RIGHT",
+        ListEnd::Head => b"left",
+        ListEnd::Tail => b"right",
     }
 }
 

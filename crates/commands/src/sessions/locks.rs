@@ -126,9 +126,16 @@ impl ShardSessions {
 
     /// Remembers that `token` (a hash of session and token) made the commit `what`.
     pub(crate) fn note_committed(&mut self, token: u64, what: u64, now: Duration) {
+        self.forget_old_commits(now, COMMITTED_MAX - 1);
+        self.committed.insert(token, (what, now));
+        self.committed_order.push_back((now, token));
+    }
+
+    /// Forgets the commits that were long ago, and the oldest of more than `len_max`.
+    pub(crate) fn forget_old_commits(&mut self, now: Duration, len_max: usize) {
         while let Some(&(at, oldest)) = self.committed_order.front() {
             let is_old = now.saturating_sub(at) > COMMITTED_FOR;
-            if !is_old && self.committed_order.len() < COMMITTED_MAX {
+            if !is_old && self.committed_order.len() <= len_max {
                 break;
             }
             self.committed_order.pop_front();
@@ -136,8 +143,9 @@ impl ShardSessions {
                 self.committed.remove(&oldest);
             }
         }
-        self.committed.insert(token, (what, now));
-        self.committed_order.push_back((now, token));
+        if self.committed_order.is_empty() && self.committed_order.capacity() > 0 {
+            (self.committed, self.committed_order) = Default::default();
+        }
     }
 
     /// Whether `token` made the commit `what` lately.

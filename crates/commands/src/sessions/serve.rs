@@ -9,7 +9,7 @@ use guarda_store::{HashedKey, Record, SHARDS, Shard, UnixMillis, ValueRef};
 
 use super::counters::Cause;
 use super::limits::SessionLimits;
-use super::locks::{LockState, Owner};
+use super::locks::{COMMITTED_MAX, LockState, Owner};
 use super::site::{Site, generation_of, release};
 use super::{LEASE_DEFAULT_MS, SessionLock, TOKEN_PREFIX, millis};
 use crate::client::Client;
@@ -259,6 +259,7 @@ pub(crate) fn tend(
 ) {
     renew(shard, effects, host, now);
     let sessions = &mut ShardWaits::of_or_new(shard).sessions;
+    sessions.forget_old_commits(host.monotonic(), COMMITTED_MAX);
     let mut queued = Vec::new();
     for (db, lock, state) in sessions.iter() {
         if state.waiters.prune() > 0 {

@@ -27,6 +27,10 @@ fn a_token_that_committed_again_is_remembered_from_its_last_commit_on() {
     assert!(!sessions.has_committed(1, 10, s(110)) && !sessions.has_committed(1, 11, s(111)));
     sessions.note_committed(3, 30, s(200));
     assert!(!sessions.has_committed(1, 11, s(100)), "and is forgotten in the end");
+    sessions.forget_old_commits(s(260), COMMITTED_MAX);
+    assert!(sessions.has_committed(3, 30, s(260)), "not yet");
+    sessions.forget_old_commits(s(261), COMMITTED_MAX);
+    assert!(!sessions.has_committed(3, 30, s(260)), "nobody commits, and it is forgotten");
 }
 
 #[test]

@@ -47,7 +47,7 @@ impl Log for FakeLog {
     ///
     /// If a record is not one command.
     fn append(&self, records: &Records) -> u64 {
-        let group = records.iter().map(|(db, bytes)| {
+        let decoded = |(db, bytes)| {
             let (frame, used) = decode(bytes).expect("well formed").expect("whole");
             assert_eq!(used, bytes.len(), "one record, one command");
             let Frame::Array(args) = frame else { panic!("a record is an array") };
@@ -56,8 +56,8 @@ impl Log for FakeLog {
                 other => panic!("an argument is a bulk string, not {other:?}"),
             });
             (db, args.collect())
-        });
-        self.groups.lock().push(group.collect());
+        };
+        self.groups.lock().extend(records.groups().map(|group| group.map(decoded).collect()));
         self.seq.fetch_add(1, Ordering::Relaxed) + 1
     }
 }

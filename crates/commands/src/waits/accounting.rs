@@ -1,38 +1,71 @@
 //! What a call costs that parked its client: counted when its wait is over, once, without the time it
 //! waited.
 
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::Ticket;
-use crate::client::ClientCard;
+use crate::acl::{self, User};
+use crate::client::{Client, ClientCard};
 use crate::effects::Effects;
-use crate::execute::{Call, latency_event};
+use crate::error::CommandError;
+use crate::execute::{Call, as_slices, latency_event};
 use crate::host::Host;
-use crate::slow_log::clipped;
 use crate::spec::{CommandSpec, Flags};
 
 /// A call that has not been carried out yet.
 pub(crate) struct ParkedCall {
     spec: &'static CommandSpec,
+    names: usize,
+    args: Vec<Vec<u8>>,
     took: Duration,
-    shown: Vec<Vec<u8>>,
+    /// Whose permissions count.
+    user: Option<Arc<User>>,
+    /// The card has the ticket while its client waits.
+    card: Weak<ClientCard>,
     addr: String,
     name: Vec<u8>,
 }
 
+impl ParkedCall {
+    fn refusal(&self, host: &dyn Host) -> Option<CommandError> {
+        let args = as_slices(&self.args);
+        let call = Call { spec: self.spec, names: self.names, args: &args };
+        let (user, card) = (self.user.as_ref()?, self.card.upgrade()?);
+        acl::admit_when_served(&call, user, &card, host).err()
+    }
+}
+
 impl Ticket {
     /// Notes the call that has parked its client, and what it took until then.
-    pub(crate) fn remember(&self, call: &Call<'_>, took: Duration, card: &ClientCard) {
-        let name = card.details.lock().name.clone();
-        let (shown, addr) = (clipped(call), card.addr.clone());
-        *self.parked.lock() = Some(ParkedCall { spec: call.spec, took, shown, addr, name });
+    pub(crate) fn remember(&self, call: &Call<'_>, took: Duration, client: &Client) {
+        let Call { spec, names, args } = *call;
+        let Client { card, user, .. } = client;
+        *self.parked.lock() = Some(ParkedCall {
+            spec,
+            names,
+            args: args.iter().map(|arg| arg.to_vec()).collect(),
+            took,
+            user: user.clone(),
+            card: Arc::downgrade(card),
+            addr: card.addr.clone(),
+            name: card.details.lock().name.clone(),
+        });
+    }
+
+    /// Why the one who waits is not served after all: its user may no longer do what it waits for. It is counted
+    /// then as turned away.
+    pub(crate) fn refusal(&self, effects: &mut Effects, host: &dyn Host) -> Option<CommandError> {
+        let mut parked = self.parked.lock();
+        let refusal = parked.as_ref()?.refusal(host)?;
+        effects.tallies.note_rejected(parked.take()?.spec);
+        Some(refusal)
     }
 
     /// The wait is over, with this reply: counts the call, if that was not done yet.
     pub(crate) fn count(&self, reply: &[u8], effects: &mut Effects, host: &dyn Host) {
-        let Some(ParkedCall { spec, took, shown, addr, name }) = self.parked.lock().take() else {
-            return;
-        };
+        let Some(parked) = self.parked.lock().take() else { return };
+        let ParkedCall { spec, names, args, took, addr, name, .. } = parked;
         let error = reply.strip_prefix(b"-");
         let is_unblocked = error.is_some_and(|text| text.starts_with(b"UNBLOCKED"));
         effects.tallies.note_call(spec, took, error.is_some() && !is_unblocked);
@@ -43,7 +76,8 @@ impl Ticket {
         observed.latency.note(latency_event(spec), took, now_s);
         let micros = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
         if observed.slow.is_slow(micros) && !spec.flags.contains(Flags::SKIP_SLOWLOG) {
-            observed.slow.add_shown(shown, now_s(), micros, addr, name);
+            let call = Call { spec, names, args: &as_slices(&args) };
+            observed.slow.add(&call, now_s(), micros, addr, name);
         }
     }
 }

@@ -18,6 +18,8 @@ static ORDER: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct Request {
     pub(crate) client: u64,
     pub(crate) protocol: Protocol,
+    /// What it waits for an element of, in its own order.
+    pub(crate) keys: Vec<Box<[u8]>>,
     pub(crate) want: Want,
 }
 

@@ -4,7 +4,7 @@
 //! of each key it waits for, in the shard, and goes from waiting to served or cancelled by one
 //! compare-and-swap. Whoever makes a key ready, by whatever command, serves those who wait for it
 //! before the shards are released: [`serve_waiters`] runs at the end of every command, transaction
-//! and script, and what it does is in the same group of the journal. The waiter's own thread cancels
+//! and script, and what it does stands right behind it in the journal. The waiter's own thread cancels
 //! at its deadline, when its connection ends, or when it is killed or unblocked; it needs no shard.
 
 mod accounting;

@@ -3,10 +3,11 @@
 use guarda_resp::ReplyWriter;
 use guarda_store::{HashedKey, Locked, Record, UnixMillis};
 
-use super::keys::Ready;
+use super::keys::{Ready, Request};
 use super::{Deliveries, ShardWaits};
 use crate::db::Db;
 use crate::effects::Effects;
+use crate::error::CommandError;
 use crate::host::Host;
 use crate::sessions::serve_freed;
 
@@ -34,6 +35,10 @@ pub(crate) fn serve_waiters(
         for key in ready {
             serve_key(locked, effects, host, now, key, deliveries);
         }
+        // What was due could serve nobody, and has gone.
+        let settings = host.settings();
+        Db { locked: &mut *locked, index: 0, now, settings, effects: &mut *effects }
+            .record_expired();
     }
 }
 
@@ -78,9 +83,14 @@ fn serve_key(
         let mut place =
             Db { locked: &mut *locked, index: db, now, settings: host.settings(), effects };
         place.forget_changes();
+        place.effects.records.end_group();
         let mut reply = Vec::new();
         let mut writer = ReplyWriter::new(&mut reply, request.protocol);
-        if let Err(error) = request.want.take(&mut place, hashed.bytes, &mut writer) {
+        let taken = match waiter.ticket.refusal(place.effects, host) {
+            None => take_first(&mut place, request, hashed.bytes, &mut writer),
+            Some(refusal) => Err(refusal),
+        };
+        if let Err(error) = taken {
             reply.clear();
             let text = error.wire();
             ReplyWriter::new(&mut reply, request.protocol).error_bytes(&text);
@@ -91,4 +101,25 @@ fn serve_key(
         place.forget_changes();
         deliveries.push((request.client, reply));
     }
+}
+
+/// Takes what is wanted, now that `ready` has it, as if the command were sent only now: from the first of its keys
+/// that has anything. A key in whose shard somebody else is just at work has nothing.
+fn take_first(
+    db: &mut Db<'_, '_>,
+    request: &Request,
+    ready: &[u8],
+    reply: &mut ReplyWriter<'_>,
+) -> Result<(), CommandError> {
+    for key in request.keys.iter().take_while(|key| ***key != *ready) {
+        if !db.locked.try_grow(HashedKey::new(key).shard()) {
+            continue;
+        }
+        match db.peek(key).map(|record| record.value().kind()) {
+            None => {}
+            Some(kind) if kind == request.want.kind() => return request.want.take(db, key, reply),
+            Some(_) => return Err(CommandError::WrongType),
+        }
+    }
+    request.want.take(db, ready, reply)
 }

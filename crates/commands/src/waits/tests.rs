@@ -7,6 +7,7 @@ use guarda_store::HashedKey;
 
 use super::{Ticket, Unblock, end_wait, tend_shard, unblock, wait_ran_out};
 use crate::client::Client;
+use crate::execute::Worker;
 use crate::sessions::release_session_locks;
 use crate::testing::{Bench, array, bulk, bulks, err, int, new_client, ok, wrong_type};
 
@@ -35,6 +36,42 @@ impl Bench {
     }
 }
 
+/// A key of another shard than that of `key`.
+fn key_elsewhere(key: &str) -> String {
+    let shard = |key: &str| HashedKey::new(key.as_bytes()).shard();
+    let mut names = (0..1_000).map(|n| format!("other{n}"));
+    names.find(|other| shard(other) != shard(key)).expect("there are many shards")
+}
+
+/// Calls `during` while another thread holds the shard of `key`.
+fn while_taken(bench: &Bench, key: &str, during: impl FnOnce()) {
+    let taken = HashedKey::new(key.as_bytes()).shard();
+    let (end, ended) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let (tell, told) = std::sync::mpsc::channel();
+        scope.spawn(move || {
+            bench.host.keyspace.with_shard(taken, |_| {
+                tell.send(()).expect("somebody listens");
+                ended.recv().expect("somebody tells");
+            });
+        });
+        told.recv().expect("the shard is taken");
+        during();
+        end.send(()).expect("the thread listens");
+    });
+}
+
+/// `RPUSH key x`, by a thread of its own.
+fn push_x(bench: &Bench, worker: &mut Worker, key: &str) {
+    let (mut client, mut out) = (new_client(1), Vec::new());
+    let args = [b"RPUSH", key.as_bytes(), b"x"];
+    let call = crate::gates::resolve(&args).expect("well formed");
+    let patience = Duration::from_secs(10);
+    crate::execute::execute(&call, &mut client, &bench.host, worker, bench.now, patience, &mut out)
+        .expect("its own shard is free");
+    assert_eq!(out, b":1\r\n");
+}
+
 #[test]
 fn an_element_goes_to_the_one_who_waited_longest() {
     let mut bench = Bench::new();
@@ -53,7 +90,7 @@ fn whoever_fills_the_key_serves_by_whatever_command() {
     for (fill, journal) in [
         ("RENAME other l", vec!["RENAME other l", "LPOP l"]),
         ("COPY other l", vec!["COPY other l", "LPOP l"]),
-        ("LMOVE other l LEFT LEFT", vec!["LMOVE other l LEFT LEFT", "LPOP l"]),
+        ("LMOVE other l LEFT LEFT", vec!["LMOVE other l left left", "LPOP l"]),
         ("LPUSH l x", vec!["LPUSH l x", "LPOP l"]),
     ] {
         let mut bench = Bench::new();
@@ -83,9 +120,83 @@ fn a_transaction_serves_when_it_has_ended_and_in_the_order_of_its_changes() {
         bench.run(line);
     }
     bench.check("EXEC", array([int(1), int(1), int(1), int(1)]));
-    bench.check_delivered(&[(2, bulks(["b", "2"]))]);
-    bench.check("LRANGE a 0 -1", bulks(["3"]));
+    bench.check_delivered(&[(2, bulks(["a", "3"]))]);
+    bench.check("LRANGE b 0 -1", bulks(["2"]));
     assert_eq!(bench.waiting(), 1, "what came and went was nobody's");
+}
+
+#[test]
+fn the_log_has_what_was_served_behind_what_served_it() {
+    let mut bench = Bench::new();
+    let _clients = [bench.wait(2, "BLPOP a 0"), bench.wait(3, "BRPOP a 0")];
+    bench.run("MULTI");
+    for line in ["SET s v", "RPUSH a 1 2", "RPUSH b 3"] {
+        bench.run(line);
+    }
+    bench.journal();
+    bench.run("EXEC");
+    let groups = bench.host.log.take();
+    let names = |group: &Vec<(u32, Vec<Vec<u8>>)>| -> Vec<String> {
+        group.iter().map(|(_, args)| String::from_utf8_lossy(&args[0]).into_owned()).collect()
+    };
+    let names: Vec<Vec<String>> = groups.iter().map(names).collect();
+    assert_eq!(names, [vec!["SET", "RPUSH", "RPUSH"], vec!["LPOP"], vec!["RPOP"]]);
+}
+
+#[test]
+fn what_is_due_when_a_transaction_ends_serves_nobody() {
+    let mut bench = Bench::new();
+    let _client = bench.wait(2, "BLPOP l 0");
+    bench.run("MULTI");
+    bench.run("RPUSH l x");
+    bench.run("PEXPIRE l 20");
+    let end = bench.now.0 + 20;
+    // The host's clock goes on while the transaction runs.
+    bench.host.now_ms.store(end, std::sync::atomic::Ordering::Relaxed);
+    let due = format!("PEXPIREAT l {end}");
+    bench.check_journal("EXEC", &["RPUSH l x", &due, "DEL l"]);
+    bench.check_delivered(&[]);
+    bench.advance(20);
+    bench.check("RPUSH l y", int(1));
+    bench.check_delivered(&[(2, bulks(["l", "y"]))]);
+}
+
+#[test]
+fn a_waiter_is_served_as_if_it_asked_only_now() {
+    let mut bench = Bench::new();
+    let _clients = [bench.wait(2, "BLPOP a b 0"), bench.wait(3, "BLPOP b 0")];
+    bench.run("SET a v");
+    bench.check("RPUSH b x", int(1));
+    bench.check_delivered(&[(2, wrong_type()), (3, bulks(["b", "x"]))]);
+    // What is in a shard where somebody else is at work is not looked at.
+    let other = key_elsewhere("b");
+    let _client = bench.wait(4, &format!("BLPOP {other} b 0"));
+    bench.run(&format!("SET {other} v"));
+    while_taken(&bench, &other, || push_x(&bench, &mut Worker::default(), "b"));
+    bench.check_delivered(&[(4, bulks(["b", "x"]))]);
+}
+
+#[test]
+fn who_may_no_longer_do_what_it_waits_for_is_turned_away() {
+    let mut bench = Bench::new();
+    bench.run("ACL SETUSER bob on nopass +@all allkeys");
+    let mut bob = new_client(2);
+    let own = bench.swap_client(bob);
+    bench.check("AUTH bob x", ok());
+    assert_eq!(bench.run("BLPOP a b 0"), b"");
+    bob = bench.swap_client(own);
+    let _other = bench.wait(3, "BLPOP a 0");
+    bench.check("ACL SETUSER bob resetkeys ~b", ok());
+    bench.check("RPUSH a x", int(1));
+    let refusal = err("NOPERM No permissions to access a key");
+    bench.check_delivered(&[(2, refusal.clone()), (3, bulks(["a", "x"]))]);
+    let log = String::from_utf8(bench.run("ACL LOG")).unwrap();
+    assert!(log.contains("\r\nbob\r\n") && log.contains("id=2 "), "{log}");
+    end_wait(&mut bob, &refusal, &bench.host, &mut bench.worker);
+    let statistics = &bench.host.observations.commands;
+    statistics.collect(&mut bench.worker.effects.tallies, true);
+    let tally = statistics.commands().remove("blpop").unwrap();
+    assert_eq!((tally.calls, tally.rejected), (1, 1), "the other's call, and this one's refusal");
 }
 
 #[test]
@@ -110,7 +221,7 @@ fn an_element_moved_to_a_list_serves_those_who_wait_there() {
         bench.wait(4, "BLMPOP 0 2 d c LEFT COUNT 5"),
     ];
     let expected =
-        ["RPUSH a x", "LMOVE a b LEFT RIGHT", "RPOPLPUSH b c", "LPOP c 1"].map(str::to_owned);
+        ["RPUSH a x", "LMOVE a b left right", "RPOPLPUSH b c", "LPOP c 1"].map(str::to_owned);
     bench.journal();
     bench.check("RPUSH a x", int(1));
     assert_eq!(bench.journal(), expected);
@@ -131,45 +242,17 @@ fn a_move_to_a_value_of_another_type_fails_and_the_next_is_served() {
 #[test]
 fn a_move_whose_other_shard_is_taken_waits_for_it_and_keeps_its_turn() {
     let mut bench = Bench::new();
-    let other = (0..1_000)
-        .map(|n| format!("other{n}"))
-        .find(|key| HashedKey::new(key.as_bytes()).shard() != HashedKey::new(b"l").shard())
-        .expect("there are many shards");
+    let other = key_elsewhere("l");
     let line = format!("BLMOVE l {other} LEFT LEFT 0");
     let _clients = [bench.wait(2, &line), bench.wait(3, "BLPOP l 0")];
     let index = HashedKey::new(b"l").shard();
-    let (sender, receiver) = std::sync::mpsc::channel();
-    std::thread::scope(|scope| {
-        let keyspace = &bench.host.keyspace;
-        let taken = HashedKey::new(other.as_bytes()).shard();
-        let (tell, told) = std::sync::mpsc::channel();
-        scope.spawn(move || {
-            keyspace.with_shard(taken, |_| {
-                tell.send(()).expect("somebody listens");
-                receiver.recv().expect("somebody tells");
-            });
-        });
-        told.recv().expect("the shard is taken");
-        let mut worker = crate::execute::Worker::default();
-        let (mut client, mut out) = (new_client(1), Vec::new());
-        let args: [&[u8]; 3] = [b"RPUSH", b"l", b"x"];
-        let call = crate::gates::resolve(&args).expect("well formed");
-        let (host, patience) = (&bench.host, Duration::from_secs(10));
-        crate::execute::execute(
-            &call,
-            &mut client,
-            host,
-            &mut worker,
-            bench.now,
-            patience,
-            &mut out,
-        )
-        .expect("its own shard is free");
-        assert_eq!(out, b":1\r\n");
+    while_taken(&bench, &other, || {
+        let mut worker = Worker::default();
+        push_x(&bench, &mut worker, "l");
+        let host = &bench.host;
         assert!(host.delivered.lock().is_empty(), "nobody waits for a shard");
         assert_eq!(host.tend.lock().len(), 1, "but somebody will come back");
         assert!(!tend_shard(host, &mut worker, index, bench.now, Duration::ZERO));
-        sender.send(()).expect("the thread listens");
     });
     bench.run("RPUSH l y");
     bench.check_delivered(&[(2, bulk("x")), (3, bulks(["l", "y"]))]);
