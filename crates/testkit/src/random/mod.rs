@@ -20,7 +20,7 @@ use crate::diff::Protocol;
 use crate::diff::mask::{Mask, Outcome, Versions};
 use crate::dump::{Dump, DumpOptions};
 use crate::reply::{Frame, escape};
-use crate::server::{Server, ServerError, ServerSpec};
+use crate::server::{Program, Server, ServerError, ServerSpec};
 
 use masks::mask_for;
 
@@ -176,15 +176,8 @@ impl Pair {
         while start < ops.len() {
             let end = start + batch_len(&ops[start..]);
             let batch = &ops[start..end];
-            let [mut asked, mut bytes] = [Vec::new(), Vec::new()];
-            for op in batch {
-                encode(&mut asked, op.instead.as_ref().unwrap_or(&op.args));
-                encode(&mut bytes, &op.args);
-            }
             // Both are asked before either is waited for.
-            let [left, right] = &mut sides;
-            let sent = [(left, asked), (right, bytes)]
-                .map(|(side, bytes)| side.lanes[batch[0].lane].send_raw(&bytes).is_ok());
+            let sent = sides.each_mut().map(|side| side.ask(batch));
             for (op, index) in batch.iter().zip(start..) {
                 let [left, right] = &mut sides;
                 let outcomes = [left.outcome(op, sent[0]), right.outcome(op, sent[1])];
@@ -228,6 +221,8 @@ fn scan_layout(args: &[Vec<u8>]) -> Option<(usize, usize)> {
 struct Side {
     lanes: [Connection; LANES],
     control: Connection,
+    /// Whether it has commands that are newer than the reference.
+    is_new: bool,
 }
 
 impl Side {
@@ -255,7 +250,18 @@ impl Side {
         if reply.is_error() {
             return Err(fail(&reply));
         }
-        Ok(Self { lanes, control })
+        let is_new = matches!(server.spec().program(), Program::Guarda(_));
+        Ok(Self { lanes, control, is_new })
+    }
+
+    /// Sends the commands, or what stands for them here; says whether that was possible.
+    fn ask(&mut self, batch: &[Op]) -> bool {
+        let mut bytes = Vec::new();
+        for op in batch {
+            let instead = op.instead.as_ref().filter(|_| !self.is_new);
+            encode(&mut bytes, instead.unwrap_or(&op.args));
+        }
+        self.lanes[batch[0].lane].send_raw(&bytes).is_ok()
     }
 
     fn outcome(&mut self, op: &Op, sent: bool) -> Outcome {
@@ -384,7 +390,6 @@ fn compare_data(sides: &mut [Side; 2]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::Program;
 
     fn spec() -> ServerSpec {
         ServerSpec::new(Program::reference())
