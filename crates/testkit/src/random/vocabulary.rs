@@ -258,7 +258,7 @@ fn fill(prng: &mut Prng, template: &str) -> Vec<Vec<u8>> {
         }
         // Those take one more argument since 7.2, or do nothing where there is one too many.
         1 if !matches!(&args[0][..], b"ZRANK" | b"ZREVRANK" | b"DEBUG" | b"HELLO") => {
-            args.push(b"extra".to_vec())
+            args.push(b"extra".to_vec());
         }
         _ => {}
     }
