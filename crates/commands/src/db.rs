@@ -30,7 +30,8 @@ pub struct Db<'a, 'k> {
     pub now: UnixMillis,
     /// Limits that can be configured.
     pub settings: &'a Settings,
-    pub(crate) effects: &'a mut Effects,
+    /// What the running command does beside its reply.
+    pub effects: &'a mut Effects,
 }
 
 impl Db<'_, '_> {
