@@ -357,14 +357,12 @@ pub(crate) fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
     if details.sub + details.psub + details.ssub > 0 {
         flags.push('P');
     }
-    // A Unix socket is told by the port 0, which no TCP peer has.
-    let is_unix = card.addr.ends_with(":0");
-    let is_dirty = card.watch_dirty.load(Ordering::Relaxed);
     for (on, flag) in [
         (multi >= 0, 'x'),
         (card.is_parked(), 'b'),
-        (is_dirty, 'd'),
-        (is_unix, 'U'),
+        (card.watch_dirty.load(Ordering::Relaxed), 'd'),
+        // A Unix socket is told by the port 0, which no TCP peer has.
+        (card.addr.ends_with(":0"), 'U'),
         (details.no_evict, 'e'),
         (details.no_touch, 'T'),
     ] {
@@ -376,17 +374,18 @@ pub(crate) fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
         flags.push('N');
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let total = card.memory.load(Ordering::Relaxed);
-    // Redis has a fixed buffer and, for what does not fit, a list of blocks.
-    let buffers = &card.buffers;
     let bytes = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+    let (total, buffers) = (bytes(&card.memory), &card.buffers);
+    // Redis has a fixed buffer and, for what does not fit, a list of blocks.
     let fixed = bytes(&buffers.unsent).min(REPLY_BLOCK_LEN);
     let listed = bytes(&buffers.unsent) - fixed;
-    let blocks = listed.div_ceil(REPLY_BLOCK_LEN);
+    let (query, free) = (bytes(&buffers.query), bytes(&buffers.query_free));
+    let (held, queued) = (bytes(&buffers.args), bytes(&buffers.queued));
+    let (blocks, reply) = (listed.div_ceil(REPLY_BLOCK_LEN), bytes(&buffers.reply));
     writeln!(
         out,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub={} psub={} \
-         ssub={} multi={multi} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp=0 obl={fixed} \
+         ssub={} multi={multi} qbuf={query} qbuf-free={free} argv-mem={held} multi-mem={queued} rbs={reply} rbp=0 obl={fixed} \
          oll={blocks} omem={listed} tot-mem={total} events=r cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}",
         card.id,
         card.addr,
@@ -399,11 +398,6 @@ pub(crate) fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
         details.sub,
         details.psub,
         details.ssub,
-        bytes(&buffers.query),
-        bytes(&buffers.query_free),
-        bytes(&buffers.args),
-        bytes(&buffers.queued),
-        bytes(&buffers.reply),
         details.cmd,
         details.user,
         details.resp,
