@@ -53,10 +53,11 @@ fn a_half_received_command_costs_about_what_was_received() {
         halves.push(half);
     }
     let list_shows_them = await_true(SOON, || {
-        call(&mut control, "CLIENT LIST").lines().filter(|l| field(l, "qbuf") == "16").count()
-            == 2_000
+        // What is understood counts no more: the header and the first argument.
+        let shown = |line: &&str| field(line, "qbuf") == "3" && field(line, "argv-mem") == "3";
+        call(&mut control, "CLIENT LIST").lines().filter(shown).count() == 2_000
     });
-    assert!(list_shows_them, "CLIENT LIST does not show 2000 query buffers of 16 bytes");
+    assert!(list_shows_them, "CLIENT LIST does not show 2000 query buffers of 3 bytes");
     let each = (rss(server.pid().unwrap()).saturating_sub(before)) / 2_000;
     assert!(each < 3_000, "{each} bytes for each half command");
 }
@@ -278,6 +279,20 @@ fn replies_beyond_the_hard_limit_close_the_client() {
 }
 
 #[test]
+fn a_reply_beyond_the_hard_limit_is_not_sent_and_its_transaction_is_carried_out() {
+    let server = start(&[("client-output-buffer-limit", "normal 100000 0 0")]);
+    let mut control = server.connect().unwrap();
+    assert_eq!(text(&control.call(&["SET", "big", &"b".repeat(60_000)]).unwrap()), "OK");
+    let mut client = server.connect().unwrap();
+    assert_eq!(client.call_raw(&["GET", "big"]).unwrap().len(), 60_010);
+    client.send_raw(b"MULTI\r\nGET big\r\nGET big\r\nSET k v\r\nEXEC\r\n").unwrap();
+    let received = client.read_to_end().unwrap();
+    assert!(received.len() < 60_000, "{} bytes", received.len());
+    assert_eq!(call(&mut control, "GET k"), "v");
+    await_count(&mut control, "client_output_buffer_limit_disconnections", 1);
+}
+
+#[test]
 fn replies_beyond_the_soft_limit_close_the_client_after_its_time() {
     let server = start(&[("client-output-buffer-limit", "normal 0 4mb 1")]);
     let mut control = server.connect().unwrap();
@@ -494,6 +509,21 @@ fn idle_clients_are_closed_after_timeout() {
     busy.set_timeout(Duration::from_secs(2)).unwrap();
     assert!(matches!(busy.read(), Err(ConnectionError::TimedOut { .. })));
     assert_eq!(call(&mut busy, "PING"), "PONG");
+}
+
+#[test]
+fn a_request_that_holds_a_session_is_not_idle() {
+    let server = start(&[("timeout", "1"), ("session-lock-max-hold", "4")]);
+    let mut holder = server.connect().unwrap();
+    call(&mut holder, "SESSION OPEN s guarda:0123456789abcdef0123456789abcdef");
+    let mut idle = server.connect().unwrap();
+    call(&mut idle, "PING");
+    idle.set_timeout(SOON).unwrap();
+    assert_eq!(idle.read_to_end().unwrap(), b"", "it came later and is closed first");
+    assert_eq!(call(&mut holder, "EXISTS s_LOCK"), "1");
+    // Only as long as it may hold it.
+    holder.set_timeout(SOON).unwrap();
+    assert_eq!(holder.read_to_end().unwrap(), b"");
 }
 
 /// The promise is per connection: what PHP's persistent connections cost while they do nothing.

@@ -11,7 +11,7 @@ use crate::host::Settings;
 use crate::pubsub::EventClasses;
 
 /// Finds a key that lives, and leaves everything as it is.
-fn living<'s>(
+pub(crate) fn living<'s>(
     shard: &'s Shard,
     db: u32,
     key: HashedKey<'_>,
@@ -30,7 +30,8 @@ pub struct Db<'a, 'k> {
     pub now: UnixMillis,
     /// Limits that can be configured.
     pub settings: &'a Settings,
-    pub(crate) effects: &'a mut Effects,
+    /// What the running command does beside its reply.
+    pub effects: &'a mut Effects,
 }
 
 impl Db<'_, '_> {

@@ -140,6 +140,8 @@ pub struct Effects {
     pub(crate) changes: u64,
     /// Whether the running command wrote its own records, so that it is not recorded verbatim.
     pub(crate) explicit: bool,
+    /// The running command has answered an error, be it inside of something else.
+    pub(crate) reply_holds_error: bool,
 }
 
 impl Effects {
@@ -147,6 +149,12 @@ impl Effects {
     pub fn note_error(&mut self, text: &[u8]) {
         self.counters.error_replies += 1;
         self.tallies.note_error(text);
+    }
+
+    /// Counts an error that stands somewhere in a script's reply: the call has failed.
+    pub fn note_error_in_reply(&mut self, text: &[u8]) {
+        self.note_error(text);
+        self.reply_holds_error = true;
     }
 
     /// Notes a keyspace event, if it is wanted.

@@ -44,6 +44,13 @@ impl IoThread {
         }
         let patience = self.patience;
         let Some(client) = self.connections[slot].client.as_deref_mut() else { return false };
+        if name == "reset" {
+            // Whoever has the connection next knows nothing of the sessions that it has locked.
+            let (server, now) = (&*self.server, self.server.clock.now());
+            if !release_session_locks(client, server, &mut self.worker, now, patience) {
+                return true;
+            }
+        }
         if client.watched.is_empty() || !matches!(name, "discard" | "reset" | "unwatch") {
             return false;
         }
@@ -60,7 +67,7 @@ impl IoThread {
         if !args[0].eq_ignore_ascii_case(b"exec") || !self.server.script_is_running() {
             return false;
         }
-        let watched = self.connections[slot].client.iter().flat_map(|client| &client.watched);
+        let watched = self.connections[slot].client.iter().flat_map(|client| client.watched.iter());
         let shards: Vec<usize> = watched.map(|(_, key)| HashedKey::new(key).shard()).collect();
         self.server.keyspace.lock_many(&shards, self.patience).is_none()
     }
