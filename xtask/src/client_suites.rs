@@ -35,9 +35,10 @@ const SUITES: [Suite; 4] =
 
 /// The tests of one client.
 struct Suite {
+    /// What sets this run of them apart.
     name: &'static str,
-    /// The directory that it is prepared in, which those of one client share.
-    place: &'static str,
+    /// Whose tests they are: the directory that they are prepared in, and their name among the exceptions.
+    client: &'static str,
     /// Fetches the tests and what they run on into a directory.
     prepare: fn(&Path) -> Result<()>,
     /// The command that runs them, and reports to the file that `SUITE_REPORT` names.
@@ -64,7 +65,7 @@ pub(crate) fn pass() -> Result<()> {
     let subject = Program::subject(guarda(false)?);
     let mut outcomes = Vec::new();
     for suite in &SUITES {
-        let skipped = exceptions.skipped(suite.name);
+        let skipped = exceptions.skipped(suite.client);
         let measured = suite.compare(&subject, &skipped, &fetched, &scratch.join(suite.name));
         outcomes.push(measured.with_context(|| suite.name.to_owned())?);
     }
@@ -80,7 +81,7 @@ impl Suite {
         fetched: &Path,
         scratch: &Path,
     ) -> Result<Outcomes> {
-        let place = fetched.join(self.place);
+        let place = fetched.join(self.client);
         fs::create_dir_all(&place).with_context(|| format!("{}", place.display()))?;
         (self.prepare)(&place)?;
         let [reference, subject] = thread::scope(|scope| {
@@ -101,7 +102,7 @@ impl Suite {
             reference.summary(),
             subject.summary()
         );
-        Ok(reference.measured(name, &subject))
+        Ok(reference.measured(self.client, &subject))
     }
 
     fn run(

@@ -13,7 +13,7 @@ use crate::source::{self, Archive};
 /// The tests of the phpredis that this distribution has.
 pub(super) const PHPREDIS: Suite = Suite {
     name: "phpredis",
-    place: "phpredis",
+    client: "phpredis",
     prepare: |place| {
         let archives = Archive::of_package("php-redis")?;
         let source = source::fetch("php-redis", &archives, place)?;
@@ -26,7 +26,7 @@ pub(super) const PHPREDIS: Suite = Suite {
 /// The tests of Debian 13's Predis, since the sources of Debian 12's are not kept everywhere.
 pub(super) const PREDIS: Suite = Suite {
     name: "predis",
-    place: "predis",
+    client: "predis",
     prepare: |place| {
         let source = source::fetch("php-nrk-predis", &[Archive::of_suite("trixie")?], place)?;
         source::unpack(&source, &[], &place.join("source"))?;

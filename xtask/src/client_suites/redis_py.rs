@@ -26,10 +26,10 @@ const IGNORED: [&str; 7] = ["bloom", "cluster", "graph", "json", "search", "ssl"
 
 /// Over RESP2.
 pub(super) const REDIS_PY_RESP2: Suite =
-    Suite { name: "redis-py", place: "redis-py", prepare, command: |run| command(run, "2") };
+    Suite { name: "redis-py", client: "redis-py", prepare, command: |run| command(run, "2") };
 /// Over RESP3.
 pub(super) const REDIS_PY_RESP3: Suite =
-    Suite { name: "redis-py-resp3", place: "redis-py", prepare, command: |run| command(run, "3") };
+    Suite { name: "redis-py-resp3", client: "redis-py", prepare, command: |run| command(run, "3") };
 
 fn python(place: &Path) -> PathBuf {
     place.join("python/bin/python")
