@@ -2,6 +2,13 @@
 #ifndef GUARDA_PHP_H
 #define GUARDA_PHP_H
 
+/* PHP's headers include fewer of the system's with each version. */
+#include <limits.h>
+#include <string.h>
+#include <strings.h>
+#include <syslog.h>
+#include <time.h>
+
 #include "php.h"
 #include "php_ini.h"
 #include "ext/session/php_session.h"

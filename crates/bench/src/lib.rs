@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 mod accounting;
+mod bare;
 mod bench;
 mod client;
 mod clock;

@@ -1,16 +1,21 @@
 //! Whole PHP requests: `session_start`, a change, `session_write_close`, by guarda.so and by phpredis.
 //!
 //! PHP and the server it talks to share one processor, so that wall time is the work of both and not
-//! the scheduler's wake-ups. Every contender has a PHP process of its own in every round.
+//! the scheduler's wake-ups. Every contender has a PHP process of its own in every round; two have none, and
+//! show what is left without PHP and without a handler.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
+use crate::accounting::CpuMeter;
+use crate::bare::Bare;
 use crate::bench::{Bench, by_side};
+use crate::clock;
 use crate::options::Options;
 use crate::report::Row;
 use crate::server::{Endpoint, Server};
@@ -35,12 +40,13 @@ enum On {
 struct Contender {
     name: &'static str,
     on: On,
-    ini: &'static [&'static str],
+    /// None: without PHP.
+    ini: Ini,
     query: &'static str,
 }
 
 /// The contenders; [`RATIOS`] refers to their places.
-const CONTENDERS: [Contender; 7] = [
+const CONTENDERS: [Contender; 9] = [
     Contender { name: "guarda.so, locked", on: On::Subject, ini: GUARDA, query: "" },
     Contender { name: "guarda.so, unlocked", on: On::Subject, ini: UNLOCKED, query: "" },
     Contender { name: "guarda.so, locked", on: On::Peer, ini: GUARDA, query: "" },
@@ -48,12 +54,15 @@ const CONTENDERS: [Contender; 7] = [
     Contender { name: "phpredis kept, locked", on: On::Peer, ini: LOCKED, query: "?persistent=1" },
     Contender { name: "phpredis kept, unlocked", on: On::Peer, ini: REDIS, query: "?persistent=1" },
     Contender { name: "phpredis, locked", on: On::Peer, ini: LOCKED, query: "" },
+    Contender { name: "GET, SETEX without PHP", on: On::Subject, ini: None, query: "" },
+    Contender { name: "GET, SETEX without PHP", on: On::Peer, ini: None, query: "" },
 ];
 
-const GUARDA: &[&str] = &["session.save_handler=guarda"];
-const UNLOCKED: &[&str] = &["session.save_handler=guarda", "guarda.mode=unlocked"];
-const REDIS: &[&str] = &["session.save_handler=redis"];
-const LOCKED: &[&str] = &["session.save_handler=redis", "redis.session.locking_enabled=1"];
+type Ini = Option<&'static [&'static str]>;
+const GUARDA: Ini = Some(&["session.save_handler=guarda"]);
+const UNLOCKED: Ini = Some(&["session.save_handler=guarda", "guarda.mode=unlocked"]);
+const REDIS: Ini = Some(&["session.save_handler=redis"]);
+const LOCKED: Ini = Some(&["session.save_handler=redis", "redis.session.locking_enabled=1"]);
 
 /// What is asked of a pair of contenders.
 struct Ratio {
@@ -94,7 +103,7 @@ const fn wall(figure: &'static str, pair: (usize, usize), target: Option<f64>) -
 }
 
 /// What is compared, with what is wanted of it.
-const RATIOS: [Ratio; 12] = [
+const RATIOS: [Ratio; 14] = [
     wall("php: locked", (0, 4), Some(0.45)),
     wall("php: locked, same server", (2, 4), Some(0.55)),
     wall("php: unlocked", (1, 5), Some(0.65)),
@@ -107,6 +116,8 @@ const RATIOS: [Ratio; 12] = [
         quantity: Quantity::ServerCpu,
         target: Some(0.45),
     },
+    wall("php: two round trips alone", (7, 5), None),
+    wall("php: two round trips alone, same server", (8, 5), None),
     wall("php: price of locking, same server", (2, 3), None),
     wall("php: price of locking, phpredis", (4, 5), None),
     Ratio {
@@ -201,10 +212,14 @@ fn turn(
 ) -> anyhow::Result<Turn> {
     let requests = bench.options.scaled(REQUESTS, WARM_UP);
     let Endpoint::Tcp(address) = server.tcp() else { unreachable!("Server::tcp is TCP") };
+    let Some(ini) = contender.ini else {
+        let measure = || turn_without_php(*address, server, requests);
+        return bench.pinning.on_server_cpu(measure);
+    };
     let mut command = Command::new("php");
     command.arg("-d").arg(format!("extension={}", extension.display()));
     let path = format!("session.save_path=\"tcp://{address}{}\"", contender.query);
-    for setting in contender.ini.iter().copied().chain([path.as_str()]) {
+    for setting in ini.iter().copied().chain([path.as_str()]) {
         command.args(["-d", setting]);
     }
     command.args(["-r", SCRIPT.trim_start_matches("<?php"), "--"]);
@@ -213,6 +228,25 @@ fn turn(
     let child = bench.pinning.on_server_cpu(|| command.spawn()).context("cannot run `php`")?;
     let mut worker = Worker { child };
     measure(&mut worker, server, requests).map_err(|error| worker.explain(error))
+}
+
+/// On this thread, in place of a PHP process.
+fn turn_without_php(
+    address: SocketAddr,
+    server: &Server,
+    requests: usize,
+) -> std::io::Result<Turn> {
+    let mut client = Bare::connect(address)?;
+    (0..requests / WARM_UP).try_for_each(|_| client.request())?;
+    let meters = [CpuMeter::new(std::process::id()), server.cpu()];
+    let read = || -> anyhow::Result<Vec<_>> { meters.iter().map(CpuMeter::read).collect() };
+    let before = read().map_err(std::io::Error::other)?;
+    let begin = clock::now();
+    (0..requests).try_for_each(|_| client.request())?;
+    let wall = begin.elapsed();
+    let after = read().map_err(std::io::Error::other)?;
+    let [php_cpu, server_cpu] = [0, 1].map(|at| after[at].since(&before[at]));
+    Ok(Turn { requests, wall, php_cpu, server_cpu })
 }
 
 /// A PHP process that ends with us.
@@ -270,7 +304,7 @@ mod tests {
             php_cpu: Duration::ZERO,
             server_cpu: Duration::ZERO,
         };
-        let rounds = [(1..=7).map(|n| turn(n * 100)).collect::<Vec<_>>()];
+        let rounds = [(1..=9).map(|n| turn(n * 100)).collect::<Vec<_>>()];
         let row = row(&RATIOS[0], ["guarda", "redis-server"], &rounds);
         assert_eq!(row.samples, [[50.0], [250.0]]);
         assert_eq!(

@@ -131,6 +131,35 @@ fn counters_count() {
 }
 
 #[test]
+fn the_work_of_the_event_loops_is_measured() {
+    let server = Server::start(spec().with("appendonly", "yes")).unwrap();
+    let mut client = server.connect().unwrap();
+    (0..100).for_each(|n| drop(call(&mut client, &format!("SET k{n} v"))));
+    let commands = count(&mut client, "eventloop_duration_cmd_sum");
+    let loops = count(&mut client, "eventloop_duration_sum");
+    assert!((1..=loops).contains(&commands), "{commands} of {loops} µs");
+    let cycles = count(&mut client, "eventloop_cycles");
+    // Housekeeping goes on by itself.
+    let average = "instantaneous_eventloop_duration_usec";
+    assert!(await_true(SOON, || count(&mut client, "eventloop_cycles") > cycles + 3));
+    assert!(await_true(SOON, || count(&mut client, average) > 0));
+
+    for line in ["INFO", "INFO all", "INFO everything"] {
+        let text = call(&mut client, line);
+        assert!(!text.contains("# Debug"), "{line}");
+    }
+    let text = call(&mut client, "INFO debug");
+    let value = |name: &str| -> u64 {
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        lines.next().unwrap_or_else(|| panic!("{name}: {text}")).trim().parse().unwrap()
+    };
+    assert!(value("eventloop_duration_max") > 0, "{text}");
+    assert!(value("eventloop_cmd_per_cycle_max") >= 1, "{text}");
+    assert!(value("eventloop_duration_cron_sum") > 0, "{text}");
+    value("eventloop_duration_aof_sum");
+}
+
+#[test]
 fn what_was_loaded_is_counted() {
     let mut server = Server::start(spec().with("appendonly", "no")).unwrap();
     let mut client = server.connect().unwrap();

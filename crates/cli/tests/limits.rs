@@ -496,6 +496,21 @@ fn idle_clients_are_closed_after_timeout() {
     assert_eq!(call(&mut busy, "PING"), "PONG");
 }
 
+#[test]
+fn a_request_that_holds_a_session_is_not_idle() {
+    let server = start(&[("timeout", "1"), ("session-lock-max-hold", "4")]);
+    let mut holder = server.connect().unwrap();
+    call(&mut holder, "SESSION OPEN s guarda:0123456789abcdef0123456789abcdef");
+    let mut idle = server.connect().unwrap();
+    call(&mut idle, "PING");
+    idle.set_timeout(SOON).unwrap();
+    assert_eq!(idle.read_to_end().unwrap(), b"", "it came later and is closed first");
+    assert_eq!(call(&mut holder, "EXISTS s_LOCK"), "1");
+    // Only as long as it may hold it.
+    holder.set_timeout(SOON).unwrap();
+    assert_eq!(holder.read_to_end().unwrap(), b"");
+}
+
 /// The promise is per connection: what PHP's persistent connections cost while they do nothing.
 #[test]
 fn an_idle_connection_costs_less_than_two_kilobytes() {

@@ -4,8 +4,8 @@
 //! `GUARDA_SEED` repeats a sequence, `GUARDA_RANDOM_OPS` sets its length. With `--long` there are a million
 //! commands in sequences of 50,000, from that seed on.
 
-use guarda_testkit::random::{run, settings, survive};
-use guarda_testkit::server::{Program, ServerSpec};
+use guarda_testkit::random::{LEFT_OUT, commands, run, settings, survive};
+use guarda_testkit::server::{Program, Server, ServerSpec};
 
 /// Found by chance once, kept for ever: sequences that every run repeats.
 const SEEDS: &[u64] = &[1, 2, 3];
@@ -24,6 +24,7 @@ fn compare(seed: u64, count: usize) {
             .with("hash-max-listpack-entries", "6")
             .with("set-max-intset-entries", "6")
             .with("zset-max-listpack-entries", "6")
+            .with("enable-debug-command", "local")
     };
     let specs = [Program::reference(), subject].map(spec);
     let [reference, subject] = specs;
@@ -63,5 +64,33 @@ fn random_data_survives_restarts_and_is_read_by_redis() {
         Ok(None) => {}
         Ok(Some(found)) => panic!("{found}"),
         Err(error) => panic!("seed {seed}: {error}"),
+    }
+}
+
+#[test]
+fn every_command_comes_in_random_sequences_or_is_left_out_for_a_reason() {
+    let server =
+        Server::start(ServerSpec::new(Program::Guarda(env!("CARGO_BIN_EXE_guarda").into())));
+    let server = server.expect("guarda starts");
+    let mut connection = server.connect().expect("it can be reached");
+    let list = connection.call(&["COMMAND", "LIST"]).expect("it answers");
+    let mut known: Vec<String> = list
+        .elements()
+        .expect("a list")
+        .iter()
+        .map(|name| String::from_utf8_lossy(name.text().expect("a name")).into_owned())
+        .collect();
+    known.sort();
+    let tried = commands();
+    let is_left_out = |name: &str| {
+        let container = name.split('|').next();
+        LEFT_OUT.iter().any(|(left_out, _)| *left_out == name || Some(*left_out) == container)
+    };
+    let missing: Vec<&String> =
+        known.iter().filter(|name| !tried.contains(*name) && !is_left_out(name)).collect();
+    assert!(missing.is_empty(), "neither tried nor left out: {missing:?}");
+    for (name, _) in LEFT_OUT {
+        assert!(known.iter().any(|known| known == name), "{name} is left out and no command");
+        assert!(!tried.contains(*name), "{name} is left out and tried");
     }
 }

@@ -33,6 +33,19 @@ fn a_holder_killed_with_9_frees_its_lock_at_once() {
 }
 
 #[test]
+fn reset_frees_the_locks_as_the_end_of_the_connection_would() {
+    let server = start(&[]);
+    let mut control = server.connect().unwrap();
+    let (mut holder, held, opened) = with_holder(&server);
+    let (mut waiter, _) = queued(&server, &mut control, 1);
+    call(&mut holder, "MULTI");
+    assert_eq!(call(&mut holder, "RESET"), "RESET");
+    assert_eq!(answer(&mut waiter).status, "OK");
+    assert_eq!(commit(&mut holder, &held, &opened, "late"), "LOCKLOST");
+    await_count(&mut control, "session_releases_disconnect", 1);
+}
+
+#[test]
 fn client_kill_is_a_cause_of_its_own() {
     let server = start(&[]);
     let mut control = server.connect().unwrap();

@@ -39,7 +39,12 @@ pub(crate) enum Watches {
     /// Keys of a session that this connection is done with, or has changed itself.
     Leftovers,
     /// The keys of the session that this token opened, as they were then.
-    Session(String),
+    Session {
+        /// The token.
+        token: String,
+        /// Whether the session had a tag then.
+        is_tagged: bool,
+    },
     /// It may not be asked to (NOPERM): scripts do it all.
     Refused,
 }
@@ -242,14 +247,14 @@ impl Connection {
     }
 
     /// Several commands in one write, after what is left of the prologue; an answer for each.
-    pub(crate) fn ask_all_at_once(
+    pub(crate) fn ask_all_at_once<'a>(
         &mut self,
-        commands: &[Vec<&[u8]>],
+        commands: &[impl AsRef<[&'a [u8]]>],
         patience: Duration,
         budget: &Budget,
     ) -> Result<Vec<Frame>, Error> {
         let encode = |out: &mut Vec<u8>| {
-            commands.iter().for_each(|command| encode_command(out, command));
+            commands.iter().for_each(|command| encode_command(out, command.as_ref()));
         };
         self.exchange(encode, commands.len(), patience, budget)
     }

@@ -38,10 +38,38 @@ impl Endpoint {
             database: host.database,
             persistent_id: host.persistent_id.clone(),
             connect_timeout: host.connect_timeout.or(connect),
-            read_timeout: host.read_timeout.filter(|limit| !limit.is_zero()).or(read),
+            read_timeout: read_timeout(host, read),
             retry_interval: host.retry_interval,
         }
     }
+
+    /// Whether this is what [`of`](Self::of) makes of the same: to ask, nothing is copied.
+    pub fn is_of(&self, host: &Host, connect: Option<Duration>, read: Option<Duration>) -> bool {
+        // By name, so that no field is forgotten.
+        let Self {
+            address,
+            tls,
+            credentials,
+            database,
+            persistent_id,
+            connect_timeout,
+            read_timeout: limit,
+            retry_interval,
+        } = self;
+        *address == host.address
+            && *tls == host.tls
+            && *credentials == host.credentials
+            && *database == host.database
+            && *persistent_id == host.persistent_id
+            && *connect_timeout == host.connect_timeout.or(connect)
+            && *limit == read_timeout(host, read)
+            && *retry_interval == host.retry_interval
+    }
+}
+
+/// Zero is no limit of the host's own.
+fn read_timeout(host: &Host, default: Option<Duration>) -> Option<Duration> {
+    host.read_timeout.filter(|limit| !limit.is_zero()).or(default)
 }
 
 impl fmt::Display for Endpoint {
@@ -50,5 +78,46 @@ impl fmt::Display for Endpoint {
             out.write_str("tls://")?;
         }
         self.address.fmt(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use guarda_session::SavePath;
+
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_of_its_host_and_of_no_other() {
+        let plain =
+            "tcp://h:1?database=2&auth=a&timeout=1&read_timeout=2&persistent_id=p&retry_interval=3";
+        let hosts: Vec<SavePath> = [
+            plain,
+            &plain.replace("h:1", "h:2"),
+            &plain.replace("tcp", "tls"),
+            &plain.replace("auth=a", "auth=b"),
+            &plain.replace("database=2", "database=3"),
+            &plain.replace("persistent_id=p", "persistent_id=q"),
+            &plain.replace("&timeout=1", "&timeout=2"),
+            &plain.replace("read_timeout=2", "read_timeout=0"),
+            &plain.replace("retry_interval=3", "retry_interval=4"),
+        ]
+        .iter()
+        .map(|text| SavePath::parse(text.as_bytes()).unwrap())
+        .collect();
+        let limits = [None, Some(Duration::from_secs(7))];
+        for (one, path) in hosts.iter().enumerate() {
+            for limit in limits {
+                let endpoint = Endpoint::of(path.host(b"x"), limit, limit);
+                for (other, path) in hosts.iter().enumerate() {
+                    for again in limits {
+                        let host = path.host(b"x");
+                        let is_of = endpoint.is_of(host, again, again);
+                        assert_eq!(is_of, endpoint == Endpoint::of(host, again, again));
+                        assert!(one == other || !is_of, "{one} {other}");
+                    }
+                }
+            }
+        }
     }
 }

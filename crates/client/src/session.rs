@@ -19,7 +19,6 @@ pub struct Keys {
     lock: Vec<u8>,
     tombstone: Vec<u8>,
     tag: Vec<u8>,
-    aside: Vec<u8>,
 }
 
 impl Keys {
@@ -27,13 +26,18 @@ impl Keys {
     pub fn new(session_key: Vec<u8>) -> Self {
         let lock = lock_key(&session_key);
         let tombstone = tombstone_key(&session_key);
-        let (tag, aside) = (tag_key(&session_key), aside_key(&session_key));
-        Self { session: session_key, lock, tombstone, tag, aside }
+        let tag = tag_key(&session_key);
+        Self { session: session_key, lock, tombstone, tag }
     }
 
     /// The session's own.
     pub fn session(&self) -> &[u8] {
         &self.session
+    }
+
+    /// Of the copy that is set aside; seldom wanted.
+    fn aside(&self) -> Vec<u8> {
+        aside_key(&self.session)
     }
 }
 

@@ -4,16 +4,19 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use guarda_client::{
-    Budget, Commit, Committed, Connection, Endpoint, Error, IDLE_MAX, Keys, Lock, Open, Pool,
-    Status, random,
+    Budget, Commit, Committed, Connection, Endpoint, Error, IDLE_MAX, Keys, Lock, Open, Opened,
+    Pool, Status, random,
 };
 use guarda_session::lock_token;
 use guarda_testkit::deadline::await_true;
 use guarda_testkit::server::{Program, Server, ServerSpec};
 use support::{Proxy, SECOND, answering, endpoint};
+
+const TTL: Duration = Duration::from_secs(1000);
 
 fn server() -> Server {
     Server::start(ServerSpec::new(Program::reference())).expect("starts")
@@ -29,29 +32,69 @@ fn raw(server: &Server, command: &str) -> String {
     connection.call(&args).expect("an answer").to_string()
 }
 
-/// One locked request, as PHP makes it.
-fn request(pool: &mut Pool, to: &Endpoint, key: &str) -> Result<Committed, Error> {
+/// A session that is open.
+struct Opening {
+    connection: Connection,
+    keys: Keys,
+    token: String,
+    locked: bool,
+    opened: Opened,
+}
+
+fn open(pool: &mut Pool, to: &Endpoint, key: &str, locked: bool) -> Result<Opening, Error> {
     let mut budget = Budget::start(10 * SECOND);
     let mut connection = pool.take(to, &budget)?;
     let token = lock_token(&random()?);
     let keys = Keys::new(key.as_bytes().to_vec());
     let lock = Lock { lease: 60 * SECOND, wait: SECOND, waiters_max: None };
-    let open = Open { token: &token, lock: Some(lock), ttl: None, must_exist: false, holder: None };
+    let lock = locked.then_some(lock);
+    let open = Open { token: &token, lock, ttl: None, must_exist: false, holder: None };
     let opened = connection.open(&keys, &open, &mut budget)?;
     assert_eq!(opened.status, Status::Open);
-    let commit = Commit {
-        token: &token,
-        generation: &opened.generation,
-        nonce: opened.nonce.as_deref(),
-        ttl: 1000 * SECOND,
-        locked: true,
-        recreate: false,
-        tag: None,
-        data: b"n|i:1;",
-    };
-    let committed = connection.commit(&keys, &commit, &budget)?;
-    pool.put(connection);
-    Ok(committed)
+    Ok(Opening { connection, keys, token, locked, opened })
+}
+
+impl Opening {
+    fn commit(mut self, pool: &mut Pool, tag: Option<&[u8]>) -> Result<Committed, Error> {
+        let commit = Commit {
+            token: &self.token,
+            generation: &self.opened.generation,
+            nonce: self.opened.nonce.as_deref(),
+            ttl: TTL,
+            locked: self.locked,
+            recreate: false,
+            tag,
+            data: b"n|i:1;",
+        };
+        let budget = Budget::start(10 * SECOND);
+        let committed = self.connection.commit(&self.keys, &commit, &budget)?;
+        pool.put(self.connection);
+        Ok(committed)
+    }
+}
+
+/// One locked request, as PHP makes it.
+fn request(pool: &mut Pool, to: &Endpoint, key: &str) -> Result<Committed, Error> {
+    open(pool, to, key, true)?.commit(pool, None)
+}
+
+/// How often the server was told which command.
+fn told(server: &Server) -> BTreeMap<String, u64> {
+    let text = raw(server, "INFO commandstats");
+    let calls = text.split("cmdstat_").skip(1).filter_map(|line| {
+        let (name, rest) = line.split_once(":calls=")?;
+        Some((name.to_owned(), rest.split(',').next()?.parse().ok()?))
+    });
+    calls.filter(|(name, _)| name != "info").collect()
+}
+
+/// What it was told since.
+fn told_since(server: &Server, before: &BTreeMap<String, u64>) -> String {
+    let since = told(server).into_iter().filter_map(|(name, calls)| {
+        let more = calls - before.get(&name).copied().unwrap_or_default();
+        (more > 0).then(|| format!("{more} {name}"))
+    });
+    since.collect::<Vec<_>>().join(", ")
 }
 
 #[test]
@@ -85,6 +128,78 @@ fn a_locked_request_is_two_round_trips() {
     let mut connection = server.connect().expect("connects");
     connection.call(&["SELECT", "4"]).expect("an answer");
     assert!(connection.call(&["EXISTS", "s"]).expect("an answer").to_string().contains('1'));
+}
+
+#[test]
+fn a_request_that_nobody_disturbs_has_no_command_too_many() {
+    let server = server();
+    let (mut pool, to) = (Pool::new(), at(&server, ""));
+    // The first of all finds out that there are no SESSION commands.
+    request(&mut pool, &to, "s").expect("works");
+    for (locked, expected) in [
+        (false, "1 exec, 1 get, 1 mget, 1 multi, 1 set, 1 watch"),
+        (true, "1 del, 1 exec, 1 get, 1 mget, 1 multi, 1 pttl, 2 set, 1 watch"),
+    ] {
+        let before = told(&server);
+        let opening = open(&mut pool, &to, "s", locked).expect("opens");
+        assert_eq!(opening.commit(&mut pool, None).expect("works"), Committed::Stored);
+        assert_eq!(told_since(&server, &before), expected, "locked: {locked}");
+    }
+    // What is still watched is not watched any longer.
+    drop(open(&mut pool, &to, "s", false).map(|opening| pool.put(opening.connection)));
+    let before = told(&server);
+    let opening = open(&mut pool, &to, "other", false).expect("opens");
+    raw(&server, "SET s changed");
+    assert_eq!(opening.commit(&mut pool, None).expect("works"), Committed::Stored);
+    let expected = "1 exec, 1 get, 1 mget, 1 multi, 2 set, 1 unwatch, 1 watch";
+    assert_eq!(told_since(&server, &before), expected);
+}
+
+#[test]
+fn without_a_lock_those_of_others_disturb_nobody() {
+    let server = server();
+    let (mut pool, to) = (Pool::new(), at(&server, ""));
+    request(&mut pool, &to, "s").expect("works");
+    raw(&server, "SET s_LOCK another");
+    let opening = open(&mut pool, &to, "s", false).expect("opens");
+    raw(&server, "DEL s_LOCK");
+    let before = told(&server);
+    assert_eq!(opening.commit(&mut pool, None).expect("works"), Committed::Stored);
+    assert_eq!(told_since(&server, &before), "1 exec, 1 multi, 1 set");
+}
+
+#[test]
+fn a_tag_lives_as_long_as_its_session_whenever_it_came() {
+    let server = server();
+    let (mut pool, mut others, to) = (Pool::new(), Pool::new(), at(&server, ""));
+    for pool in [&mut pool, &mut others] {
+        request(pool, &to, "known").expect("works");
+    }
+    let left = || {
+        let text = raw(&server, "TTL s_TAG");
+        text.rsplit(' ').next().and_then(|n| n.trim_matches(':').parse::<i64>().ok())
+    };
+    for locked in [false, true] {
+        raw(&server, "DEL s s_TAG");
+        request(&mut pool, &to, "s").expect("works");
+        if locked {
+            open(&mut pool, &to, "s", true).unwrap().commit(&mut pool, Some(b"user")).unwrap();
+            raw(&server, "EXPIRE s_TAG 7");
+            request(&mut pool, &to, "s").expect("works");
+        } else {
+            // It comes while a request is open that has seen none, and that now asks again.
+            let late = open(&mut pool, &to, "s", false).expect("opens");
+            let tagging = open(&mut others, &to, "s", false).expect("opens");
+            tagging.commit(&mut others, Some(b"user")).expect("works");
+            raw(&server, "EXPIRE s_TAG 7");
+            assert_eq!(late.commit(&mut pool, None).expect("works"), Committed::Stored);
+        }
+        assert!(left().is_some_and(|left| left > 900), "{}", raw(&server, "TTL s_TAG"));
+        // A session that is new has none, whatever is left.
+        raw(&server, "DEL s");
+        open(&mut pool, &to, "s", locked).unwrap().commit(&mut pool, None).unwrap();
+        assert!(raw(&server, "EXISTS s_TAG").contains('0'));
+    }
 }
 
 #[test]

@@ -115,6 +115,8 @@ pub struct ClientCard {
     pub(crate) wait: Mutex<Option<Arc<Ticket>>>,
     /// Set while its command waits for the end of a pause.
     is_postponed: AtomicBool,
+    /// Whether it holds sessions' locks, as far as its connection knows.
+    holds_locks: AtomicBool,
     /// Set by shards when a key changes that the client watches.
     pub(crate) watch_dirty: Arc<AtomicBool>,
     /// Asked to be closed by another client.
@@ -162,6 +164,7 @@ impl ClientCard {
             active: AtomicI64::new(created.0),
             wait: Mutex::new(None),
             is_postponed: AtomicBool::new(false),
+            holds_locks: AtomicBool::new(false),
             watch_dirty: Arc::default(),
             killed: AtomicBool::new(false),
             memory: AtomicUsize::new(0),
@@ -192,6 +195,12 @@ impl ClientCard {
     /// Whether the client is parked: not idle, however long it sends nothing.
     pub fn is_parked(&self) -> bool {
         self.wait.lock().is_some() || self.is_postponed.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client holds sessions' locks: its request is at work, though it sends nothing. One
+    /// that was lost without the client's knowledge counts, too.
+    pub fn holds_locks(&self) -> bool {
+        self.holds_locks.load(Ordering::Relaxed)
     }
 
     /// Whether the client waits, but not for ever.
@@ -237,6 +246,11 @@ impl ClientCard {
 }
 
 impl Client {
+    /// Notes on the card whether it holds sessions' locks, after each of its commands.
+    pub fn note_locks(&self) {
+        self.card.holds_locks.store(!self.session_locks.is_empty(), Ordering::Relaxed);
+    }
+
     /// A client that just connected.
     pub fn new(card: Arc<ClientCard>, auth: AuthState) -> Client {
         Client {

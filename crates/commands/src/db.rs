@@ -11,7 +11,7 @@ use crate::host::Settings;
 use crate::pubsub::EventClasses;
 
 /// Finds a key that lives, and leaves everything as it is.
-fn living<'s>(
+pub(crate) fn living<'s>(
     shard: &'s Shard,
     db: u32,
     key: HashedKey<'_>,

@@ -96,6 +96,9 @@ pub struct Counters {
     pub reads_processed: u64,
     pub writes_processed: u64,
     pub eventloop_cycles: u64,
+    /// Nanoseconds; also of `command_nanos`.
+    pub eventloop_nanos: u64,
+    pub command_nanos: u64,
     pub sessions: SessionCounters,
 }
 

@@ -287,6 +287,7 @@ fn note_cost(
     let effects = &mut *cx.db.effects;
     effects.mark = ended;
     let took = ended.saturating_sub(began);
+    effects.counters.command_nanos += took.as_nanos() as u64;
     if let (Outcome::Parked, Some(ticket)) = (outcome, &cx.client.waiting) {
         ticket.remember(call, took, cx.client);
         return;

@@ -19,6 +19,7 @@ const GROUPS: &[(Group, &str)] = &[
     (Group::Scripting, "Scripts"),
     (Group::PubSub, "Publish and subscribe"),
     (Group::Server, "Server"),
+    (Group::Cluster, "Cluster"),
 ];
 
 /// The whole of docs/commands.md.

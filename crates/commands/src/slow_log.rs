@@ -57,7 +57,8 @@ impl SlowLog {
     /// Whether a call that took so long is remembered.
     pub(crate) fn is_slow(&self, micros: i64) -> bool {
         let slower_than = self.slower_than.load(Ordering::Relaxed);
-        slower_than >= 0 && micros >= slower_than
+        let is_kept = self.len_max.load(Ordering::Relaxed) > 0;
+        is_kept && slower_than >= 0 && micros >= slower_than
     }
 
     /// Remembers a call.
@@ -176,5 +177,11 @@ mod tests {
         bench.check("SLOWLOG GET 1", expected);
         bench.check("SLOWLOG RESET", ok());
         bench.check("SLOWLOG LEN", int(0));
+        // Where nothing is kept, nothing is counted.
+        bench.host.observations.slow.set_limits(0, 0);
+        bench.run("GET k");
+        bench.host.observations.slow.set_limits(0, 2);
+        bench.run("GET k");
+        assert_eq!(bench.host.observations.slow.newest(1)[0].id, 3);
     }
 }

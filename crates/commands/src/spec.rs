@@ -292,6 +292,7 @@ pub enum Group {
     Scripting,
     PubSub,
     Session,
+    Cluster,
 }
 
 impl Group {
@@ -310,6 +311,7 @@ impl Group {
             Group::Scripting => "scripting",
             Group::PubSub => "pubsub",
             Group::Session => "session",
+            Group::Cluster => "cluster",
         }
     }
 }

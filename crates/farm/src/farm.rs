@@ -265,20 +265,28 @@ impl Farm {
         Ok(all)
     }
 
-    /// Fails with the program's name and log if a part of the farm has ended by itself.
+    /// Fails with the program's name and all logs if a part of the farm has ended by itself.
     ///
     /// # Errors
     ///
     /// As said, or when the operating system cannot be asked.
     pub fn check(&mut self) -> Result<()> {
+        let ended = self.ended_by_themselves()?;
+        ensure!(ended.is_empty(), "{}\n{}", ended.join("\n"), self.logs());
+        Ok(())
+    }
+
+    /// A line for each part that has ended without being told to.
+    fn ended_by_themselves(&mut self) -> Result<Vec<String>> {
         let webs = self.webs.iter_mut().map(Web::process_mut);
-        for process in webs.chain([&mut self.nginx]).chain(self.store.process_mut()) {
+        let mut ended = Vec::new();
+        // The store comes first: the others complain of its end.
+        for process in self.store.process_mut().into_iter().chain(webs).chain([&mut self.nginx]) {
             if let Some(status) = process.ended()? {
-                let log = tail(process.log(), &self.shared.password);
-                bail!("{} ended by itself ({status}); its log says:\n{log}", process.name());
+                ended.push(format!("{} ended by itself ({status})", process.name()));
             }
         }
-        Ok(())
+        Ok(ended)
     }
 
     /// Runs `redis-cli` against the store, with the password in its environment.
@@ -329,6 +337,18 @@ impl Farm {
             )
         });
         tails.concat()
+    }
+}
+
+impl Drop for Farm {
+    /// A test that fails shows the logs, which go with the directory, and who died.
+    #[allow(clippy::print_stderr, reason = "a failing test shows it")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let unknown = |error: anyhow::Error| vec![format!("{error:#}")];
+            let ended = self.ended_by_themselves().unwrap_or_else(unknown);
+            eprintln!("{}\n{}", ended.join("\n"), self.logs());
+        }
     }
 }
 

@@ -55,8 +55,8 @@ impl Crash {
 struct Node {
     written: Vec<u8>,
     durable: Vec<u8>,
-    /// After a failed sync the kernel has forgotten the dirty pages: content up to this length that
-    /// was not durable then never will be.
+    /// After a failed sync the kernel has forgotten the dirty pages: nothing more becomes durable until
+    /// the file is emptied.
     lost: bool,
 }
 
@@ -296,7 +296,9 @@ impl Storage for MemoryStorage {
         state.admit()?;
         let node = match (state.node(path), mode) {
             (Ok(node), OpenMode::Create) => {
+                // Of the pages that a failed sync lost none is left.
                 state.nodes[node].written.clear();
+                state.nodes[node].lost = false;
                 node
             }
             (Ok(node), _) => node,

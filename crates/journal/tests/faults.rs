@@ -271,6 +271,38 @@ impl Life {
         let _ = self.rewrite(1);
         self.write();
         self.tick();
+        self.switch();
+    }
+
+    /// The log is switched off and on again, also in the middle of a rewrite; nothing is promised of what
+    /// is written while it is off.
+    fn switch(&mut self) {
+        for rewriting in [None, Some(false), Some(true)] {
+            let begun = rewriting.and_then(|_| self.journal.prepare_rewrite().ok());
+            let _ = match begun {
+                None => self.journal.disable(),
+                Some(mut rewrite) => {
+                    if rewriting == Some(true) {
+                        self.journal.rotate(&mut rewrite);
+                        self.write();
+                    }
+                    let off = self.journal.disable();
+                    self.write();
+                    if let Ok(base) = Self::base(&rewrite, &self.state().clone()) {
+                        self.journal.finish_rewrite(rewrite, base).expect_err("it is overtaken");
+                    } else {
+                        self.journal.abort_rewrite(rewrite);
+                    }
+                    off
+                }
+            };
+            assert!(!self.journal.is_enabled(), "it is off, whatever the disk says");
+            assert_eq!(self.journal.refuses_writes(), None);
+            self.write();
+            let _ = self.rewrite(1);
+            self.write();
+            self.tick();
+        }
     }
 
     fn storage_is_dead(&self) -> bool {

@@ -80,6 +80,10 @@ impl Sweeper {
         let now_s = || server.clock.now_micros() / 1_000_000;
         server.observations.latency.note("expire-cycle", worked, now_s);
         server.stats.expiry_micros.fetch_add(worked.as_micros() as u64, Ordering::Relaxed);
+        // Redis's event loop does this too, and counts it.
+        server.stats.cron_nanos.fetch_add(worked.as_nanos() as u64, Ordering::Relaxed);
+        self.worker.effects.counters.eventloop_cycles += 1;
+        self.worker.effects.counters.eventloop_nanos += worked.as_nanos() as u64;
         server.collect(&mut self.worker);
         server.persistence.flush();
         let spent = server.clock.since(began);
@@ -136,9 +140,14 @@ fn close_idle(server: &Server) {
         return;
     }
     let now = server.clock.now();
+    let hold_max_s = server.settings.sessions.lock_max_hold_s.load(Ordering::Relaxed);
+    let hold_max_ms = i64::try_from(hold_max_s).unwrap_or(i64::MAX).saturating_mul(1000);
     for card in server.clients.cards() {
         let idle_ms = now.0 - card.active.load(Ordering::Relaxed);
-        let is_idle = !card.is_parked() && !card.is_subscriber() && !card.is_monitor();
+        // The end of a connection would free the lock under a request that is still at work.
+        let is_at_work = card.holds_locks() && idle_ms <= hold_max_ms;
+        let is_idle =
+            !is_at_work && !card.is_parked() && !card.is_subscriber() && !card.is_monitor();
         if is_idle && idle_ms > (limit as i64).saturating_mul(1000) {
             tracing::debug!(client = card.id, "closed: idle for longer than `timeout`");
             server.kill(card.id);

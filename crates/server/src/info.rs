@@ -33,6 +33,7 @@ const SECTIONS: &[(&str, &str, bool, Section)] = &[
     ("latencystats", "Latencystats", false, latency_statistics),
     ("cluster", "Cluster", true, |_, _, text| text.field("cluster_enabled", 0)),
     ("keyspace", "Keyspace", true, keyspace),
+    ("debug", "Debug", false, debug),
 ];
 
 /// Lines under construction.
@@ -56,7 +57,8 @@ pub(crate) fn render(server: &Server, sections: &[String], overview: &Overview) 
             return by_default;
         }
         sections.iter().any(|asked| match asked.as_str() {
-            "all" | "everything" => true,
+            // Told only to who asks for it.
+            "all" | "everything" => name != "debug",
             "default" => by_default,
             other => other == name,
         })
@@ -215,7 +217,7 @@ fn stats(server: &Server, _: &Overview, text: &mut Text) {
     let stats = &server.stats;
     text.field("total_connections_received", read(&stats.connections_received));
     text.field("total_commands_processed", read(&stats.commands_processed));
-    let [commands, input, output, cycles] = server.rates.per_second();
+    let [commands, input, output, cycles, loop_nanos] = server.rates.per_second();
     text.field("instantaneous_ops_per_sec", commands as u64);
     text.field("total_net_input_bytes", read(&stats.net_input));
     text.field("total_net_output_bytes", read(&stats.net_output));
@@ -258,9 +260,11 @@ fn stats(server: &Server, _: &Overview, text: &mut Text) {
     text.field("io_threaded_writes_processed", read(&stats.writes_processed));
     text.zeros(&["reply_buffer_shrinks", "reply_buffer_expands"]);
     text.field("eventloop_cycles", read(&stats.eventloop_cycles));
-    text.zeros(&["eventloop_duration_sum", "eventloop_duration_cmd_sum"]);
+    text.field("eventloop_duration_sum", read(&stats.eventloop_nanos) / 1000);
+    text.field("eventloop_duration_cmd_sum", read(&stats.command_nanos) / 1000);
     text.field("instantaneous_eventloop_cycles_per_sec", cycles as u64);
-    text.field("instantaneous_eventloop_duration_usec", 0);
+    let average_us = if cycles > 0.0 { loop_nanos / cycles / 1000.0 } else { 0.0 };
+    text.field("instantaneous_eventloop_duration_usec", average_us as u64);
     let denied = server.users.denial_counts();
     for (reason, count) in ["auth", "cmd", "key", "channel"].iter().zip(denied) {
         text.field(&format!("acl_access_denied_{reason}"), count);
@@ -273,6 +277,14 @@ fn stats(server: &Server, _: &Overview, text: &mut Text) {
         "client_output_buffer_limit_disconnections",
         read(&stats.output_buffer_limit_disconnections),
     );
+}
+
+fn debug(server: &Server, _: &Overview, text: &mut Text) {
+    let stats = &server.stats;
+    text.field("eventloop_duration_aof_sum", read(&stats.eventloop_log_nanos) / 1000);
+    text.field("eventloop_duration_cron_sum", read(&stats.cron_nanos) / 1000);
+    text.field("eventloop_duration_max", read(&stats.eventloop_nanos_max) / 1000);
+    text.field("eventloop_cmd_per_cycle_max", read(&stats.eventloop_commands_max));
 }
 
 fn sessions(server: &Server, overview: &Overview, text: &mut Text) {

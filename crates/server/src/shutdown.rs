@@ -28,12 +28,12 @@ pub(crate) fn shutdown(server: &Server, mode: ShutdownMode) -> Result<(), Comman
                 let _ = std::fs::remove_file(path);
             }
             supervisor.tell("STOPPING=1\nSTATUS=Ended in good order\n");
-            tracing::info!("bye");
+            tracing::info!("ready to exit, bye bye");
             // Clients whose replies wait see their connection close: the outcome is in the files.
             std::process::exit(0);
         }
         Err(error) => {
-            tracing::error!(%error, "not shut down: the data could not be saved");
+            tracing::error!(%error, "Error trying to save the DB, can't exit");
             supervisor.tell("STATUS=Told to end, but the data could not be saved: serving on\n");
             server.is_stopping.store(false, Ordering::SeqCst);
             Err(CommandError::text("ERR Errors trying to SHUTDOWN. Check logs."))

@@ -44,6 +44,16 @@ counters! {
     reads_processed,
     writes_processed,
     eventloop_cycles,
+    eventloop_nanos,
+    command_nanos,
+    /// Nanoseconds that turns of the event loops have waited for the log.
+    eventloop_log_nanos,
+    /// Nanoseconds of the longest turn.
+    eventloop_nanos_max,
+    /// Most commands of one turn.
+    eventloop_commands_max,
+    /// Nanoseconds that housekeeping has worked.
+    cron_nanos,
     /// Sweeps of active expiry that ended before all was done.
     expiry_cut_short,
     /// Microseconds spent in active expiry.
@@ -57,6 +67,13 @@ counters! {
 /// One counter's value.
 pub(crate) fn read(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
+}
+
+/// Sets a counter of the most there was; most of the time that is a look.
+pub(crate) fn raise(most: &AtomicU64, value: u64) {
+    if value > read(most) {
+        most.fetch_max(value, Ordering::Relaxed);
+    }
 }
 
 impl Stats {
@@ -73,6 +90,8 @@ impl Stats {
             (&self.reads_processed, taken.reads_processed),
             (&self.writes_processed, taken.writes_processed),
             (&self.eventloop_cycles, taken.eventloop_cycles),
+            (&self.eventloop_nanos, taken.eventloop_nanos),
+            (&self.command_nanos, taken.command_nanos),
         ];
         let sessions = self.sessions.iter().zip(taken.sessions.values());
         for (total, n) in all.into_iter().chain(sessions) {
@@ -87,18 +106,22 @@ impl Stats {
 /// Samples from which INFO's `instantaneous_*` are made: as many as housekeeping takes in 1.6 s.
 const SAMPLES: usize = 17;
 
+/// How many things there are that happen per second.
+const RATES: usize = 5;
+
 /// What happens per second, of late.
 #[derive(Default)]
-pub(crate) struct Rates(Mutex<VecDeque<(Duration, [u64; 4])>>);
+pub(crate) struct Rates(Mutex<VecDeque<(Duration, [u64; RATES])>>);
 
 impl Rates {
-    /// Takes a sample: commands, bytes in, bytes out, turns of the event loops.
+    /// Takes a sample: commands, bytes in, bytes out, turns of the event loops and what they took.
     pub(crate) fn sample(&self, now: Duration, stats: &Stats) {
         let counts = [
             &stats.commands_processed,
             &stats.net_input,
             &stats.net_output,
             &stats.eventloop_cycles,
+            &stats.eventloop_nanos,
         ];
         let mut samples = self.0.lock();
         samples.push_back((now, counts.map(read)));
@@ -113,10 +136,10 @@ impl Rates {
     }
 
     /// Of each of them, so many per second.
-    pub(crate) fn per_second(&self) -> [f64; 4] {
+    pub(crate) fn per_second(&self) -> [f64; RATES] {
         let samples = self.0.lock();
         let (Some((from, first)), Some((to, last))) = (samples.front(), samples.back()) else {
-            return [0.0; 4];
+            return [0.0; RATES];
         };
         let seconds = to.saturating_sub(*from).as_secs_f64();
         std::array::from_fn(|at| {

@@ -50,18 +50,24 @@ impl Holder {
 }
 
 fn printable(bytes: &[u8], len_max: usize) -> String {
-    let mut text = String::new();
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let mut text = String::with_capacity(bytes.len().clamp(1, len_max));
     for byte in bytes {
-        let piece = match byte {
-            0x21..=0x7e => char::from(*byte).to_string(),
-            other => format!("%{other:02X}"),
-        };
-        if text.len() + piece.len() > len_max {
+        let plain = matches!(byte, 0x21..=0x7e);
+        if text.len() + if plain { 1 } else { 3 } > len_max {
             break;
         }
-        text.push_str(&piece);
+        if plain {
+            text.push(char::from(*byte));
+        } else {
+            let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
+            text.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+        }
     }
-    if text.is_empty() { "-".to_owned() } else { text }
+    if text.is_empty() {
+        text.push('-');
+    }
+    text
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Real server processes for tests: each in a directory of its own, on a free loopback port.
 
+use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -27,6 +29,10 @@ const START_LIMIT: Duration = Duration::from_secs(90);
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 /// How often a start is tried again when another process took the port in between.
 const PORT_ATTEMPTS_MAX: u32 = 8;
+/// Where ports are drawn from.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+/// How many draws may meet a port in use.
+const PORT_DRAWS_MAX: u32 = 200;
 /// How much of a log goes into an error.
 const LOG_TAIL_LINES: usize = 25;
 
@@ -476,6 +482,13 @@ impl Server {
         }
     }
 
+    /// How the process ended and what its log ends with, if it ended without being told to.
+    fn unexpected_end(&mut self) -> Option<String> {
+        let status = self.child.as_mut()?.try_wait().ok()??;
+        let (program, log) = (self.name(), self.log_tail());
+        Some(format!("{program} ended by itself ({status}); its log ends with:\n{log}"))
+    }
+
     fn too_slow(&self, what: &'static str, limit: Duration) -> ServerError {
         ServerError::TooSlow { program: self.name(), what, limit, log_tail: self.log_tail() }
     }
@@ -488,7 +501,13 @@ impl Server {
 }
 
 impl Drop for Server {
+    #[allow(clippy::print_stderr, reason = "a failing test shows it")]
     fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(end) = self.unexpected_end()
+        {
+            eprintln!("{end}");
+        }
         self.kill9();
         // Nothing useful can be done about a directory that cannot be removed.
         let _ = fs::remove_dir_all(&self.dir);
@@ -507,8 +526,18 @@ fn answers(endpoint: &Endpoint, limit: Duration) -> bool {
     }
 }
 
+/// One below Linux's default range for outgoing connections (32768 and up), so that no client of another
+/// program takes the port of a server that is down for a restart.
 fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    for _ in 0..PORT_DRAWS_MAX {
+        let draw = RandomState::new().build_hasher().finish();
+        let width = u64::from(PORTS.end - PORTS.start);
+        let port = PORTS.start + u16::try_from(draw % width).expect("a remainder of a u16 width");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(ErrorKind::AddrInUse.into())
 }
 
 fn is_port_clash(log: &str) -> bool {
@@ -560,6 +589,20 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("before it answered PING"), "{text}");
         assert!(text.contains("maxmemory-policy"), "{text}");
+    }
+
+    #[test]
+    fn an_end_that_nobody_asked_for_is_told_with_the_log() {
+        let mut server = Server::start(redis()).unwrap();
+        assert_eq!(server.unexpected_end(), None);
+        let id = Pid::from_child(server.child.as_ref().unwrap());
+        kill_process(id, Signal::KILL).unwrap();
+        let end = await_some(STOP_LIMIT, || server.unexpected_end()).unwrap();
+        assert!(end.contains("redis-server ended by itself (signal: 9 (SIGKILL))"), "{end}");
+        assert!(end.contains("Ready to accept connections"), "{end}");
+        let mut server = Server::start(redis()).unwrap();
+        server.kill9();
+        assert_eq!(server.unexpected_end(), None);
     }
 
     #[test]

@@ -344,15 +344,13 @@ impl Request {
         let answer = self.with_connection(&session.id, |connection, budget| {
             connection.commit(&session.keys, &commit, budget)
         });
-        let is_new = !session.existed;
-        let keys = session.keys.clone();
-        let id = session.id.clone();
+        let new = (!session.existed).then(|| (session.id.clone(), session.keys.clone()));
         let locked = self.still_holds(session.locked, &answer);
         self.session = Some(Session { stage: Stage::Done, locked, ..session });
         let lost = |why: &str| Err(format!("the session is not stored: {why}"));
         match answer? {
             Committed::Stored => {
-                if is_new {
+                if let Some((id, keys)) = new {
                     self.note_creation(&id, &keys, ttl)?;
                 }
                 Ok(())
@@ -529,6 +527,13 @@ impl Request {
         Endpoint::of(host, settings.connect_timeout, settings.read_timeout)
     }
 
+    /// Whether that is where the session lies.
+    fn is_there(&self, endpoint: &Endpoint, id: &SessionId) -> bool {
+        let settings = &self.settings;
+        let host = self.path.host(id.as_bytes());
+        endpoint.is_of(host, settings.connect_timeout, settings.read_timeout)
+    }
+
     /// How long a session that is stored now lives.
     fn life(&self, gc_maxlifetime: i64) -> Duration {
         let ttl = time_to_live(self.carried.ttl.unwrap_or(gc_maxlifetime));
@@ -572,14 +577,16 @@ impl Request {
         operation: impl FnOnce(&mut Connection, &mut Budget) -> Result<T, Error>,
     ) -> Answer<T> {
         self.check()?;
-        let endpoint = self.endpoint(id);
         let mut budget = Budget::start(self.left);
         let own = self.pid == process_id();
-        let kept = self.connection.take().filter(|kept| own && *kept.endpoint() == endpoint);
-        let taken = match kept {
-            Some(connection) => Ok(connection),
-            None => POOL.with_borrow_mut(|pool| pool.take(&endpoint, &budget)),
-        };
+        let kept = self.connection.take().filter(|kept| own && self.is_there(kept.endpoint(), id));
+        let taken = kept.map_or_else(
+            || {
+                let endpoint = self.endpoint(id);
+                POOL.with_borrow_mut(|pool| pool.take(&endpoint, &budget))
+            },
+            Ok,
+        );
         let answer = taken.and_then(|mut connection| {
             let before = connection.round_trips();
             let answer = operation(&mut connection, &mut budget);

@@ -2,13 +2,15 @@
 //!
 //! They are fetched with Debian's source package, copied, and rewritten where they take the handler `files`
 //! for granted ([`rewrite`]). What `files` passes, our handlers must pass, but for the tests of the exceptions
-//! file ([`judge`]), none of which phpredis may pass.
+//! file ([`judge`]), none of which phpredis may pass. Under valgrind they must also show nothing that `files`
+//! does not show in the same test ([`memory`]).
 
 mod judge;
+mod memory;
 mod rewrite;
 mod run;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -27,6 +29,8 @@ use run::{Outcomes, Subject, run};
 const EXCEPTIONS: &str = "php/php-src-exceptions.txt";
 /// Lines shown of what makes a test fail.
 const DIFFERENCE_LINES_MAX: usize = 30;
+/// How many databases a server has.
+const DATABASES_MAX: usize = 16;
 /// What of the source package the tests are made of.
 const MEMBERS: [&str; 2] = ["*/ext/session/tests/*", "*/sapi/cgi/tests/include.inc"];
 
@@ -48,7 +52,7 @@ enum Keeper {
 pub(crate) enum Manner {
     /// Every handler, without and with locking, on every server.
     Plain,
-    /// `files` and `guarda` with locking, on the first server, each test under valgrind.
+    /// `guarda` with locking, on the first server, each test under valgrind.
     Valgrind,
 }
 
@@ -95,17 +99,20 @@ impl Gate<'_> {
             .iter()
             .map(|program| Server::start(ServerSpec::new(program.clone())))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut subjects = subjects(self.php, self.extension, &servers);
-        if manner == Manner::Valgrind {
-            let kept = |subject: &Subject| subject.keeper == Keeper::Guarda && subject.locking;
-            subjects.retain(|subject| subject.keeper == Keeper::Files || kept(subject));
-        }
+        let mut subjects = match (manner, servers.as_slice()) {
+            (Manner::Plain, servers) => subjects(self.php, self.extension, servers),
+            (Manner::Valgrind, [server, ..]) => {
+                under_valgrind(self.extension, server, &names(&pristine)?)
+            }
+            (Manner::Valgrind, []) => bail!("no server to run the tests on"),
+        };
         if !same_version {
             subjects.iter_mut().for_each(|subject| subject.without_deprecations = true);
         }
         let file = source.file_name().unwrap_or_default().display();
         println!("php-src: the tests of {file}, {} times", subjects.len());
-        let outcomes = run_all(self.php, &pristine, scratch, subjects, manner)?;
+        let mut outcomes = run_all(self.php, &pristine, scratch, subjects)?;
+        self.ask_files(&pristine, scratch, &mut outcomes)?;
         let text = fs::read_to_string(root().join(EXCEPTIONS)).context(EXCEPTIONS)?;
         let findings = judge::judge(&Exceptions::parse(&text)?, &outcomes);
         for outcome in &outcomes {
@@ -122,17 +129,29 @@ impl Gate<'_> {
         }
         bail!("{} findings; what each run left is in {}", findings.len(), scratch.display());
     }
+
+    /// Has valgrind say, too, what it thinks of `files` in the tests of which it reported something.
+    fn ask_files(&self, pristine: &Path, scratch: &Path, outcomes: &mut [Outcomes]) -> Result<()> {
+        let tests: BTreeSet<&String> =
+            outcomes.iter().flat_map(|outcomes| outcomes.reports.keys()).collect();
+        if tests.is_empty() {
+            return Ok(());
+        }
+        let only = tests.into_iter().cloned().collect();
+        let subject = Subject { under_valgrind: true, only, ..Subject::files() };
+        let asked = run(self.php, pristine, scratch, subject)?;
+        let mut plain = outcomes.iter_mut().filter(|run| run.subject.keeper == Keeper::Files);
+        plain.next().context("a run with `files`")?.reports = asked.reports;
+        Ok(())
+    }
 }
 
 /// What run-tests.php wrote about a test that failed.
 fn print_difference(place: &Path, test: &str) {
-    // The second is valgrind's.
-    for kind in ["diff", "mem"] {
-        let file = place.join("ext/session/tests").join(format!("{test}.{kind}"));
-        let text = fs::read(file).unwrap_or_default();
-        for line in String::from_utf8_lossy(&text).lines().take(DIFFERENCE_LINES_MAX) {
-            println!("    {line}");
-        }
+    let file = place.join("ext/session/tests").join(format!("{test}.diff"));
+    let text = fs::read(file).unwrap_or_default();
+    for line in String::from_utf8_lossy(&text).lines().take(DIFFERENCE_LINES_MAX) {
+        println!("    {line}");
     }
 }
 
@@ -140,8 +159,7 @@ fn print_difference(place: &Path, test: &str) {
 fn subjects(php: &Php, extension: &Path, servers: &[Server]) -> Vec<Subject> {
     let mut subjects = vec![Subject::files()];
     for server in servers {
-        // A database for each run: the tests share session ids.
-        let mut databases = 1..;
+        let mut databases = 0..DATABASES_MAX;
         for keeper in [Keeper::Phpredis, Keeper::Guarda, Keeper::Redis] {
             let extensions = match (keeper, php.phpredis()) {
                 (Keeper::Phpredis, None) => continue,
@@ -149,14 +167,14 @@ fn subjects(php: &Php, extension: &Path, servers: &[Server]) -> Vec<Subject> {
                 _ => vec![extension.to_owned()],
             };
             for locking in [false, true] {
-                let database = databases.next().expect("the range is endless");
+                let database = databases.next().expect("three handlers, without and with locking");
                 subjects.push(Subject {
                     keeper,
-                    without_deprecations: false,
                     extensions: extensions.clone(),
                     locking,
                     server: server.name(),
-                    save_path: format!("tcp://127.0.0.1:{}?database={database}", server.port()),
+                    save_path: save_path(server, database),
+                    ..Subject::files()
                 });
             }
         }
@@ -164,12 +182,48 @@ fn subjects(php: &Php, extension: &Path, servers: &[Server]) -> Vec<Subject> {
     subjects
 }
 
+/// `files` as it is, and `guarda` with locking under valgrind, in as many parts as there are processors.
+fn under_valgrind(extension: &Path, server: &Server, tests: &[String]) -> Vec<Subject> {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let parts = processors.min(DATABASES_MAX).min(tests.len());
+    let part = |part| Subject {
+        keeper: Keeper::Guarda,
+        extensions: vec![extension.to_owned()],
+        locking: true,
+        under_valgrind: true,
+        only: tests.iter().skip(part).step_by(parts).cloned().collect(),
+        part: Some(part),
+        server: server.name(),
+        save_path: save_path(server, part),
+        ..Subject::files()
+    };
+    (0..parts).map(part).chain([Subject::files()]).collect()
+}
+
+/// A database for each run: the tests share session ids.
+fn save_path(server: &Server, database: usize) -> String {
+    format!("tcp://127.0.0.1:{}?database={database}", server.port())
+}
+
+/// The names of all tests.
+fn names(pristine: &Path) -> Result<Vec<String>> {
+    let directory = pristine.join("ext/session/tests");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&directory).with_context(|| format!("{}", directory.display()))? {
+        let path = entry?.path();
+        if path.extension() == Some("phpt".as_ref()) {
+            names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
 fn run_all(
     php: &Php,
     pristine: &Path,
     scratch: &Path,
     subjects: Vec<Subject>,
-    manner: Manner,
 ) -> Result<Vec<Outcomes>> {
     let jobs = thread::available_parallelism().map_or(1, usize::from).min(subjects.len());
     let queue = Mutex::new(VecDeque::from(subjects));
@@ -178,7 +232,7 @@ fn run_all(
         loop {
             let next = queue.lock().expect("no worker panics with the queue").pop_front();
             let Some(subject) = next else { return Ok(done) };
-            done.push(run(php, pristine, scratch, subject, manner)?);
+            done.push(run(php, pristine, scratch, subject)?);
         }
     };
     let results: Vec<Result<Vec<Outcomes>>> = thread::scope(|scope| {

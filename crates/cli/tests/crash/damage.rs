@@ -185,6 +185,10 @@ fn a_missing_file_or_a_damaged_base_or_manifest_is_refused() {
     let content = files.get_mut(&base).unwrap();
     content.truncate(content.len() - 1);
     cases.push((files, base.clone()));
+    // Taken for a base of nothing, it would lose everything without a word.
+    let mut files = whole.clone();
+    files.get_mut(&base).unwrap().clear();
+    cases.push((files, base.clone()));
     let mut files = whole.clone();
     files.get_mut(&manifest).unwrap().extend_from_slice(b"nonsense\n");
     cases.push((files, manifest.clone()));

@@ -108,7 +108,7 @@ fn a_save_that_fails_keeps_the_server_alive_unless_forced() {
     }
     // SIGTERM fails in the same way; the log says so, and the server goes on.
     let pid = server.pid().expect("it runs").to_string();
-    let failures = |server: &Server| server.log().matches("not shut down").count();
+    let failures = |server: &Server| server.log().matches("can't exit").count();
     let before = failures(&server);
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     assert!(guarda_testkit::deadline::await_true(LIMIT, || failures(&server) > before));

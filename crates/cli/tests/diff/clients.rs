@@ -317,7 +317,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
     ),
     Case::new(
         "who_is_killed_and_how_many",
-        r#"
+        r"
         2> PING
         3> PING
         4> SUBSCRIBE a
@@ -350,7 +350,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         13> AUTH bob x
         ACL DELUSER bob
         13> !end
-        "#,
+        ",
     ),
     Case::new(
         "options_of_tracking_are_read_also_where_it_is_off",

@@ -46,6 +46,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         DEBUG HTSTATS-KEY nokey
         DEBUG ERROR "ERR own"
         DEBUG ERROR "MYERR a\r\nb"
+        DEBUG ERROR "MYERR a\r\n"
         DEBUG ERROR ""
         DEBUG ERROR
         DEBUG ERROR a b

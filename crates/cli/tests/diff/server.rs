@@ -4,6 +4,52 @@ use guarda_testkit::diff::Case;
 
 pub(crate) const CASES: &[Case<'static>] = &[
     Case::new(
+        "there_is_no_cluster",
+        r#"
+        CLUSTER
+        CLUSTER INFO
+        CLUSTER HELP
+        CLUSTER NOSUCH
+        CLUSTER KEYSLOT k
+        CLUSTER KEYSLOT
+        CLUSTER MYID
+        CLUSTER MYSHARDID //~ 7.2 "-ERR This instance has cluster support disabled\r\n" -- new in 7.2
+        CLUSTER SLOTS
+        CLUSTER SHARDS
+        CLUSTER NODES
+        CLUSTER RESET
+        CLUSTER RESET HARD SOFT
+        CLUSTER ADDSLOTS
+        CLUSTER COUNTKEYSINSLOT x
+        CLUSTER SETSLOT 1
+        ASKING
+        ASKING x
+        READONLY
+        READWRITE
+        READWRITE x
+        EVAL "return redis.pcall('CLUSTER', 'RESET')" 0
+        EVAL "return redis.pcall('CLUSTER', 'INFO')" 0
+        EVAL "return redis.pcall('READONLY')" 0
+        MULTI
+        READONLY
+        CLUSTER INFO
+        CLUSTER NOSUCH
+        EXEC
+        COMMAND INFO asking //~ unordered-deep -- flags and categories are sets
+        COMMAND INFO readonly //~ unordered-deep -- flags and categories are sets
+        COMMAND INFO readwrite //~ unordered-deep -- flags and categories are sets
+        COMMAND INFO cluster|info //~ unordered-deep -- flags and categories are sets
+        COMMAND INFO cluster|reset //~ unordered-deep -- flags and categories are sets
+        COMMAND INFO cluster|meet //~ unordered-deep -- flags and categories are sets
+        COMMAND INFO cluster|help //~ unordered-deep -- flags and categories are sets
+        COMMAND INFO cluster|slaves //~ unordered-deep -- flags and categories are sets
+        COMMAND INFO cluster|countkeysinslot //~ unordered-deep -- flags and categories are sets
+        COMMAND INFO cluster|getkeysinslot //~ unordered-deep -- flags and categories are sets
+        COMMAND INFO cluster|saveconfig //~ unordered-deep -- flags and categories are sets
+        COMMAND INFO cluster|bumpepoch //~ unordered-deep -- flags and categories are sets
+        "#,
+    ),
+    Case::new(
         "dbsize_flushdb_flushall",
         r"
         DBSIZE

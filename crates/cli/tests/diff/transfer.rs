@@ -102,11 +102,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         RESTORE k 0 x FREQ 1 IDLETIME 1
         RESTORE k 0 x replace absttl ABSTTL REPLACE
         RESTORE l 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" IDLETIME 1 IDLETIME 100
-        OBJECT IDLETIME l
+        OBJECT IDLETIME l //~ within 1 -- whole seconds of a clock that steps between the two
         RESTORE l 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 0
-        OBJECT IDLETIME l
+        OBJECT IDLETIME l //~ within 1 -- whole seconds of a clock that steps between the two
         RESTORE l 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 0 FREQ 255
-        OBJECT IDLETIME l
+        OBJECT IDLETIME l //~ within 1 -- whole seconds of a clock that steps between the two
         RESTORE l 10000 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE
         PTTL l //~ within 100 -- time passes between the two servers
         RESTORE l 33177117420000 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE ABSTTL
@@ -192,12 +192,12 @@ pub(crate) const CASES: &[Case<'static>] = &[
         RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 500
         OBJECT FREQ k
         OBJECT IDLETIME k
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 100
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 255
         COPY k l REPLACE
         OBJECT FREQ l
         SET k new
         OBJECT FREQ k
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 200
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 255
         DEL m
         RENAME k m
         OBJECT FREQ m
@@ -213,12 +213,12 @@ pub(crate) const CASES: &[Case<'static>] = &[
         RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 500
         OBJECT FREQ k
         OBJECT IDLETIME k
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 100
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 255
         COPY k l REPLACE
         OBJECT FREQ l
         SET k new
         OBJECT FREQ k
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 200
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 255
         DEL m
         RENAME k m
         OBJECT FREQ m

@@ -1,8 +1,13 @@
 //! A farm leaves nothing behind.
 
-use guarda_farm::{Farm, is_running};
+use std::time::Duration;
+
+use guarda_farm::{Cancel, Farm, is_running, wait_until};
 
 use crate::{options, start};
+
+/// How long the system may take to end a killed process.
+const SOON: Duration = Duration::from_secs(20);
 
 #[test]
 fn a_dropped_farm_leaves_no_process_and_no_file() {
@@ -28,7 +33,13 @@ fn a_farm_whose_crashed_store_was_not_noticed_leaves_nothing_either() {
     let directory = farm.directory().to_path_buf();
     let processes = farm.processes().expect("the list of processes");
     let store = farm.store().id().expect("a running store");
+    farm.check().expect("everybody lives");
     farm.kill_process(store).expect("the store can be killed");
+    // As a zombie, which it is until it is asked for, it still counts as there.
+    let said = wait_until("its end", SOON, &Cancel::default(), || Ok(farm.check().err()));
+    let said = format!("{:#}", said.expect("the check sees it"));
+    assert!(said.contains(" ended by itself (signal: 9 (SIGKILL))\n--- store.log\n"), "{said}");
+    assert!(said.contains("Ready to accept connections"), "{said}");
     drop(farm);
     assert!(!processes.iter().any(|id| is_running(*id)));
     assert!(!directory.exists());

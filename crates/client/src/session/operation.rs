@@ -107,7 +107,8 @@ impl Connection {
         if self.has_session_commands == Some(false) {
             return Ok(None);
         }
-        let mut args: Vec<&[u8]> = vec![b"SESSION"];
+        let mut args: Vec<&[u8]> = Vec::with_capacity(1 + command.len());
+        args.push(b"SESSION");
         args.extend(command);
         let answer = self.ask_once_more(&args, patience, budget, effect)?;
         let known = !answer.as_error().is_some_and(is_unknown_command);
@@ -165,15 +166,15 @@ impl Connection {
         budget: &Budget,
         effect: Effect,
     ) -> Result<Frame, Error> {
-        let answers = self.ask_all_once_more(&[args.to_vec()], patience, budget, effect)?;
+        let answers = self.ask_all_once_more(&[args], patience, budget, effect)?;
         answers.into_iter().next().ok_or_else(|| self.nonsense())
     }
 
     /// Asks, and once more on a new connection if this one broke before anything was answered: if it
     /// may have been closed before, or if the server is a Guarda, which knows its tokens again.
-    pub(super) fn ask_all_once_more(
+    pub(super) fn ask_all_once_more<'a>(
         &mut self,
-        commands: &[Vec<&[u8]>],
+        commands: &[impl AsRef<[&'a [u8]]>],
         patience: Duration,
         budget: &Budget,
         effect: Effect,
@@ -196,9 +197,9 @@ impl Connection {
         }
     }
 
-    fn send(
+    fn send<'a>(
         &mut self,
-        commands: &[Vec<&[u8]>],
+        commands: &[impl AsRef<[&'a [u8]]>],
         patience: Duration,
         budget: &Budget,
         effect: Effect,

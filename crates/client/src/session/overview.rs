@@ -143,7 +143,8 @@ impl Connection {
         let (nonce, life) = (lock_token(&crate::random()?), millis(life));
         let native = vec![&b"KILL"[..], &keys.session];
         let args = vec![nonce.as_bytes(), life.as_bytes(), tag.unwrap_or_default()];
-        let keys = vec![&keys.session[..], &keys.tombstone, &keys.tag, &keys.aside];
+        let aside = keys.aside();
+        let keys = vec![&keys.session[..], &keys.tombstone, &keys.tag, &aside];
         self.perform(&Operation::new(native, &KILL, keys, args), budget)
             .and_then(|answer| self.count(&answer))
     }

@@ -36,23 +36,31 @@ impl Connection {
         let lease = lease_of(open);
         let lease_ms = millis(lease);
         let locks = open.lock.is_some();
+        // On a new connection in this one's place it would do no harm.
+        let unwatches = self.watches != Watches::Nothing;
         let mut commands: Vec<Vec<&[u8]>> = Vec::with_capacity(6);
-        // Also what a connection before this one may have left, if this one is replaced: harmless.
-        commands.push(vec![b"UNWATCH"]);
+        if unwatches {
+            commands.push(vec![b"UNWATCH"]);
+        }
         if locks {
             let token = open.token.as_bytes();
             commands.push(vec![b"SET", &keys.lock, token, b"NX", b"PX", lease_ms.as_bytes()]);
+            commands.push(vec![b"WATCH", &keys.session, &keys.tombstone, &keys.lock]);
+        } else {
+            // Others may lock and unlock meanwhile: without a lock the last writer wins.
+            commands.push(vec![b"WATCH", &keys.session, &keys.tombstone]);
         }
-        commands.push(vec![b"WATCH", &keys.session, &keys.lock, &keys.tombstone]);
         commands.push(vec![b"GET", &keys.session]);
-        commands.push(vec![b"MGET", &keys.tombstone, &keys.lock]);
         if locks {
+            commands.push(vec![b"MGET", &keys.tombstone, &keys.tag, &keys.lock]);
             commands.push(vec![b"PTTL", &keys.session]);
+        } else {
+            commands.push(vec![b"MGET", &keys.tombstone, &keys.tag]);
         }
         let answers =
             self.ask_all_once_more(&commands, Duration::ZERO, budget, Effect::Harmless)?;
         self.watches = Watches::Leftovers;
-        let mut answers = answers.into_iter().skip(1);
+        let mut answers = answers.into_iter().skip(usize::from(unwatches));
         let mut next = || answers.next().unwrap_or(Frame::Null);
         let took = locks.then(&mut next);
         let (watched, data, beside, left) = (next(), next(), next(), locks.then(&mut next));
@@ -75,15 +83,17 @@ impl Connection {
         }
         let Frame::Array(beside) = beside else { return Err(self.nonsense()) };
         let bytes = |frame: Option<&Frame>| frame.and_then(Frame::as_bytes).map(<[u8]>::to_vec);
-        let (nonce, holder) = (bytes(beside.first()), bytes(beside.get(1)));
-        if locks && holder.as_deref() != Some(open.token.as_bytes()) {
+        let nonce = bytes(beside.first());
+        let is_tagged = beside.get(1).is_some_and(|tag| !tag.is_null());
+        let holder = beside.get(2).and_then(Frame::as_bytes);
+        if locks && holder != Some(open.token.as_bytes()) {
             return Ok(Some(Opened::refused(Status::Busy)));
         }
         if locks && !is_ours {
             // Ours already: its lease begins anew, which the script does.
             return Ok(None);
         }
-        self.watches = Watches::Session(open.token.to_owned());
+        self.watches = Watches::Session { token: open.token.to_owned(), is_tagged };
         if let Some(Frame::Integer(left)) = left
             && left >= 0
             && (left as u128) < lease.as_millis()
@@ -118,20 +128,25 @@ impl Connection {
         budget: &Budget,
     ) -> Result<Option<Committed>, Error> {
         self.reconnect_if_closed(budget)?;
-        if !matches!(&self.watches, Watches::Session(token) if token == commit.token) {
-            return Ok(None);
-        }
+        let is_tagged = match &self.watches {
+            Watches::Session { token, is_tagged } if token == commit.token => *is_tagged,
+            _ => return Ok(None),
+        };
         let ttl = millis(commit.ttl);
         let ttl = ttl.as_bytes();
         let is_new = commit.generation == b"absent";
-        let tag: Vec<&[u8]> = match commit.tag {
-            Some(tag) if !tag.is_empty() => vec![b"SET", &keys.tag, tag, b"PX", ttl],
-            None if !is_new => vec![b"PEXPIRE", &keys.tag, ttl],
-            // A new session has nothing of one before it.
-            _ => vec![b"DEL", &keys.tag],
-        };
         let mut commands: Vec<Vec<&[u8]>> =
-            vec![vec![b"MULTI"], vec![b"SET", &keys.session, commit.data, b"PX", ttl], tag];
+            vec![vec![b"MULTI"], vec![b"SET", &keys.session, commit.data, b"PX", ttl]];
+        match commit.tag {
+            Some(tag) if !tag.is_empty() => {
+                commands.push(vec![b"SET", &keys.tag, tag, b"PX", ttl]);
+            }
+            // Whoever had given it a tag since would have touched the session, too.
+            _ if !is_tagged => {}
+            None if !is_new => commands.push(vec![b"PEXPIRE", &keys.tag, ttl]),
+            // A new session has nothing of one before it.
+            _ => commands.push(vec![b"DEL", &keys.tag]),
+        }
         if commit.locked {
             commands.push(vec![b"DEL", &keys.lock]);
         }

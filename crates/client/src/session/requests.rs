@@ -18,6 +18,9 @@ const PAUSE_MIN: Duration = Duration::from_millis(2);
 /// Longest such pause.
 const PAUSE_MAX: Duration = Duration::from_millis(40);
 
+/// As many words as the longest `SESSION` command has.
+const NATIVE_WORDS: usize = 18;
+
 /// Guarda takes shorter leases for this one.
 const LEASE_MIN: Duration = Duration::from_secs(1);
 
@@ -78,7 +81,8 @@ impl Connection {
         let ttl_ms = open.ttl.map(millis);
         let pid = open.holder.map(|holder| holder.pid().to_string());
         let waiters = open.lock.and_then(|lock| lock.waiters_max).map(|max| max.to_string());
-        let mut native: Vec<&[u8]> = vec![b"OPEN", &keys.session, open.token.as_bytes()];
+        let mut native: Vec<&[u8]> = Vec::with_capacity(NATIVE_WORDS);
+        native.extend([b"OPEN", &keys.session[..], open.token.as_bytes()]);
         if open.lock.is_some() {
             native.extend([&b"WAIT"[..], wait_ms.as_bytes(), b"LEASE", lease_ms.as_bytes()]);
         } else {
@@ -126,8 +130,9 @@ impl Connection {
         }
         let ttl = millis(commit.ttl);
         let token = commit.token.as_bytes();
-        let mut native: Vec<&[u8]> =
-            vec![b"COMMIT", &keys.session, token, commit.generation, b"TTL", ttl.as_bytes()];
+        let mut native: Vec<&[u8]> = Vec::with_capacity(NATIVE_WORDS);
+        let words = [b"COMMIT", &keys.session[..], token, commit.generation, b"TTL"];
+        native.extend(words.into_iter().chain([ttl.as_bytes()]));
         if let Some(nonce) = commit.nonce {
             native.extend([&b"NONCE"[..], nonce]);
         }
@@ -229,7 +234,8 @@ impl Connection {
             b"TTL",
             life.as_bytes(),
         ];
-        let keys = vec![&keys.session[..], &keys.lock, &keys.tombstone, &keys.tag, &keys.aside];
+        let aside = keys.aside();
+        let keys = vec![&keys.session[..], &keys.lock, &keys.tombstone, &keys.tag, &aside];
         let args = vec![token.as_bytes(), nonce.as_bytes(), life.as_bytes()];
         let operation = Operation::new(native, &DESTROY, keys, args);
         self.perform(&operation, budget).and_then(|answer| self.truth(&answer))
@@ -289,12 +295,9 @@ impl Connection {
     ) -> Result<bool, Error> {
         let life = millis(life);
         let native: Vec<&[u8]> = vec![b"SETASIDE", &keys.session, b"TTL", life.as_bytes()];
-        let operation = Operation::new(
-            native,
-            &SET_ASIDE,
-            vec![&keys.session, &keys.aside],
-            vec![life.as_bytes()],
-        );
+        let aside = keys.aside();
+        let (keys, args) = (vec![&keys.session[..], &aside], vec![life.as_bytes()]);
+        let operation = Operation::new(native, &SET_ASIDE, keys, args);
         self.perform(&operation, budget).and_then(|answer| self.truth(&answer))
     }
 

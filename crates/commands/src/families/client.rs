@@ -764,6 +764,18 @@ mod tests {
     }
 
     #[test]
+    fn a_client_sees_the_transaction_that_it_is_in() {
+        let mut bench = Bench::new();
+        for line in ["MULTI", "CLIENT INFO", "PING"] {
+            bench.run(line);
+        }
+        let seen = String::from_utf8(bench.run("EXEC")).expect("ASCII");
+        assert!(seen.contains(" flags=x ") && seen.contains(" multi=2 "), "{seen}");
+        let after = String::from_utf8(bench.run("CLIENT INFO")).expect("ASCII");
+        assert!(after.contains(" flags=N ") && after.contains(" multi=-1 "), "{after}");
+    }
+
+    #[test]
     fn reply_answers_to_on_only() {
         let mut bench = Bench::new();
         bench.check("CLIENT REPLY SKIP", "");

@@ -100,7 +100,10 @@ const SUBCOMMANDS: &[Subcommand] = &[
         help: "Answers an error of this text.",
         takes: 1..=1,
         run: |cx, args| {
-            cx.reply.error_bytes(args.bytes()?);
+            // Here also line ends at the end become spaces.
+            let plain = |byte: &u8| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte };
+            let text: Vec<u8> = args.bytes()?.iter().map(plain).collect();
+            cx.reply.error_bytes(&text);
             Ok(Outcome::Reply)
         },
     },

@@ -13,6 +13,7 @@ mod blocking;
 mod blocking_sorted;
 pub(crate) mod client;
 mod client_modes;
+mod cluster;
 mod command_info;
 pub(crate) mod connection;
 mod debug;
@@ -92,6 +93,7 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     observing::FAMILY,
     memory::FAMILY,
     replicas::FAMILY,
+    cluster::FAMILY,
     session::FAMILY,
     command_info::FAMILY,
 ];

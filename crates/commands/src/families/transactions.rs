@@ -137,6 +137,8 @@ fn exec(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
     }
     cx.reply.array(transaction.queued.len());
     cx.caller = Caller::Transaction;
+    // CLIENT INFO among the commands shows the transaction.
+    cx.client.card.details.lock().multi = Some(transaction.queued.len());
     let mut outcome = Outcome::Reply;
     for queued in &transaction.queued {
         let args = as_slices(&queued.args);
@@ -154,6 +156,7 @@ fn exec(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
             outcome = Outcome::Close;
         }
     }
+    cx.client.card.details.lock().multi = None;
     cx.db.index = cx.client.db;
     // The records of the queued commands stand for EXEC itself, and their changes are counted.
     cx.db.record_nothing();

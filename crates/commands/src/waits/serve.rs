@@ -1,11 +1,11 @@
 //! Serving those who wait, under the locks of the command that made it possible.
 
 use guarda_resp::ReplyWriter;
-use guarda_store::{HashedKey, Locked, Record, UnixMillis};
+use guarda_store::{HashedKey, Locked, UnixMillis};
 
 use super::keys::{Ready, Request};
 use super::{Deliveries, ShardWaits};
-use crate::db::Db;
+use crate::db::{Db, living};
 use crate::effects::Effects;
 use crate::error::CommandError;
 use crate::host::Host;
@@ -35,7 +35,7 @@ pub(crate) fn serve_waiters(
         for key in ready {
             serve_key(locked, effects, host, now, key, deliveries);
         }
-        // What was due could serve nobody, and has gone.
+        // What was due of the other keys that those who were served had named, has gone.
         let settings = host.settings();
         Db { locked: &mut *locked, index: 0, now, settings, effects: &mut *effects }
             .record_expired();
@@ -55,7 +55,8 @@ fn serve_key(
     let hashed = HashedKey::new(&key);
     loop {
         let shard = locked.shard(hashed);
-        let kind = shard.get(db, hashed, now).map(|record: &Record| record.value().kind());
+        // Not a use of the key: one that is due stays until somebody comes for it.
+        let kind = living(shard, db, hashed, now).map(|record| record.value().kind());
         let Some(queue) = ShardWaits::of(shard).and_then(|w| w.keys.queue(db, hashed.bytes)) else {
             return;
         };

@@ -12,6 +12,8 @@ use guarda_rdb::input::Input;
 
 /// How much of a torn end is searched for records that a damaged length swallowed.
 const TAIL_SEARCH_MAX: u64 = 64 * 1024 * 1024;
+/// How the names of bases end that are snapshots, Redis's too.
+const BASE_END: &str = ".base.rdb";
 /// Progress is told each time that this much was read.
 const PROGRESS_EVERY: u64 = 2 * 1024 * 1024;
 
@@ -207,7 +209,8 @@ pub fn load(
     let last = files.iter().rposition(|(_, _, len)| *len > 0);
     let mut loading = Loading::new(sink, options, files.iter().map(|(_, _, len)| len).sum());
     for (index, (path, handle, len)) in files.iter().enumerate() {
-        if *len > 0 {
+        // A file without a word is an increment just begun; a base of nothing has a header and an end.
+        if *len > 0 || path.ends_with(BASE_END) {
             let mut replay = Replay { loading: &mut loading, file: path, handle, len: *len };
             replay.run(Some(index) == last)?;
         }
@@ -282,7 +285,8 @@ impl Replay<'_, '_> {
     fn run(&mut self, may_be_torn: bool) -> Result<(), LoadError> {
         let mut input = Input::new(FileReader::new(Arc::clone(self.handle)));
         // A base is a snapshot; so is the beginning of an old log with a preamble.
-        if input.peek().map_err(|fault| self.fault(0, fault.into()))? == Some(b'R') {
+        let first = input.peek().map_err(|fault| self.fault(0, fault.into()))?;
+        if first.is_none_or(|first| first == b'R') {
             input = self.snapshot(input)?;
         }
         match self.commands(&mut input)? {

@@ -135,6 +135,7 @@ impl IoThread {
                 other => other?,
             }
             self.server.tampering.wait_while_stopped();
+            let began = self.server.clock.monotonic();
             let now = self.server.clock.now();
             self.patience =
                 if self.server.script_is_over_time() { Duration::ZERO } else { SHARD_PATIENCE };
@@ -152,7 +153,7 @@ impl IoThread {
                 }
             }
             self.on_timers(now);
-            self.finish_turn();
+            self.finish_turn(began);
         }
     }
 

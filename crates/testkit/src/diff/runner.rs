@@ -1,13 +1,13 @@
 //! Runs scripts on a pair of servers, step by step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
 use super::mask::{Outcome, Versions};
 use super::report::{Difference, Report};
 use super::script::{Action, BadScript, Lane, Step, parse, replace};
-use super::{Case, ONLY_VARIABLE, Protocol, Way};
+use super::{Case, Manner, ONLY_VARIABLE, Protocol, Way};
 use crate::connection::{Connection, ConnectionError};
 use crate::deadline::{await_some, await_true};
 use crate::dump::{Dump, DumpOptions};
@@ -176,6 +176,10 @@ struct Side {
     server: Server,
     way: Way,
     lanes: BTreeMap<Lane, Connection>,
+    /// Connections on which the case itself has said MULTI.
+    queueing: BTreeSet<Lane>,
+    /// How the last command was called.
+    manner: Manner,
     variables: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
@@ -185,6 +189,8 @@ impl Side {
             server: Server::start(spec)?,
             way,
             lanes: BTreeMap::new(),
+            queueing: BTreeSet::new(),
+            manner: way.manner,
             variables: BTreeMap::new(),
         })
     }
@@ -207,6 +213,7 @@ impl Side {
     /// Closes the connections of the last case and empties the server.
     fn reset(&mut self) -> Result<(), String> {
         self.lanes.clear();
+        self.queueing.clear();
         self.variables.clear();
         if self.empty().is_ok() {
             return Ok(());
@@ -259,13 +266,29 @@ impl Side {
         Ok(connection)
     }
 
+    /// In a transaction that a case has begun itself commands are sent as they stand.
+    fn choose_manner(&mut self, lane: Lane, args: &[Vec<u8>]) {
+        let is_queued = self.queueing.contains(&lane);
+        self.manner = if is_queued { Manner::Direct } else { self.way.manner.of(args) };
+        match args.first().map(|name| name.to_ascii_uppercase()).as_deref() {
+            Some(b"MULTI") => {
+                self.queueing.insert(lane);
+            }
+            Some(b"EXEC" | b"DISCARD" | b"RESET") => {
+                self.queueing.remove(&lane);
+            }
+            _ => {}
+        }
+    }
+
     /// Sends what the step sends at once; what needs a dialogue is left to [`Side::finish`].
     fn send(&mut self, step: &Step) -> Result<(), String> {
         let io = |result: io::Result<()>| result.map_err(|error| error.to_string());
         match &step.action {
             Action::Call(args) => {
                 let args = self.fill(args)?;
-                for command in self.way.manner.wrap(args, self.way.protocol) {
+                self.choose_manner(step.lane, &args);
+                for command in self.manner.wrap(args, self.way.protocol) {
                     io(self.lane(step.lane)?.send(&command))?;
                 }
                 Ok(())
@@ -299,8 +322,8 @@ impl Side {
     /// Reads what came of the step.
     fn finish(&mut self, step: &Step, sent: Result<(), String>) -> Vec<Outcome> {
         let all = sent.and_then(|()| match &step.action {
-            Action::Call(args) => {
-                let manner = self.way.manner.of(args);
+            Action::Call(_) => {
+                let manner = self.manner;
                 self.replies(step.lane, manner.replies()).map(|all| manner.unwrap(all))
             }
             Action::Read => self.replies(step.lane, 1),

@@ -2,9 +2,12 @@
 //!
 //! The environment variable [`SEED_VARIABLE`] repeats a run, [`OPS_VARIABLE`] sets its length.
 
+mod compared;
+mod masks;
 mod restart;
 mod scripts;
 mod shrink;
+mod templates;
 pub mod vocabulary;
 mod words;
 
@@ -17,10 +20,13 @@ use crate::diff::Protocol;
 use crate::diff::mask::{Mask, Outcome, Versions};
 use crate::dump::{Dump, DumpOptions};
 use crate::reply::{Frame, escape};
-use crate::server::{Server, ServerError, ServerSpec};
+use crate::server::{Program, Server, ServerError, ServerSpec};
+
+use masks::mask_for;
 
 pub use restart::survive;
-pub use vocabulary::{Op, generate, innermost};
+pub use templates::LEFT_OUT;
+pub use vocabulary::{Op, commands, generate, innermost};
 
 /// Environment variable with the seed to use.
 pub const SEED_VARIABLE: &str = "GUARDA_SEED";
@@ -170,11 +176,8 @@ impl Pair {
         while start < ops.len() {
             let end = start + batch_len(&ops[start..]);
             let batch = &ops[start..end];
-            let mut bytes = Vec::new();
-            batch.iter().for_each(|op| encode(&mut bytes, &op.args));
             // Both are asked before either is waited for.
-            let sent =
-                sides.each_mut().map(|side| side.lanes[batch[0].lane].send_raw(&bytes).is_ok());
+            let sent = sides.each_mut().map(|side| side.ask(batch));
             for (op, index) in batch.iter().zip(start..) {
                 let [left, right] = &mut sides;
                 let outcomes = [left.outcome(op, sent[0]), right.outcome(op, sent[1])];
@@ -218,6 +221,8 @@ fn scan_layout(args: &[Vec<u8>]) -> Option<(usize, usize)> {
 struct Side {
     lanes: [Connection; LANES],
     control: Connection,
+    /// Whether it has commands that are newer than the reference.
+    is_new: bool,
 }
 
 impl Side {
@@ -245,7 +250,18 @@ impl Side {
         if reply.is_error() {
             return Err(fail(&reply));
         }
-        Ok(Self { lanes, control })
+        let is_new = matches!(server.spec().program(), Program::Guarda(_));
+        Ok(Self { lanes, control, is_new })
+    }
+
+    /// Sends the commands, or what stands for them here; says whether that was possible.
+    fn ask(&mut self, batch: &[Op]) -> bool {
+        let mut bytes = Vec::new();
+        for op in batch {
+            let instead = op.instead.as_ref().filter(|_| !self.is_new);
+            encode(&mut bytes, instead.unwrap_or(&op.args));
+        }
+        self.lanes[batch[0].lane].send_raw(&bytes).is_ok()
     }
 
     fn outcome(&mut self, op: &Op, sent: bool) -> Outcome {
@@ -359,55 +375,6 @@ fn check_exec(
     Ok(())
 }
 
-/// What the replies to a command may differ in.
-fn mask_for(args: &[Vec<u8>], queued: bool) -> Mask {
-    let time = || "time passes between the two servers".to_owned();
-    let order = || "a table has no order".to_owned();
-    let chance = || "the choice is random".to_owned();
-    let command = innermost(args);
-    // A script ends before a cursor could be followed.
-    let queued = queued || command.len() < args.len();
-    let args = command;
-    match args[0].to_ascii_uppercase().as_slice() {
-        b"TTL" | b"EXPIRETIME" => Mask::Within(2, time()),
-        b"PTTL" | b"PEXPIRETIME" => Mask::Within(EXPIRY_TOLERANCE_MS, time()),
-        b"KEYS" | b"HKEYS" | b"HVALS" | b"SMEMBERS" | b"SINTER" | b"SUNION" | b"SDIFF" => {
-            Mask::Unordered(order())
-        }
-        b"HGETALL" => Mask::UnorderedPairs(order()),
-        b"RANDOMKEY" | b"HRANDFIELD" | b"SRANDMEMBER" | b"SPOP" | b"ZRANDMEMBER" => {
-            Mask::Shape(chance())
-        }
-        b"OBJECT" => match args.get(1).map(|word| word.to_ascii_uppercase()).as_deref() {
-            Some(b"ENCODING") => {
-                let made = "how the string was made is not kept; 7.0 has no packed lists; its SORT \
-                            unpacks sorted sets";
-                let made = made.to_owned();
-                let names = ["int", "embstr", "listpack", "quicklist", "skiplist"];
-                let names = names.map(str::to_owned);
-                Mask::Either(names.to_vec(), made)
-            }
-            // Redis's small integers are shared objects: their counts and times are everybody's.
-            _ => Mask::Any("counts and times of shared objects are the server's own".to_owned()),
-        },
-        b"HELLO" => Mask::Except(
-            vec!["version".to_owned(), "id".to_owned()],
-            "versions and connections are counted apart".to_owned(),
-        ),
-        b"TIME" => Mask::Shape(time()),
-        b"DUMP" => Mask::Any("each server packs and compresses in its own way".to_owned()),
-        // Keys that were set with a time in the past count until somebody looks at them.
-        b"DBSIZE" => Mask::Within(12, "expired keys count until they are looked at".to_owned()),
-        b"SCAN" | b"HSCAN" | b"SSCAN" | b"ZSCAN" if queued => {
-            Mask::Any("one step of a scan finds any part".to_owned())
-        }
-        [b'Z', ..] | [b'B', b'Z', ..] => {
-            Mask::Doubles("an older reference sends 17 digits".to_owned())
-        }
-        _ => Mask::Exact,
-    }
-}
-
 fn compare_data(sides: &mut [Side; 2]) -> Vec<String> {
     let dumps = sides.each_mut().map(|side| Dump::take(&mut side.control, DumpOptions::default()));
     match dumps {
@@ -423,7 +390,6 @@ fn compare_data(sides: &mut [Side; 2]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::Program;
 
     fn spec() -> ServerSpec {
         ServerSpec::new(Program::reference())
@@ -461,6 +427,7 @@ mod tests {
             lane: 0,
             joined: false,
             args: args.iter().map(|arg| arg.as_bytes().to_vec()).collect(),
+            instead: None,
         };
         let ops = [op(&["HSET", "h", "a", "1", "b", "2"]), op(&["EVAL", script, "0"])];
         let found = pair.play(&ops).unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! Words for the commands of sets and sorted sets.
+//! Words for the commands of sets and sorted sets, and for those of the server.
 
 /// Keys that mostly hold sets.
 pub(super) const SET_KEYS: &[&[u8]] = &[b"s1", b"s2", b"s3"];
@@ -60,3 +60,66 @@ pub(super) const MEMBERS: &[&[u8]] = &[
 ];
 
 pub(super) const AGGREGATES: &[&[u8]] = &[b"SUM", b"MIN", b"MAX", b"AVG"];
+
+/// Directives that may be changed at any time, and good and bad values. Sets of integers have room for as
+/// many members as one command adds: since 7.2 those decide what a set is at first.
+pub(super) const SETTINGS: &[(&str, &[&str])] = &[
+    ("hash-max-listpack-entries", &["6", "3", "512", "0", "-1", "abc", "1.5"]),
+    ("hash-max-listpack-value", &["64", "8", "1024", "x"]),
+    ("set-max-intset-entries", &["6", "4", "512", "-5"]),
+    ("zset-max-listpack-entries", &["6", "3", "128", "x"]),
+    ("zset-max-listpack-value", &["64", "4", "x"]),
+    ("list-max-listpack-size", &["-2", "5", "128", "-1", "-5", "x"]),
+    ("lfu-log-factor", &["10", "0", "100", "-1", "x"]),
+    ("lfu-decay-time", &["1", "0", "x"]),
+    ("maxmemory-samples", &["5", "10", "0", "x"]),
+    ("maxmemory", &["0", "10gb", "99999999kb", "-1", "1xb"]),
+    ("maxmemory-policy", &["noeviction", "allkeys-lru", "volatile-ttl", "ALLKEYS-LFU", "lru"]),
+    ("timeout", &["0", "1000", "-1", "abc"]),
+    ("tcp-keepalive", &["300", "60", "-5"]),
+    ("slowlog-max-len", &["128", "5", "-1", "x"]),
+    ("slowlog-log-slower-than", &["10000", "-1", "x"]),
+    ("latency-monitor-threshold", &["0", "x", "-1"]),
+    ("notify-keyspace-events", &["", "KEA", "Kx", "KEQ"]),
+    ("proto-max-bulk-len", &["512mb", "1mb", "1", "x"]),
+    ("activerehashing", &["yes", "no", "maybe"]),
+    ("lazyfree-lazy-user-del", &["yes", "no", "1"]),
+    ("acllog-max-len", &["128", "-1"]),
+    ("busy-reply-threshold", &["5000", "x"]),
+    ("databases", &["5"]),
+    ("nonsense", &["x"]),
+];
+
+pub(super) const ACL_RULES: &[&[u8]] = &[
+    b"on",
+    b"off",
+    b"nopass",
+    b">secret",
+    b"<secret",
+    b"+@all",
+    b"-@all",
+    b"+hset",
+    b"-hset",
+    b"+@write",
+    b"-@hash",
+    b"+config|get",
+    b"-config|get",
+    b"~*",
+    b"~h*",
+    b"%R~a*",
+    b"%W~b*",
+    b"resetkeys",
+    b"&*",
+    b"resetchannels",
+    b"reset",
+    b"(+get ~x*)",
+    b"clearselectors",
+    b"+nosuch",
+    b"nonsense",
+    b"%X~*",
+    b"",
+];
+
+/// Those of DEBUG PROTOCOL.
+pub(super) const EXAMPLES: &[&[u8]] =
+    &[b"string", b"integer", b"bignum", b"null", b"array", b"verbatim", b"true", b"nonsense"];

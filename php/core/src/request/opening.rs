@@ -229,13 +229,13 @@ impl Request {
             waiters_max: settings.waiters_max,
         });
         let ttl = settings.early_refresh.then(|| time_to_live(settings.gc_maxlifetime));
-        let holder = Holder::new(
-            HOST.get().map_or(&b""[..], |name| name.as_bytes()),
-            process_id(),
-            &settings.url,
-        );
+        // Nobody is shown who reads without a lock.
+        let holder = lock.map(|_| {
+            let host = HOST.get().map_or(&b""[..], |name| name.as_bytes());
+            Holder::new(host, process_id(), &settings.url)
+        });
         let fallback = settings.readonly_on_timeout;
-        let mut open = Open { token, lock, ttl, must_exist, holder: Some(&holder) };
+        let mut open = Open { token, lock, ttl, must_exist, holder: holder.as_ref() };
         let ask = |open: Open<'_>, connection: &mut Connection, budget: &mut Budget| {
             connection.open(keys, &open, budget)
         };

@@ -6,6 +6,7 @@ use std::fmt;
 use anyhow::{Result, bail};
 
 use super::Keeper;
+use super::memory::Report;
 use super::run::{Outcomes, Status};
 
 /// Tests that phpredis fails, and that can be no exceptions all the same.
@@ -46,6 +47,8 @@ pub(super) enum Finding {
     Regression(String),
     /// phpredis does not fare on our server as it does on the others.
     Server { test: String, run: String },
+    /// valgrind reports of one of our handlers what it does not report of `files` in the same test.
+    Memory { test: String, run: String, report: Report },
 }
 
 impl Finding {
@@ -82,6 +85,10 @@ impl fmt::Display for Finding {
             Self::Server { test, run } => {
                 write!(out, "{test}: {run} differs from phpredis elsewhere")
             }
+            Self::Memory { test, run, report } => {
+                let report = report.text.replace('\n', "\n    ");
+                write!(out, "{test}: valgrind says of {run}, and not of `files`:\n    {report}")
+            }
         }
     }
 }
@@ -101,15 +108,32 @@ pub(super) fn judge(exceptions: &Exceptions, runs: &[Outcomes]) -> Vec<Finding> 
         findings.extend(judge_test(test, files, excepted, runs));
         findings.extend(judge_server(test, runs));
     }
+    findings.extend(ours(runs).flat_map(|run| judge_memory(files, run)));
+    findings
+}
+
+fn ours(runs: &[Outcomes]) -> impl Iterator<Item = &Outcomes> {
+    runs.iter().filter(|run| matches!(run.subject.keeper, Keeper::Guarda | Keeper::Redis))
+}
+
+/// What `files` has, too, is PHP's own.
+fn judge_memory(files: &Outcomes, run: &Outcomes) -> Vec<Finding> {
+    let of_files = |test: &String| files.reports.get(test).map_or(&[][..], Vec::as_slice);
+    let mut findings = Vec::new();
+    for (test, reports) in &run.reports {
+        let known = |report: &Report| of_files(test).iter().any(|other| report.is_like(other));
+        for report in reports.iter().filter(|report| !known(report)) {
+            let (test, run, report) = (test.clone(), run.subject.name(), report.clone());
+            findings.push(Finding::Memory { test, run, report });
+        }
+    }
     findings
 }
 
 fn judge_test(test: &str, files: &Outcomes, excepted: bool, runs: &[Outcomes]) -> Vec<Finding> {
-    let of = |wanted: &'static [Keeper]| {
-        runs.iter().filter(move |run| wanted.contains(&run.subject.keeper))
-    };
-    let phpredis_passes = of(&[Keeper::Phpredis]).any(|run| run.passed(test));
-    let ours = || of(&[Keeper::Guarda, Keeper::Redis]);
+    let phpredis = runs.iter().filter(|run| run.subject.keeper == Keeper::Phpredis);
+    let phpredis_passes = phpredis.into_iter().any(|run| run.passed(test));
+    let ours = || ours(runs).filter(|run| run.subject.has(test));
     let failing: Vec<&Outcomes> = ours().filter(|run| !good(test, files, run)).collect();
     let must_pass = phpredis_passes && files.passed(test) || BESIDES.contains(&test);
     match (excepted, failing.as_slice()) {
@@ -117,8 +141,8 @@ fn judge_test(test: &str, files: &Outcomes, excepted: bool, runs: &[Outcomes]) -
         (true, _) if must_pass => vec![Finding::Regression(test.to_owned())],
         (true, _) | (false, []) => Vec::new(),
         (false, failing) => {
-            let runs = failing.iter().map(|run| run.subject.name()).collect();
             let all = failing.len() == ours().count();
+            let runs = failing.iter().map(|run| run.subject.name()).collect();
             vec![Finding::Fails { test: test.to_owned(), runs, all, phpredis_passes }]
         }
     }
@@ -177,7 +201,8 @@ mod tests {
                     };
                     ((*name).to_owned(), status)
                 });
-                Outcomes { subject, tests: filler.chain(tests).collect(), place: "/place".into() }
+                let tests = filler.chain(tests).collect();
+                Outcomes { subject, tests, reports: BTreeMap::new(), place: "/place".into() }
             })
             .collect();
         judge(&Exceptions::parse(exceptions).unwrap(), &runs)
@@ -194,6 +219,23 @@ mod tests {
         assert_eq!(findings("", &[("a", ".fff")]), [fails(false)]);
         assert_eq!(findings("", &[("a", "...f")]), [fails(true)]);
         assert_eq!(findings("", &[("a", "xxxf")]), []);
+    }
+
+    #[test]
+    fn a_part_answers_for_its_own_tests_only() {
+        let run = |keeper, part: &[&str], tests: &[&str]| {
+            let only = part.iter().copied().map(str::to_owned).collect();
+            let subject = Subject { keeper, only, ..Subject::files() };
+            let tests = tests.iter().map(|test| ((*test).to_owned(), Status::Passed)).collect();
+            Outcomes { subject, tests, reports: BTreeMap::new(), place: "/place".into() }
+        };
+        let files = run(Keeper::Files, &[], &["a", "b"]);
+        let judged = |runs: &[Outcomes]| judge_test("b", &files, false, runs);
+        let (one, other) =
+            (run(Keeper::Guarda, &["a"], &["a"]), run(Keeper::Guarda, &["b"], &["b"]));
+        assert_eq!(judged(&[one.clone(), other]), []);
+        let lost = run(Keeper::Guarda, &["b"], &[]);
+        assert!(matches!(judged(&[one, lost]).as_slice(), [Finding::Fails { .. }]));
     }
 
     #[test]
@@ -221,6 +263,27 @@ mod tests {
         let run = "phpredis-no-locking-on-2".to_owned();
         let expected = [Finding::Server { test: "a".to_owned(), run }];
         assert_eq!(findings("", &[("a", "..f.")]), expected);
+    }
+
+    #[test]
+    fn what_valgrind_says_of_files_too_is_php_s_own() {
+        let said = |keeper, words: &[(&str, &str)]| {
+            let reports = words.iter().map(|(test, words)| {
+                ((*test).to_owned(), words.split(' ').flat_map(Report::all).collect())
+            });
+            let (reports, subject) = (reports.collect(), Subject { keeper, ..Subject::files() });
+            Outcomes { subject, tests: BTreeMap::new(), reports, place: "/place".into() }
+        };
+        let files = said(Keeper::Files, &[("a", "x y"), ("b", "z")]);
+        let judged = |words: &[(&str, &str)]| -> Vec<String> {
+            let findings = judge_memory(&files, &said(Keeper::Guarda, words));
+            let text = |finding: &Finding| finding.to_string().replace('\n', "");
+            findings.iter().map(text).collect()
+        };
+        assert_eq!(judged(&[("a", "y x x"), ("b", "z")]), [""; 0]);
+        let run = "valgrind says of guarda-no-locking-on-, and not of `files`:";
+        assert_eq!(judged(&[("a", "x z")]), [format!("a: {run}    z")]);
+        assert_eq!(judged(&[("c", "x")]), [format!("c: {run}    x")]);
     }
 
     #[test]

@@ -8,13 +8,17 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use super::super::installed::Php;
+use super::Keeper;
+use super::memory::Report;
 use super::rewrite::{Handler, rewrite};
-use super::{Keeper, Manner};
 
 /// E_ALL without E_DEPRECATED.
 const ALL_BUT_DEPRECATED: u32 = 32_767 - 8_192;
 /// What one test may take; most take a few hundredths.
 const TEST_SECONDS_MAX: &str = "120";
+
+/// What a request under valgrind may spend on the server.
+const BUDGET_UNDER_VALGRIND_S: u32 = 600;
 
 /// What is certainly lost at the end of a process is an error like any other. PHP itself keeps some memory to its
 /// end on purpose, and that is not lost.
@@ -29,6 +33,12 @@ pub(super) struct Subject {
     pub(super) locking: bool,
     /// Whether PHP keeps silent about what is deprecated.
     pub(super) without_deprecations: bool,
+    /// Whether each test runs under valgrind, which takes some fifty times as long.
+    pub(super) under_valgrind: bool,
+    /// The tests to run; none means all.
+    pub(super) only: Vec<String>,
+    /// Tells runs of the same handler apart that share the tests.
+    pub(super) part: Option<usize>,
     /// The server's name, for people.
     pub(super) server: String,
     pub(super) save_path: String,
@@ -42,6 +52,9 @@ impl Subject {
             extensions: Vec::new(),
             locking: false,
             without_deprecations: false,
+            under_valgrind: false,
+            only: Vec::new(),
+            part: None,
             server: String::new(),
             save_path: String::new(),
         }
@@ -49,14 +62,21 @@ impl Subject {
 
     /// A name that is also one of a directory.
     pub(super) fn name(&self) -> String {
+        let valgrind = if self.under_valgrind { "-under-valgrind" } else { "" };
         let keeper = match self.keeper {
-            Keeper::Files => return "files".to_owned(),
+            Keeper::Files => return format!("files{valgrind}"),
             Keeper::Phpredis => "phpredis",
             Keeper::Guarda => "guarda",
             Keeper::Redis => "redis",
         };
         let locking = if self.locking { "locking" } else { "no-locking" };
-        format!("{keeper}-{locking}-on-{}", self.server)
+        let part = self.part.map(|part| format!("-{part}")).unwrap_or_default();
+        format!("{keeper}-{locking}-on-{}{valgrind}{part}", self.server)
+    }
+
+    /// Whether the test is one of those to run.
+    pub(super) fn has(&self, test: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|one| one == test)
     }
 
     fn handler(&self) -> Option<Handler<'_>> {
@@ -81,6 +101,10 @@ impl Subject {
             }
             // The tests take php-src's default for granted; Debian's is a directory.
             None => settings.push("session.save_path=".to_owned()),
+        }
+        if self.under_valgrind && self.keeper == Keeper::Guarda {
+            // Everything takes so much longer; PHP's own limits count processor time.
+            settings.push(format!("guarda.io_budget={BUDGET_UNDER_VALGRIND_S}"));
         }
         settings.extend(match (self.keeper, self.locking) {
             (Keeper::Phpredis | Keeper::Redis, true) => {
@@ -111,6 +135,8 @@ pub(super) enum Status {
 pub(super) struct Outcomes {
     pub(super) subject: Subject,
     pub(super) tests: BTreeMap<String, Status>,
+    /// What valgrind said, of tests of which it said something.
+    pub(super) reports: BTreeMap<String, Vec<Report>>,
     /// The directory of the run.
     pub(super) place: PathBuf,
 }
@@ -139,7 +165,11 @@ impl Outcomes {
 
     pub(super) fn summary(&self) -> String {
         let passed = self.tests.values().filter(|status| **status == Status::Passed).count();
-        format!("{passed} of {} pass with {}", self.tests.len(), self.subject.name())
+        let reported = match self.reports.len() {
+            0 => String::new(),
+            tests => format!(", and valgrind reports something in {tests}"),
+        };
+        format!("{passed} of {} pass with {}{reported}", self.tests.len(), self.subject.name())
     }
 }
 
@@ -179,7 +209,6 @@ pub(super) fn run(
     pristine: &Path,
     scratch: &Path,
     subject: Subject,
-    manner: Manner,
 ) -> Result<Outcomes> {
     let place = scratch.join(subject.name());
     copy(pristine, &place, subject.handler().as_ref())?;
@@ -189,13 +218,17 @@ pub(super) fn run(
     command.arg(&php.run_tests);
     command.args(["-n", "-q", "--no-color", "--no-progress", "--set-timeout", TEST_SECONDS_MAX]);
     command.arg("-p").arg(&php.cli).arg("-W").arg(&results);
-    if manner == Manner::Valgrind {
+    if subject.under_valgrind {
         command.arg("-m").env("VALGRIND_OPTS", VALGRIND);
     }
     for setting in subject.settings() {
         command.arg("-d").arg(setting);
     }
-    command.arg(place.join("ext/session/tests"));
+    let directory = place.join("ext/session/tests");
+    match subject.only.as_slice() {
+        [] => command.arg(&directory),
+        tests => command.args(tests.iter().map(|test| directory.join(format!("{test}.phpt")))),
+    };
     command.env("TEST_PHP_CGI_EXECUTABLE", &php.cgi).env("TEST_PHP_SRCDIR", &place);
     let log = place.join("run-tests.log");
     let file = File::create(&log).with_context(|| format!("{}", log.display()))?;
@@ -203,11 +236,13 @@ pub(super) fn run(
     // It fails when a test fails; what counts is the list of results.
     command.status().context("cannot run run-tests.php")?;
     let list = fs::read_to_string(&results).unwrap_or_default();
-    let tests = read_results(&list, &place.join("ext/session/tests"));
+    let tests = read_results(&list, &directory);
+    let reports = |test: &String| (test.clone(), Report::of_test(&directory, test));
+    let reports = tests.keys().map(reports).filter(|(_, reports)| !reports.is_empty()).collect();
     if tests.is_empty() {
         bail!("run-tests.php ran no test with {}: see {}", subject.name(), log.display());
     }
-    Ok(Outcomes { subject, tests, place })
+    Ok(Outcomes { subject, tests, reports, place })
 }
 
 /// Copies a tree of text files; the .phpt files change on the way.
@@ -237,14 +272,14 @@ fn read_results(list: &str, directory: &Path) -> BTreeMap<String, Status> {
     for (word, path) in list.lines().filter_map(|line| line.split_once('\t')) {
         let Some(name) = Path::new(path.trim()).file_stem() else { continue };
         let name = name.to_string_lossy().into_owned();
-        let status = match word {
-            "PASSED" => Status::Passed,
-            "XFAILED" => Status::ExpectedToFail,
-            other => {
-                let printed = fs::read(directory.join(format!("{name}.out"))).ok();
-                let printed = printed.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-                Status::Other { word: other.to_owned(), printed }
-            }
+        let printed = fs::read(directory.join(format!("{name}.out"))).ok();
+        let printed = printed.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let status = match (word, printed) {
+            // run-tests.php keeps what a test printed if it is not what is expected: then `LEAKED` is short
+            // for a test that failed, too.
+            ("PASSED", _) | ("LEAKED", None) => Status::Passed,
+            ("XFAILED", _) => Status::ExpectedToFail,
+            (other, printed) => Status::Other { word: other.to_owned(), printed },
         };
         tests.insert(name, status);
     }
@@ -256,11 +291,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_test_that_only_leaked_printed_what_it_should() {
+        let place = std::env::temp_dir().join(format!("guarda-results-{}", std::process::id()));
+        fs::create_dir_all(&place).unwrap();
+        fs::write(place.join("both.out"), "x").unwrap();
+        let list = "PASSED\t/t/a.phpt\nLEAKED\t/t/leaks.phpt\nLEAKED\t/t/both.phpt\n";
+        let tests = read_results(list, &place);
+        let printed = Some("x".to_owned());
+        assert_eq!(tests["leaks"], Status::Passed);
+        assert_eq!(tests["both"], Status::Other { word: "LEAKED".to_owned(), printed });
+        fs::remove_dir_all(&place).unwrap();
+    }
+
+    #[test]
     fn what_differs_from_run_to_run_is_left_out() {
         let plain = |place: &str, printed: &str| {
-            let outcomes =
-                Outcomes { subject: Subject::files(), tests: BTreeMap::new(), place: place.into() };
-            outcomes.without_names(printed)
+            let (subject, tests, reports) = (Subject::files(), BTreeMap::new(), BTreeMap::new());
+            Outcomes { subject, tests, reports, place: place.into() }.without_names(printed)
         };
         let [one, other] =
             [("/a", "string(7) \"/a/test\""), ("/another", "string(13) \"/another/test\"")];

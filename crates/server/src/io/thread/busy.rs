@@ -44,6 +44,13 @@ impl IoThread {
         }
         let patience = self.patience;
         let Some(client) = self.connections[slot].client.as_deref_mut() else { return false };
+        if name == "reset" {
+            // Whoever has the connection next knows nothing of the sessions that it has locked.
+            let (server, now) = (&*self.server, self.server.clock.now());
+            if !release_session_locks(client, server, &mut self.worker, now, patience) {
+                return true;
+            }
+        }
         if client.watched.is_empty() || !matches!(name, "discard" | "reset" | "unwatch") {
             return false;
         }

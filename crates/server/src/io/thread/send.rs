@@ -1,12 +1,14 @@
 //! The end of a turn: the log first, then the replies.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::{IoThread, SPARE_BUFFERS_MAX};
 use crate::client_memory;
 use crate::io::backlog::Fault;
 use crate::io::connection::Flushed;
 use crate::memory;
+use crate::stats::raise;
 
 /// Records that nobody waits for and that may wait for the next group; beyond that they are written by
 /// the end of the turn. Housekeeping writes what is there every 100 ms.
@@ -14,11 +16,18 @@ const UNAWAITED_MAX: u32 = 64;
 
 impl IoThread {
     /// Brings the log up to what this turn's replies depend on, then sends them.
-    pub(super) fn finish_turn(&mut self) {
-        self.worker.effects.counters.eventloop_cycles += 1;
+    pub(super) fn finish_turn(&mut self, began: Duration) {
+        let counters = &mut self.worker.effects.counters;
+        counters.eventloop_cycles += 1;
+        let commands = counters.commands_processed;
         self.send_turn();
         memory::note_thread();
         client_memory::evict(&self.server);
+        let took = self.server.clock.since(began).as_nanos() as u64;
+        self.worker.effects.counters.eventloop_nanos += took;
+        let stats = &self.server.stats;
+        raise(&stats.eventloop_nanos_max, took);
+        raise(&stats.eventloop_commands_max, commands);
     }
 
     fn send_turn(&mut self) {
@@ -41,7 +50,10 @@ impl IoThread {
             self.dirty.iter().any(|&slot| self.connections.get(slot).is_some_and(|c| c.wrote));
         let needs_sync =
             self.dirty.iter().any(|&slot| self.connections.get(slot).is_some_and(|c| c.needs_sync));
+        let before = self.server.clock.monotonic();
         let committed = self.server.persistence.commit(seq, wrote, needs_sync);
+        let waited = self.server.clock.since(before).as_nanos() as u64;
+        self.server.stats.eventloop_log_nanos.fetch_add(waited, Ordering::Relaxed);
         self.server.log_waits.serve(&self.server);
         let mut dirty = std::mem::take(&mut self.dirty);
         for slot in dirty.drain(..) {

@@ -326,6 +326,7 @@ impl IoThread {
     pub(super) fn settle_reply(&mut self, slot: usize, start: usize, outcome: Outcome) -> Flow {
         let connection = &mut self.connections[slot];
         let Some(client) = connection.client.as_deref_mut() else { return Flow::Stop };
+        client.note_locks();
         match client.reply_mode {
             ReplyMode::On | ReplyMode::SkipNext => {}
             ReplyMode::Off => connection.out.truncate(start),
