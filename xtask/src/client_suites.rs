@@ -25,7 +25,7 @@ const NAME: &str = "client-suites";
 /// The list of tests that may fail, with their reasons.
 const EXCEPTIONS: &str = "crates/cli/tests/client-suite-exceptions.txt";
 /// Seconds for a suite with one server.
-const SUITE_MAX: &str = "900";
+const SUITE_MAX: &str = "2700";
 /// Where the servers listen.
 const HOST: &str = "127.0.0.1";
 
