@@ -172,6 +172,44 @@ fn client_list_tells_what_a_client_is_doing() {
     );
 }
 
+#[test]
+fn client_list_tells_what_each_client_keeps() {
+    let server = start(&[]);
+    let mut control = server.connect().unwrap();
+    let own = call(&mut control, "CLIENT INFO");
+    // `*2 $6 CLIENT $4 INFO`, of which the words are arguments: as Redis tells it.
+    assert_eq!((field(&own, "qbuf"), field(&own, "argv-mem")), ("26", "10"), "{own}");
+    let line = |control: &mut Connection| {
+        let list = call(control, "CLIENT LIST");
+        list.lines().find(|line| field(line, "name") == "other").unwrap().to_owned()
+    };
+    let number = |line: &str, name| field(line, name).parse::<usize>().unwrap();
+    let mut other = server.connect().unwrap();
+    assert_eq!(call(&mut other, "CLIENT SETNAME other"), "OK");
+    let idle = line(&mut control);
+    for name in ["qbuf", "qbuf-free", "argv-mem", "multi-mem", "obl", "oll", "omem"] {
+        assert_eq!(field(&idle, name), "0", "{name} in {idle}");
+    }
+    assert_eq!(call(&mut other, "MULTI"), "OK");
+    assert_eq!(call(&mut other, &format!("SET k {}", "v".repeat(10_000))), "QUEUED");
+    let queued = line(&mut control);
+    assert!((10_000..11_000).contains(&number(&queued, "multi-mem")), "{queued}");
+    assert_eq!(call(&mut other, "DISCARD"), "OK");
+    // Half of an argument of a million bytes, then all of it but its end: never much more than has come.
+    other.send_raw(b"*2\r\n$4\r\nECHO\r\n$1000000\r\n").unwrap();
+    for sent in [500_000, 1_000_000] {
+        other.send_raw(&[b'v'; 500_000]).unwrap();
+        let come = await_true(SOON, || number(&line(&mut control), "qbuf") == sent);
+        let half = line(&mut control);
+        assert!(come && field(&half, "argv-mem") == "4", "{half}");
+        assert!(number(&half, "tot-mem") <= 1_002_000, "{half}");
+    }
+    other.send_raw(b"\r\n").unwrap();
+    assert_eq!(other.read_raw().unwrap().len(), 1_000_012);
+    assert!(await_true(SOON, || line(&mut control).contains(" qbuf=0 qbuf-free=0 argv-mem=0 ")));
+    assert_eq!(number(&line(&mut control), "tot-mem"), number(&idle, "tot-mem"));
+}
+
 // Silencing --------------------------------------------------------------------------------------
 
 #[test]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use guarda_testkit::connection::Connection;
 use guarda_testkit::deadline::await_true;
 use guarda_testkit::server::Server;
-use support::{SOON, call, count, info, spec, start, text};
+use support::{SOON, call, count, field, info, spec, start, text};
 
 const MIB: u64 = 1 << 20;
 
@@ -296,6 +296,28 @@ fn ask_for_much(server: &Server, name: &str) -> Connection {
     assert_eq!(call(&mut client, &format!("CLIENT SETNAME {name}")), "OK");
     client.send_raw(&b"GET big\r\n".repeat(16)).unwrap();
     client
+}
+
+#[test]
+fn what_clients_watch_and_listen_to_counts_as_theirs() {
+    let server = start(&[("maxmemory-clients", "200kb")]);
+    let mut control = server.connect().unwrap();
+    for word in ["WATCH", "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"] {
+        let mut client = server.connect().unwrap();
+        let before = count(&mut control, "evicted_clients");
+        let commands: String = (0..5_000).map(|n| format!("{word} name:{n}\r\n")).collect();
+        // It may be closed before all is sent.
+        let _ = client.send_raw(commands.as_bytes());
+        let closed = await_true(SOON, || count(&mut control, "evicted_clients") == before + 1);
+        assert!(closed, "{word}: {}", call(&mut control, "CLIENT LIST"));
+    }
+    // A few are no harm, and nothing is left of them when they end.
+    let idle = |line: &str| field(line, "tot-mem").parse::<usize>().unwrap();
+    let own = call(&mut control, "CLIENT INFO");
+    assert_eq!(call(&mut control, "WATCH a b c"), "OK");
+    assert!(idle(&call(&mut control, "CLIENT INFO")) > idle(&own));
+    assert_eq!(call(&mut control, "UNWATCH"), "OK");
+    assert_eq!(idle(&call(&mut control, "CLIENT INFO")), idle(&own));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::pubsub::Subscriptions;
 use crate::sessions::SessionLock;
 use crate::spec::CommandSpec;
 use crate::waits::Ticket;
+use crate::watched::Watched;
 
 /// Whether the client may run commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +71,7 @@ pub struct Client {
     /// Open transaction.
     pub transaction: Option<Transaction>,
     /// Watched keys.
-    pub watched: Vec<(u32, Vec<u8>)>,
+    pub watched: Watched,
     /// Set by shards when a watched key changes.
     pub watch_dirty: Arc<AtomicBool>,
     /// `CLIENT REPLY`.
@@ -94,7 +95,7 @@ pub struct Client {
     /// Shown every command; the register of monitors says the same.
     pub(crate) is_monitor: bool,
     /// What it listens to; the register of all subscriptions says the same.
-    pub(crate) subscriptions: Subscriptions,
+    pub subscriptions: Subscriptions,
 }
 
 /// What CLIENT LIST shows of a client; shared with other threads.
@@ -123,6 +124,8 @@ pub struct ClientCard {
     pub killed: AtomicBool,
     /// Bytes that the connection takes: buffers, queued commands, and what is kept of each client.
     pub memory: AtomicUsize,
+    /// What it is made of.
+    pub buffers: ClientBuffers,
     /// The rest, which changes seldom.
     pub details: Mutex<ClientDetails>,
 }
@@ -148,8 +151,24 @@ pub struct ClientDetails {
     pub is_monitor: bool,
     /// Full name of the last command, `client|list`.
     pub cmd: Cow<'static, str>,
-    pub query_buffer: usize,
-    pub output_buffer: usize,
+}
+
+/// What a connection keeps in memory, in bytes, as CLIENT LIST shows it. Written by the connection's own
+/// thread; others read it for what it was a moment ago.
+#[derive(Default)]
+pub struct ClientBuffers {
+    /// Received and not carried out yet.
+    pub query: AtomicUsize,
+    /// Room behind it.
+    pub query_free: AtomicUsize,
+    /// Arguments of the command that runs; only shown while it is a CLIENT.
+    pub args: AtomicUsize,
+    /// Commands that an open MULTI has queued.
+    pub queued: AtomicUsize,
+    /// Size of the buffer of replies.
+    pub reply: AtomicUsize,
+    /// Replies in it that the peer has not taken.
+    pub unsent: AtomicUsize,
 }
 
 impl ClientCard {
@@ -168,6 +187,7 @@ impl ClientCard {
             watch_dirty: Arc::default(),
             killed: AtomicBool::new(false),
             memory: AtomicUsize::new(0),
+            buffers: ClientBuffers::default(),
             details: Mutex::new(ClientDetails {
                 name: Vec::new(),
                 lib_name: Vec::new(),
@@ -184,8 +204,6 @@ impl ClientCard {
                 no_touch: false,
                 is_monitor: false,
                 cmd: Cow::Borrowed("NULL"),
-                query_buffer: 0,
-                output_buffer: 0,
             }),
         }
     }
@@ -260,7 +278,7 @@ impl Client {
             user: None,
             login: None,
             transaction: None,
-            watched: Vec::new(),
+            watched: Watched::default(),
             watch_dirty: Arc::clone(&card.watch_dirty),
             reply_mode: ReplyMode::On,
             card,
@@ -307,21 +325,21 @@ impl Client {
 
     /// Watches `key` in the selected database. The caller holds the key's shard.
     pub(crate) fn note_watched(&mut self, db: u32, key: &[u8]) {
-        self.watched.push((db, key.to_vec()));
+        self.watched.insert(db, key);
     }
 
     /// Whether `key` is watched already.
     pub(crate) fn is_watching(&self, db: u32, key: &[u8]) -> bool {
-        self.watched.iter().any(|(d, k)| *d == db && k == key)
+        self.watched.contains(db, key)
     }
 
     /// Ends the watches whose shards can be had within `patience` each; whether that were all.
     pub fn unwatch_within(&mut self, keyspace: &Keyspace, patience: Duration) -> bool {
-        self.watched.retain(|(db, key)| {
+        self.watched.retain(|db, key| {
             let key = HashedKey::new(key);
             match keyspace.lock_one(key.shard(), patience) {
                 Some(mut locked) => {
-                    locked.shard(key).unwatch(*db, key.bytes, &self.watch_dirty);
+                    locked.shard(key).unwatch(db, key.bytes, &self.watch_dirty);
                     false
                 }
                 None => true,
@@ -332,9 +350,9 @@ impl Client {
 
     /// Ends all watches. Locks each shard for a moment; the caller holds none.
     pub fn unwatch_all(&mut self, keyspace: &Keyspace) {
-        for (db, key) in std::mem::take(&mut self.watched) {
-            let shard = HashedKey::new(&key).shard();
-            keyspace.with_shard(shard, |shard| shard.unwatch(db, &key, &self.watch_dirty));
+        for (db, key) in std::mem::take(&mut self.watched).iter() {
+            let shard = HashedKey::new(key).shard();
+            keyspace.with_shard(shard, |shard| shard.unwatch(db, key, &self.watch_dirty));
         }
         self.watch_dirty.store(false, Ordering::Relaxed);
     }

@@ -140,6 +140,8 @@ pub struct Effects {
     pub(crate) changes: u64,
     /// Whether the running command wrote its own records, so that it is not recorded verbatim.
     pub(crate) explicit: bool,
+    /// The running command has answered an error, be it inside of something else.
+    pub(crate) reply_holds_error: bool,
 }
 
 impl Effects {
@@ -149,10 +151,29 @@ impl Effects {
         self.tallies.note_error(text);
     }
 
+    /// Counts an error that stands somewhere in a script's reply: the call has failed.
+    pub fn note_error_in_reply(&mut self, text: &[u8]) {
+        self.note_error(text);
+        self.reply_holds_error = true;
+    }
+
     /// Notes a keyspace event, if it is wanted.
     pub(crate) fn notify(&mut self, class: EventClasses, db: u32, event: &'static str, key: &[u8]) {
         if self.wanted_events.wants(class) {
             self.notices.push(Notice { db, event, key: key.to_vec() });
+        }
+    }
+
+    /// Records as DEL, and tells, what lookups removed from `shard` because it was due. Such records precede
+    /// those of the command that met the expired key: replaying them later would delete what it stored.
+    pub(crate) fn record_expired(&mut self, shard: &mut Shard) {
+        if !shard.has_expired() {
+            return;
+        }
+        for (db, key) in shard.take_expired() {
+            self.counters.expired_keys += 1;
+            self.records.push(db, &[b"DEL", &key]);
+            self.notify(EventClasses::EXPIRED, db, "expired", &key);
         }
     }
 
@@ -176,11 +197,7 @@ impl Effects {
     /// For a command that changes shard after shard, holding one at a time: its records about
     /// `shard` go to the log before the shard is let go, with those of keys that were due.
     pub(crate) fn append_for(&mut self, shard: &mut Shard, host: &dyn Host) {
-        for (db, key) in shard.take_expired() {
-            self.counters.expired_keys += 1;
-            self.records.push(db, &[b"DEL", &key]);
-            self.notify(EventClasses::EXPIRED, db, "expired", &key);
-        }
+        self.record_expired(shard);
         self.address_notices(host);
         let turn = (!self.published.is_empty()).then(|| host.pubsub().take_turn());
         let seq = self.append_to_log(host);

@@ -283,8 +283,9 @@ fn note_cost(
     outcome: Outcome,
 ) {
     let ended = cx.host.monotonic();
-    let failed = cx.reply.buf.get(start) == Some(&b'-');
     let effects = &mut *cx.db.effects;
+    let holds_error = std::mem::take(&mut effects.reply_holds_error);
+    let failed = holds_error || cx.reply.buf.get(start) == Some(&b'-');
     effects.mark = ended;
     let took = ended.saturating_sub(began);
     effects.counters.command_nanos += took.as_nanos() as u64;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use guarda_store::{Keyspace, ListLimits, PackedLimits, SetLimits, UnixMillis};
+use guarda_store::{Keyspace, ListLimits, Locked, PackedLimits, SetLimits, UnixMillis};
 
 use crate::acl::Users;
 use crate::client::ClientCard;
@@ -43,7 +43,7 @@ pub struct Settings {
     pub proto_max_bulk_len: AtomicUsize,
     /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call DEBUG.
     pub scripts_may_debug: AtomicBool,
-    /// DEBUG SET-SKIP-CHECKSUM-VALIDATION: what is loaded is not held to its checksum.
+    /// DEBUG SET-SKIP-CHECKSUM-VALIDATION: what is loaded or restored is not held to its checksum.
     pub skips_checksums: AtomicBool,
     /// Those of sessions.
     pub sessions: SessionLimits,
@@ -271,6 +271,13 @@ pub trait Host: Sync {
     fn kill_client(&self, id: u64);
     /// SAVE: writes the RDB file and returns when it is durable.
     fn save(&self) -> Result<(), CommandError>;
+    /// After a FLUSHALL, under all shards: brings the RDB file in line where the server saves by itself, and
+    /// says whether it has.
+    fn save_flushed(&self, _locked: &mut Locked<'_>) -> bool {
+        false
+    }
+    /// Tells the operator that a payload (RESTORE) was damaged behind a good checksum.
+    fn note_refused_payload(&self, _why: &str) {}
     /// BGSAVE; `schedule` waits for a rewrite in progress. Returns the status text.
     fn background_save(&self, schedule: bool) -> Result<&'static str, CommandError>;
     /// BGREWRITEAOF. Returns the status text.

@@ -41,12 +41,15 @@ mod tallies;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod waits;
+mod watched;
 
 mod families;
 
 pub use acl::{AclFileError, Denial, User, Users};
 pub use args::Args;
-pub use client::{AuthState, Client, ClientCard, QueuedCall, ReplyMode, Transaction};
+pub use client::{
+    AuthState, Client, ClientBuffers, ClientCard, QueuedCall, ReplyMode, Transaction,
+};
 pub use compatibility::compatibility_markdown;
 pub use context::{Caller, CommandResult, Context, Outcome};
 pub use db::Db;

@@ -1,8 +1,9 @@
 //! Between the values of keys and those of RDB: for DUMP and RESTORE, and for the server's files.
 
 use std::cell::RefCell;
+use std::sync::atomic::Ordering;
 
-use guarda_rdb::payload::{PayloadError, read, write};
+use guarda_rdb::payload::{PayloadError, read, read_unsealed, write};
 use guarda_rdb::{EntryEncoder, RdbErrorKind, RdbValue, RdbValueRef};
 use guarda_store::{HashValue, ListEnd, ListValue, SetValue, SortedSetValue, Value, ValueRef};
 
@@ -87,6 +88,8 @@ pub(crate) fn restore(
     string_len_max: u64,
     settings: &Settings,
 ) -> Result<Value, PayloadError> {
+    let skips_checksum = settings.skips_checksums.load(Ordering::Relaxed);
+    let read = if skips_checksum { read_unsealed } else { read };
     let value = read(payload, string_len_max)?;
     let announced = value.len();
     let value = from_rdb_value(value, settings);

@@ -102,6 +102,8 @@ pub struct Settings {
     pub dbfilename: String,
     /// `rdbcompression`.
     pub rdbcompression: bool,
+    /// `rdb-key-save-delay`, in microseconds.
+    pub rdb_key_save_delay: u64,
     /// `rdbchecksum`.
     pub rdbchecksum: bool,
     /// `key-load-delay`.
@@ -425,6 +427,7 @@ impl Settings {
             save: v.save_points("save"),
             dbfilename: v.text("dbfilename").into(),
             rdbcompression: v.bool("rdbcompression"),
+            rdb_key_save_delay: v.int("rdb-key-save-delay") as u64,
             rdbchecksum: v.bool("rdbchecksum"),
             key_load_delay: Duration::from_micros(
                 u64::try_from(v.int("key-load-delay")).unwrap_or(0),

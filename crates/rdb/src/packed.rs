@@ -43,16 +43,27 @@ pub(super) fn ziplist(blob: &[u8]) -> Result<Vec<Vec<u8>>> {
     if bytes.u32_le()? != blob.len() {
         return Err("a ziplist's length is not its own");
     }
-    bytes.u32_le()?; // offset of the last entry: only for walking backwards
+    let tail = bytes.u32_le()?;
     let count = usize::from(u16::from_le_bytes(bytes.array()?));
     let mut items = Vec::new();
+    // What is only there for walking backwards must be right too: where the last entry is, and in each entry
+    // how long the one before it is.
+    let (mut last, mut last_len) = (blob.len() - bytes.0.len(), 0);
     loop {
-        match bytes.byte()? {
+        let at = blob.len() - bytes.0.len();
+        let before = match bytes.byte()? {
             0xff => break,
-            0xfe => drop(bytes.u32_le()?), // length of the entry before, long form
-            _ => {}
+            0xfe => bytes.u32_le()?,
+            short => usize::from(short),
+        };
+        if before != last_len {
+            return Err("an entry of a ziplist is not as long as the next one says");
         }
         items.push(ziplist_entry(&mut bytes)?);
+        (last, last_len) = (at, blob.len() - bytes.0.len() - at);
+    }
+    if tail != last {
+        return Err("a ziplist's last entry is not where it says");
     }
     // The count saturates at 65,535.
     if !bytes.0.is_empty() || (count != usize::from(u16::MAX) && count != items.len()) {
@@ -244,7 +255,10 @@ mod tests {
         entries.extend([10, 0x40, 1, b'x']); // a 14-bit length
         entries.extend([0xfe, 4, 0, 0, 0, 0x80, 0, 0, 0, 1, b'y']); // long forms of both lengths
         let mut blob = ((entries.len() + 11) as u32).to_le_bytes().to_vec();
-        blob.extend([0, 0, 0, 0, 10, 0]);
+        // The last entry has 11 bytes.
+        let tail = entries.len() as u32 + 10 - 11;
+        blob.extend(tail.to_le_bytes());
+        blob.extend([10, 0]);
         blob.extend(entries);
         blob.push(0xff);
         assert_eq!(
@@ -263,6 +277,13 @@ mod tests {
             ]
         );
         every_damage(&blob, |blob| drop(ziplist(blob)));
+        // The offset of the last entry; the length that the second and the last entry give of the one before.
+        let (last, second) = (tail as usize, 10 + 4);
+        for wrong in [4, second, last + 1] {
+            let mut blob = blob.clone();
+            blob[wrong] ^= 1;
+            assert!(ziplist(&blob).is_err(), "byte {wrong}");
+        }
         for end in 0..blob.len() {
             assert!(ziplist(&blob[..end]).is_err());
         }

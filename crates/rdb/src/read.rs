@@ -279,6 +279,7 @@ impl<R: Read> RdbReader<R> {
             let container = if second { self.length()? } else { 2 };
             let node = self.string()?;
             let mut packed = match container {
+                1 if node.is_empty() => Err("a node of a list holds nothing"),
                 1 => Ok(vec![node]),
                 2 if second => packed::listpack(&node),
                 2 => packed::ziplist(&node),

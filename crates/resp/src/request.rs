@@ -164,6 +164,8 @@ pub struct RequestParser {
     progress: Progress,
     /// Arguments of a command that did not arrive in one piece.
     spans: Vec<Span>,
+    /// Bytes of the arguments in `spans`, headers left out.
+    args_len: usize,
 }
 
 impl RequestParser {
@@ -198,10 +200,17 @@ impl RequestParser {
         parsed
     }
 
+    /// Of a half-received command: bytes at the start of the buffer that are understood, and how many of those
+    /// are arguments.
+    pub fn understood(&self) -> (usize, usize) {
+        if self.progress.pos == 0 { (0, 0) } else { (self.progress.pos, self.args_len) }
+    }
+
     /// Forgets a half-received command, for a connection whose input was thrown away.
     #[cold]
     pub fn reset(&mut self) {
         self.progress = Progress::default();
+        self.args_len = 0;
         self.spans.clear();
         self.spans.shrink_to(SPANS_KEPT_MAX);
     }
@@ -241,6 +250,7 @@ impl RequestParser {
     #[cold]
     fn suspend(&mut self, progress: Progress, buf: &[u8], args: &mut ArgVec<'_>) {
         let base = buf.as_ptr().addr();
+        self.args_len = args.iter().map(|arg| arg.len()).sum();
         self.spans.clear();
         self.spans.extend(
             args.drain(..).map(|arg| Span { start: arg.as_ptr().addr() - base, len: arg.len() }),
@@ -256,8 +266,12 @@ impl RequestParser {
         limits: &Limits,
         args: &mut ArgVec<'b>,
     ) -> Result<Parsed, ProtocolError> {
-        let Self { progress, spans } = self;
-        match read_args(progress, buf, limits, |span| spans.push(span))? {
+        let Self { progress, spans, args_len } = self;
+        let keep = |span: Span| {
+            *args_len += span.len;
+            spans.push(span);
+        };
+        match read_args(progress, buf, limits, keep)? {
             Step::Incomplete { need_hint } => Ok(Parsed::Incomplete { need_hint }),
             Step::Done => {
                 let consumed = progress.pos;

@@ -95,6 +95,33 @@ fn arrays_become_commands() {
 }
 
 #[test]
+fn a_half_received_command_tells_what_is_understood_of_it() {
+    let mut parser = RequestParser::default();
+    let input = b"*3\r\n$3\r\nSET\r\n$2\r\nkk\r\n$5\r\nval";
+    for (len, understood) in [
+        (2, (0, 0)),
+        (4, (4, 0)),
+        (8, (8, 0)),
+        (13, (13, 3)),
+        (21, (21, 5)),
+        // Of the third argument the header alone.
+        (28, (25, 5)),
+    ] {
+        let mut buf = input[..len].to_vec();
+        let mut args = ArgVec::new();
+        let parsed = parser.parse(&mut buf, &Limits::AUTHENTICATED, &mut args).unwrap();
+        assert!(matches!(parsed, Parsed::Incomplete { .. }));
+        assert_eq!(parser.understood(), understood, "{len} bytes");
+    }
+    let mut whole = [&input[..], b"ue\r\n"].concat();
+    let consumed = whole.len();
+    let mut args = ArgVec::new();
+    let parsed = parser.parse(&mut whole, &Limits::AUTHENTICATED, &mut args).unwrap();
+    assert_eq!(parsed, Parsed::Command { consumed });
+    assert_eq!(parser.understood(), (0, 0));
+}
+
+#[test]
 fn redis_does_not_look_at_every_line_end_and_neither_do_we() {
     check(b"*1\rX$4\rYPINGZZ", &[b"PING"]);
     check_quiet(b"*1\n$4\nPING\n", 11);

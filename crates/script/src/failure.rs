@@ -9,6 +9,9 @@ pub(crate) const PRELUDE_NAME: &str = "=prelude";
 /// Name of the chunk that a script is.
 pub(crate) const SCRIPT_NAME: &str = "@user_script";
 
+/// Name of the field that says of an error that the statistics have counted it.
+pub(crate) const COUNTED: &str = "ignore_error_stats_update";
+
 /// Most stack levels looked at for the line that failed.
 const LEVELS_MAX: usize = 32;
 
@@ -33,7 +36,7 @@ impl Raised {
         let table = lua.create_table_with_capacity(0, 2)?;
         table.raw_set("err", lua.create_string(&self.text)?)?;
         if self.by_command {
-            table.raw_set("ignore_error_stats_update", true)?;
+            table.raw_set(COUNTED, true)?;
         }
         Ok(table)
     }
@@ -154,7 +157,7 @@ fn describe(lua: &Lua, value: &Value) -> (Vec<u8>, bool) {
     const UNKNOWN: &[u8] = b"ERR unknown error";
     match value {
         Value::Table(table) => {
-            let counted = table.raw_get("ignore_error_stats_update").unwrap_or(false);
+            let counted = table.raw_get(COUNTED).unwrap_or(false);
             let text = table.raw_get("err").ok().and_then(|err| plain_text(lua, &err));
             (text.unwrap_or_else(|| UNKNOWN.to_vec()), counted)
         }

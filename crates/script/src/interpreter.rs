@@ -166,7 +166,9 @@ impl Interpreter {
         }
         match result {
             Ok((true, value)) => {
-                write_reply(&self.lua, self.control.protocol(), &value, &mut cx.reply)
+                let Context { reply, db, .. } = cx;
+                let mut note_error = |text: &[u8]| db.effects.note_error_in_reply(text);
+                write_reply(&self.lua, self.control.protocol(), &value, reply, &mut note_error)
                     .map_err(|error| Failure::of_binding(&error))
             }
             Ok((false, value)) => Err(Failure::of_value(&self.lua, &value)),

@@ -3,7 +3,7 @@
 use guarda_resp::{Protocol, ReplyWriter};
 use mlua::{Lua, LuaString, Table, Value};
 
-use crate::failure::{Raised, until_nul};
+use crate::failure::{COUNTED, Raised, until_nul};
 use crate::{REPLY_DEPTH_MAX, REPLY_LEN_MAX};
 
 /// Names of the fields by which tables stand for other replies than arrays.
@@ -17,6 +17,7 @@ struct ReplyFields {
     verbatim_string: LuaString,
     format: LuaString,
     string: LuaString,
+    counted: LuaString,
 }
 
 impl ReplyFields {
@@ -31,12 +32,14 @@ impl ReplyFields {
             verbatim_string: lua.create_string("verbatim_string")?,
             format: lua.create_string("format")?,
             string: lua.create_string("string")?,
+            counted: lua.create_string(COUNTED)?,
         })
     }
 }
 
 /// Writes a script's value in the client's protocol; `script_protocol` is what the script chose
-/// with `redis.setresp`, and decides what its booleans mean.
+/// with `redis.setresp`, and decides what its booleans mean. `note_error` is told each error in it that
+/// no command has answered and that so has not been counted yet.
 ///
 /// # Errors
 /// The value is too long; nothing is left written then.
@@ -45,10 +48,12 @@ pub(crate) fn write_reply(
     script_protocol: Protocol,
     value: &Value,
     reply: &mut ReplyWriter<'_>,
+    note_error: &mut dyn FnMut(&[u8]),
 ) -> mlua::Result<()> {
     let start = reply.buf.len();
     let fields = if value.is_table() { Some(ReplyFields::new(lua)?) } else { None };
-    let mut writer = ValueWriter { fields: fields.as_ref(), script_protocol, start, reply };
+    let mut writer =
+        ValueWriter { fields: fields.as_ref(), script_protocol, start, reply, note_error };
     let result = writer.value(value, 0);
     if result.is_err() {
         reply.buf.truncate(start);
@@ -63,6 +68,7 @@ struct ValueWriter<'w, 'r> {
     /// Length of the output before the reply.
     start: usize,
     reply: &'w mut ReplyWriter<'r>,
+    note_error: &'w mut dyn FnMut(&[u8]),
 }
 
 impl ValueWriter<'_, '_> {
@@ -91,7 +97,12 @@ impl ValueWriter<'_, '_> {
     fn table(&mut self, table: &Table, depth: usize) -> mlua::Result<()> {
         let fields = self.fields.expect("a table is only found inside a table");
         if let Value::String(text) = table.raw_get(&fields.err)? {
-            self.reply.error_bytes(until_nul(&text.as_bytes()));
+            let text = text.as_bytes();
+            let text = until_nul(&text);
+            if !matches!(table.raw_get(&fields.counted)?, Value::Boolean(true)) {
+                (self.note_error)(text);
+            }
+            self.reply.error_bytes(text);
         } else if let Value::String(text) = table.raw_get(&fields.ok)? {
             self.reply.simple_bytes(until_nul(&text.as_bytes()));
         } else if let Some(number) = number(&table.raw_get(&fields.double)?) {

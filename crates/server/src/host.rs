@@ -10,7 +10,7 @@ use guarda_commands::{
     ShutdownMode, Ticket, Users,
 };
 use guarda_journal::log::Seq;
-use guarda_store::{Keyspace, UnixMillis};
+use guarda_store::{Keyspace, Locked, UnixMillis};
 
 use crate::eviction;
 use crate::io::{Heard, Message, Served};
@@ -170,6 +170,14 @@ impl Host for Server {
 
     fn save(&self) -> Result<(), CommandError> {
         crate::snapshots::save_now(self)
+    }
+
+    fn note_refused_payload(&self, why: &str) {
+        tracing::warn!("RESTORE: integrity check failed: {why}");
+    }
+
+    fn save_flushed(&self, locked: &mut Locked<'_>) -> bool {
+        crate::snapshots::save_flushed(self, locked)
     }
 
     fn background_save(&self, schedule: bool) -> Result<&'static str, CommandError> {

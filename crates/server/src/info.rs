@@ -143,8 +143,8 @@ fn clients(server: &Server, overview: &Overview, text: &mut Text) {
     let cards = server.clients.cards();
     let (input, output): (Vec<usize>, Vec<usize>) = cards
         .iter()
-        .map(|card| card.details.lock())
-        .map(|details| (details.query_buffer, details.output_buffer))
+        .map(|card| (&card.buffers.query, &card.buffers.unsent))
+        .map(|(input, output)| (input.load(Ordering::Relaxed), output.load(Ordering::Relaxed)))
         .unzip();
     text.field("client_recent_max_input_buffer", input.into_iter().max().unwrap_or(0));
     text.field("client_recent_max_output_buffer", output.into_iter().max().unwrap_or(0));

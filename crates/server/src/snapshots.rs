@@ -17,7 +17,7 @@ use guarda_store::{Locked, Preference, Record, SHARDS, SnapshotSink, UnixMillis,
 
 use crate::info::REDIS_VERSION;
 use crate::memory::note_thread;
-use crate::persistence::Activity;
+use crate::persistence::{Activity, Progress};
 use crate::state::Server;
 
 /// Encoded bytes gathered under one hold of a shard's lock.
@@ -28,6 +28,9 @@ const WAITING_LEN_MAX: usize = 1 << 30;
 
 /// Locking all shards waits for the longest script.
 const PATIENCE: Duration = Duration::from_hours(1);
+
+/// How long a snapshot that is told to dawdle does not look up.
+const DAWDLE_SLICE: Duration = Duration::from_millis(10);
 
 /// A shard's records as RDB entries.
 struct RdbSink {
@@ -161,6 +164,7 @@ impl<'s> Snapshot<'s> {
         let mut writer = RdbWriter::new(sink, header, checksum)?;
         let mut db = None;
         while self.next < SHARDS {
+            self.dawdle()?;
             let (runs, done) = self.server.keyspace.with_shard(self.next, |shard| {
                 match shard.advance_snapshot(STEP_LEN) {
                     Some(captured) => (captured.sink.take(), captured.done),
@@ -189,6 +193,35 @@ impl<'s> Snapshot<'s> {
         }
         writer.finish()?;
         Ok(())
+    }
+
+    /// Waits as `rdb-key-save-delay` says for the keys of the next shard.
+    ///
+    /// # Errors
+    /// Nobody wants the snapshot any more.
+    fn dawdle(&self) -> io::Result<()> {
+        let persistence = &self.server.persistence;
+        let per_key = Duration::from_micros(persistence.key_save_delay_us.load(Ordering::Relaxed));
+        let mut left = Duration::ZERO;
+        if !per_key.is_zero() {
+            let databases = 0..self.server.keyspace.databases();
+            let keys: usize = self
+                .server
+                .keyspace
+                .with_shard(self.next, |shard| databases.map(|db| shard.len(db)).sum());
+            left = per_key.saturating_mul(u32::try_from(keys).unwrap_or(u32::MAX));
+        }
+        loop {
+            if persistence.save_is_void.load(Ordering::Relaxed) {
+                return Err(io::Error::other("all that it was to hold was flushed"));
+            }
+            if left.is_zero() {
+                return Ok(());
+            }
+            let slice = left.min(DAWDLE_SLICE);
+            std::thread::sleep(slice);
+            left -= slice;
+        }
     }
 }
 
@@ -238,9 +271,14 @@ fn claim(server: &Server, activity: Activity) -> Result<(), Activity> {
     if progress.activity != Activity::Idle {
         return Err(progress.activity);
     }
+    start(server, &mut progress, activity);
+    Ok(())
+}
+
+fn start(server: &Server, progress: &mut Progress, activity: Activity) {
     progress.activity = activity;
     progress.began = server.clock.now().seconds();
-    Ok(())
+    server.persistence.save_is_void.store(false, Ordering::Relaxed);
 }
 
 fn release(server: &Server) {
@@ -291,8 +329,40 @@ fn save(server: &Server) -> io::Result<()> {
     };
     let written = Snapshot::begin(server, shape.compression, take)
         .and_then(|snapshot| write_dump(server, snapshot, state, &shape));
+    if written.is_err() && server.persistence.save_is_void.load(Ordering::Relaxed) {
+        // No failure that writes would have to be refused for.
+        tracing::info!("the snapshot was given up: FLUSHALL has removed what it was to hold");
+        return written;
+    }
     note_saved(server, &written, began, dirty);
     written
+}
+
+/// After a FLUSHALL, whose caller holds all shards: a save in progress is given up, and where there are save
+/// points, `dump.rdb` is written anew, so that what was removed does not come back. Says whether that was done;
+/// where a file is being written, it follows.
+pub(crate) fn save_flushed(server: &Server, locked: &mut Locked<'_>) -> bool {
+    let has_points = !server.config.lock().save.is_empty();
+    {
+        let mut progress = server.persistence.progress.lock();
+        if progress.activity != Activity::Idle {
+            // It cannot be waited for: it needs the shards to come to its end.
+            if progress.activity == Activity::Saving {
+                server.persistence.save_is_void.store(true, Ordering::Relaxed);
+            }
+            progress.save_scheduled |= has_points;
+            return false;
+        }
+        if !has_points {
+            return false;
+        }
+        start(server, &mut progress, Activity::Saving);
+    }
+    let (began, dirty) = (server.clock.monotonic(), server.dirty.load(Ordering::Relaxed));
+    let saved = save_locked(server, locked);
+    note_saved(server, &saved, began, dirty);
+    release(server);
+    saved.is_ok()
 }
 
 fn write_dump(
@@ -304,6 +374,9 @@ fn write_dump(
     let storage = Arc::clone(&server.persistence.storage);
     let mut file = SnapshotFile::create_dump(storage, std::process::id())?;
     snapshot.write(&mut file, &header(server, false), shape.checksum)?;
+    if server.persistence.save_is_void.load(Ordering::Relaxed) {
+        return Err(io::Error::other("all that it holds was flushed"));
+    }
     put_in_place(server, file, state, &shape.dump_name)
 }
 
@@ -402,8 +475,7 @@ pub(crate) fn background_save(
              SCHEDULE in order to schedule a BGSAVE whenever possible.",
         )),
         Activity::Idle => {
-            progress.activity = Activity::Saving;
-            progress.began = server.clock.now().seconds();
+            start(server, &mut progress, Activity::Saving);
             drop(progress);
             spawn(server, |server| {
                 let _ = save(server);
@@ -455,8 +527,7 @@ pub(crate) fn background_rewrite(server: &Server) -> Result<&'static str, Comman
             Ok("Background append only file rewriting scheduled")
         }
         Activity::Idle => {
-            progress.activity = Activity::Rewriting;
-            progress.began = server.clock.now().seconds();
+            start(server, &mut progress, Activity::Rewriting);
             drop(progress);
             spawn(server, |server| {
                 let _ = rewrite(server);

@@ -8,6 +8,7 @@
 mod common;
 mod consistency;
 mod damage;
+mod flushing;
 mod kill9;
 mod model;
 mod shutdown;

@@ -158,6 +158,10 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL "return redis.call('get','l')" 0 //~ code -- the script's name
         EVAL "return redis.pcall('get','l')" 0
         EVAL "return redis.error_reply('MY err')" 0
+        EVAL "return {redis.error_reply('IN err'),{1,{err='DEEP err'}}}" 0
+        EVAL "return {err='HUSH err',ignore_error_stats_update=true}" 0
+        EVAL "local e=redis.pcall('incr','l') return redis.error_reply(e.err)" 0
+        EVAL "return {err=5}" 0
         EVAL "return redis.pcall('nosuch','l')" 0
         EVAL "return redis.pcall('get')" 0
         EVALSHA aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 0

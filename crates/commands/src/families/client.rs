@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use guarda_resp::number::parse_i64;
 use guarda_resp::{Protocol, ReplyWriter};
@@ -105,7 +105,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "list",
         summary: "Describes the connections, one in a line.",
-        note: "Fields about buffers that have no counterpart here are 0.",
+        note: "An idle client has no buffers, and 0 in the fields about them.",
         since: "2.4.0",
         complexity: PER_CLIENT,
         arity: Arity::at_least(2),
@@ -378,13 +378,15 @@ pub(crate) fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let total = card.memory.load(Ordering::Relaxed);
     // Redis has a fixed buffer and, for what does not fit, a list of blocks.
-    let fixed = details.output_buffer.min(REPLY_BLOCK_LEN);
-    let listed = details.output_buffer - fixed;
+    let buffers = &card.buffers;
+    let bytes = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+    let fixed = bytes(&buffers.unsent).min(REPLY_BLOCK_LEN);
+    let listed = bytes(&buffers.unsent) - fixed;
     let blocks = listed.div_ceil(REPLY_BLOCK_LEN);
     writeln!(
         out,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub={} psub={} \
-         ssub={} multi={multi} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={fixed} \
+         ssub={} multi={multi} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp=0 obl={fixed} \
          oll={blocks} omem={listed} tot-mem={total} events=r cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}",
         card.id,
         card.addr,
@@ -397,7 +399,11 @@ pub(crate) fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
         details.sub,
         details.psub,
         details.ssub,
-        details.query_buffer,
+        bytes(&buffers.query),
+        bytes(&buffers.query_free),
+        bytes(&buffers.args),
+        bytes(&buffers.queued),
+        bytes(&buffers.reply),
         details.cmd,
         details.user,
         details.resp,

@@ -275,7 +275,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "SET-SKIP-CHECKSUM-VALIDATION",
         usage: "<0|1>",
-        help: "With 1, what is loaded need not have the right checksum.",
+        help: "With 1, what is loaded or restored need not have the right checksum.",
         takes: 1..=1,
         run: |cx, args| {
             let on = switch(args)?;

@@ -67,7 +67,9 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         complexity: "O(N) where N is the total number of keys in all databases",
         run: |cx, args| {
             let databases = cx.host.keyspace().databases();
-            flush(cx, args, 0..databases)
+            let removed = flush(cx, args, 0..databases)?;
+            let saved = cx.caller != Caller::Log && cx.host.save_flushed(cx.db.locked);
+            Ok(answer_flush(cx, args, if saved { 0 } else { removed }))
         },
         ..FLUSH
     },
@@ -77,7 +79,8 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         complexity: "O(N) where N is the number of keys in the selected database",
         run: |cx, args| {
             let db = cx.db.index;
-            flush(cx, args, db..db + 1)
+            let removed = flush(cx, args, db..db + 1)?;
+            Ok(answer_flush(cx, args, removed))
         },
         ..FLUSH
     },
@@ -257,11 +260,12 @@ fn dbsize(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
 }
 
 /// ASYNC and SYNC make no difference: tables are freed at once, shard by shard.
+/// Empties the databases; returns how many keys that were.
 fn flush(
     cx: &mut Context<'_, '_>,
     args: &mut Args<'_>,
     databases: std::ops::Range<u32>,
-) -> CommandResult {
+) -> Result<u64, CommandError> {
     let _ = args.take_word("ASYNC") || args.take_word("SYNC");
     args.finish()?;
     let mut removed = 0;
@@ -269,11 +273,16 @@ fn flush(
         let empty = |db| cx.db.locked.visit_shard(at, |shard| shard.flush(db));
         removed += databases.clone().map(empty).sum::<usize>();
     }
-    cx.db.count_changes(removed as u64);
+    Ok(removed as u64)
+}
+
+/// `changes`: those that no RDB file has yet.
+fn answer_flush(cx: &mut Context<'_, '_>, args: &Args<'_>, changes: u64) -> Outcome {
+    cx.db.count_changes(changes);
     // Recorded even if nothing was there, as Redis does: a replica may differ.
     cx.db.record(args.all());
     cx.reply.ok();
-    Ok(Outcome::Reply)
+    Outcome::Reply
 }
 
 fn swapdb(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {

@@ -97,10 +97,10 @@ fn multi(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
 /// Leaves the transaction and ends all watches; the watched keys' shards are held.
 fn leave(cx: &mut Context<'_, '_>) -> Option<Transaction> {
     let transaction = cx.client.transaction.take();
-    for (db, key) in std::mem::take(&mut cx.client.watched) {
-        let index = HashedKey::new(&key).shard();
+    for (db, key) in std::mem::take(&mut cx.client.watched).iter() {
+        let index = HashedKey::new(key).shard();
         let flag = &cx.client.watch_dirty;
-        cx.db.locked.visit_shard(index, |shard| shard.unwatch(db, &key, flag));
+        cx.db.locked.visit_shard(index, |shard| shard.unwatch(db, key, flag));
     }
     cx.client.watch_dirty.store(false, Ordering::Relaxed);
     let mut details = cx.client.card.details.lock();
@@ -118,7 +118,7 @@ fn watch_failed(cx: &mut Context<'_, '_>) -> bool {
     let now = cx.db.now;
     cx.client.watched.iter().any(|(db, key)| {
         let key = HashedKey::new(key);
-        cx.db.locked.shard(key).peek(*db, key).is_some_and(|record| record.is_due(now))
+        cx.db.locked.shard(key).peek(db, key).is_some_and(|record| record.is_due(now))
     })
 }
 

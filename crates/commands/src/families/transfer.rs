@@ -56,22 +56,22 @@ const BAD_VALUE: CommandError = CommandError::text("ERR Bad data format");
 const IDLE_MAX_S: i64 = i32::MAX as i64;
 
 #[derive(Default)]
-struct RestoreOptions {
+struct RestoreOptions<'a> {
     replace: bool,
-    /// The TTL is an instant.
-    absolute: bool,
+    /// The TTL is an instant: the word that says so, as it was written.
+    absolute: Option<&'a [u8]>,
     idle_s: Option<i64>,
     frequency: Option<u8>,
 }
 
-impl RestoreOptions {
-    fn parse(args: &mut Args<'_>) -> Result<RestoreOptions, CommandError> {
+impl<'a> RestoreOptions<'a> {
+    fn parse(args: &mut Args<'a>) -> Result<RestoreOptions<'a>, CommandError> {
         let mut options = RestoreOptions::default();
-        while !args.is_empty() {
+        while let Some(word) = args.rest().first() {
             if args.take_word("REPLACE") {
                 options.replace = true;
             } else if args.take_word("ABSTTL") {
-                options.absolute = true;
+                options.absolute = Some(word);
             } else if options.frequency.is_none() && args.take_word("IDLETIME") {
                 let idle = args.integer()?;
                 options.idle_s = Some(idle).filter(|idle| *idle >= 0);
@@ -120,11 +120,14 @@ fn restore(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         PayloadError::Value(RdbErrorKind::Unsupported(what)) => {
             CommandError::owned(format!("{BAD_VALUE}: {what} cannot be loaded by this server"))
         }
-        PayloadError::Value(_) => BAD_VALUE,
+        PayloadError::Value(why) => {
+            cx.host.note_refused_payload(&why.to_string());
+            BAD_VALUE
+        }
     })?;
     let at = match ttl {
         0 => None,
-        at if options.absolute => Some(at),
+        at if options.absolute.is_some() => Some(at),
         // A time beyond all times wraps into the past, as in Redis: the key is gone at once.
         ttl => Some(cx.db.now.0.wrapping_add(ttl)),
     };
@@ -151,7 +154,8 @@ fn restore(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     cx.db.notify(EventClasses::GENERIC, "restore", key);
     let mut digits = Buffer::new();
     let at = digits.format(expiry.map_or(0, |at| at.0)).as_bytes();
-    let record: [&[u8]; 6] = [b"RESTORE", key, at, payload, b"ABSTTL", b"REPLACE"];
+    let record: [&[u8]; 6] =
+        [b"RESTORE", key, at, payload, options.absolute.unwrap_or(b"ABSTTL"), b"REPLACE"];
     cx.db.record(&record[..5 + usize::from(options.replace)]);
     cx.reply.ok();
     Ok(Outcome::Reply)
@@ -219,6 +223,7 @@ mod tests {
             (format!("RESTORE k 5000 {V} IDLETIME 3"), until, "ABSTTL"),
             (format!("RESTORE k 0 {V} replace FREQ 3"), 0, "ABSTTL REPLACE"),
             (format!("RESTORE k {until} {V} ABSTTL REPLACE"), until, "ABSTTL REPLACE"),
+            (format!("RESTORE k {until} {V} abstTL replace"), until, "abstTL REPLACE"),
         ] {
             bench.check_journal(&line, &[&format!("RESTORE k {ttl} {shown} {options}")]);
         }

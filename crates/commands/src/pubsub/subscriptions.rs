@@ -11,7 +11,12 @@ pub struct Subscriptions {
     channels: BTreeSet<Vec<u8>>,
     patterns: BTreeSet<Vec<u8>>,
     shard_channels: BTreeSet<Vec<u8>>,
+    /// About how many bytes they take.
+    memory: usize,
 }
+
+/// What is kept of each beside its name: here and in the register of all.
+const SUBSCRIPTION_LEN: usize = 96;
 
 impl Subscriptions {
     fn names(&self, topic: Topic) -> &BTreeSet<Vec<u8>> {
@@ -28,6 +33,11 @@ impl Subscriptions {
             Topic::Pattern => &mut self.patterns,
             Topic::ShardChannel => &mut self.shard_channels,
         }
+    }
+
+    /// About how many bytes they take.
+    pub fn memory(&self) -> usize {
+        self.memory
     }
 
     /// Whether there are none.
@@ -69,6 +79,7 @@ impl Client {
 
     pub(crate) fn subscribe(&mut self, pubsub: &PubSub, topic: Topic, name: &[u8]) {
         if self.subscriptions.names_mut(topic).insert(name.to_vec()) {
+            self.subscriptions.memory += SUBSCRIPTION_LEN + name.len();
             pubsub.join(topic, name, self.card.id);
             self.show_subscriptions();
         }
@@ -76,6 +87,7 @@ impl Client {
 
     pub(crate) fn unsubscribe(&mut self, pubsub: &PubSub, topic: Topic, name: &[u8]) {
         if self.subscriptions.names_mut(topic).remove(name) {
+            self.subscriptions.memory -= SUBSCRIPTION_LEN + name.len();
             pubsub.leave(topic, name, self.card.id);
             self.show_subscriptions();
         }

@@ -55,11 +55,8 @@ pub(super) const ROWS: &[Directive] = &[
         "maxmemory-clients",
         Kind::MemoryOrPercent,
         "0",
-        Status::AcceptedIgnored(
-            "clients are limited one by one (client-query-buffer-limit, \
-             client-output-buffer-limit)",
-        ),
-        "Most memory of all clients together.",
+        Status::Implemented,
+        "Most memory of all clients together, or a share of maxmemory; beyond it the largest are closed.",
     ),
     Directive::new(
         "busy-reply-threshold",

@@ -134,6 +134,14 @@ pub(super) const ROWS: &[Directive] = &[
         "Compress long strings in snapshots.",
     ),
     Directive::new(
+        "rdb-key-save-delay",
+        int(0, INT_MAX),
+        "0",
+        Status::Implemented,
+        "For tests: microseconds that a snapshot waits for each key.",
+    )
+    .hidden(),
+    Directive::new(
         "rdbchecksum",
         Kind::Bool,
         "yes",

@@ -160,6 +160,14 @@ pub(super) const ROWS: &[Directive] = &[
         "Test the memory after a crash.",
     ),
     Directive::new(
+        "use-exit-on-panic",
+        Kind::Bool,
+        "no",
+        Status::AcceptedIgnored("a defect ends the process after its report in every case"),
+        "For tests: end by exit, not by abort.",
+    )
+    .hidden(),
+    Directive::new(
         "oom-score-adj",
         Kind::Enum(&["no", "yes", "relative", "absolute"]),
         "no",

@@ -20,6 +20,13 @@ pub(crate) struct OutputLimit {
     pub(crate) soft_for: Duration,
 }
 
+impl OutputLimit {
+    /// Whether a client with so much to be sent is closed at once.
+    pub(crate) fn is_exceeded_by(self, unsent: usize) -> bool {
+        self.hard > 0 && unsent > self.hard
+    }
+}
+
 /// `client-output-buffer-limit`: `normal` and `pubsub`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct OutputLimits {
@@ -64,7 +71,7 @@ struct Backlog {
 
 impl Backlog {
     fn fault(&self, limit: OutputLimit, now: Duration) -> Option<Fault> {
-        if limit.hard > 0 && self.unsent > limit.hard {
+        if limit.is_exceeded_by(self.unsent) {
             return Some(Fault::OverHard);
         }
         if self.over_soft_since.is_some_and(|since| now.saturating_sub(since) > limit.soft_for) {

@@ -1,6 +1,7 @@
 //! One connection: its buffers, its client, and what it is waiting for.
 
 use std::io::{self, Read, Write};
+use std::sync::atomic::Ordering;
 
 use guarda_commands::{AuthState, Client};
 use guarda_resp::RequestParser;
@@ -17,7 +18,10 @@ pub(crate) const OUTPUT_PAUSE: usize = 32 << 20;
 const OUTPUT_PAUSE_UNAUTHENTICATED: usize = 64 << 10;
 
 /// Bytes a connection keeps of an emptied buffer; larger ones are given back.
-const BUFFER_KEEP_MAX: usize = 16 << 10;
+pub(crate) const BUFFER_KEEP_MAX: usize = 16 << 10;
+
+/// The largest output buffer that is used again for another connection.
+const SHARED_LEN_MAX: usize = BUFFER_KEEP_MAX * 4;
 
 /// Memory that a queued command takes beside its arguments' bytes, at least.
 const QUEUED_CALL_LEN: usize = 64;
@@ -38,6 +42,8 @@ pub(crate) struct Connection {
     pub(crate) parser: RequestParser,
     /// Received and not yet executed: the beginning of a command, or what follows a parked one.
     pub(crate) pending: Vec<u8>,
+    /// Bytes of `pending` that an argument is known to end at; 0: none is.
+    pub(crate) wanted: usize,
     /// Replies; `sent <= out.len()`.
     pub(crate) out: Vec<u8>,
     sent: usize,
@@ -67,9 +73,6 @@ pub(crate) struct Connection {
     pub(crate) is_paused: bool,
     /// A command found its shards held by a script; it is the first in `pending`.
     pub(crate) waiting_for_shards: bool,
-    /// The card shows a query buffer, or an output buffer, that is not empty.
-    pub(crate) shows_query: bool,
-    pub(crate) shows_output: bool,
     /// In the thread's list of connections with output.
     pub(crate) is_dirty: bool,
     /// In the thread's list of connections to read again.
@@ -93,6 +96,7 @@ impl Connection {
             client: Some(Box::new(client)),
             parser: RequestParser::default(),
             pending: Vec::new(),
+            wanted: 0,
             out: Vec::new(),
             sent: 0,
             queued_len: 0,
@@ -108,8 +112,6 @@ impl Connection {
             is_held: false,
             is_paused: false,
             waiting_for_shards: false,
-            shows_query: false,
-            shows_output: false,
             is_dirty: false,
             is_queued: false,
         }
@@ -161,9 +163,48 @@ impl Connection {
         if in_transaction { self.queued_len } else { 0 }
     }
 
-    /// About how many bytes the connection takes.
+    /// About how many bytes the connection takes. What a client has told of itself is not asked for while a
+    /// script of it runs.
     pub(crate) fn memory(&self) -> usize {
-        CONNECTION_LEN + self.pending.capacity() + self.out.capacity() + self.queued_len()
+        let kept = |client: &Client| client.watched.memory() + client.subscriptions.memory();
+        let told = self.client.as_deref().map_or(0, kept);
+        // A buffer of usual size goes from connection to connection, unless one does not take its replies.
+        let is_shared = self.out.capacity() <= SHARED_LEN_MAX && !self.blocked_on_write;
+        let out = if is_shared { 0 } else { self.out.capacity() };
+        CONNECTION_LEN + self.pending.capacity() + out + self.queued_len() + told
+    }
+
+    /// Shows others what the buffers hold of what has come.
+    pub(crate) fn show_input(&self) {
+        let Some(client) = &self.client else { return };
+        let shown = &client.card.buffers;
+        let pending = self.pending.len();
+        let (understood, args) = self.parser.understood();
+        for (shown, bytes) in [
+            (&shown.query, pending.saturating_sub(understood)),
+            (&shown.query_free, self.pending.capacity() - pending),
+            (&shown.args, args),
+            (&shown.queued, self.queued_len()),
+        ] {
+            shown.store(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Shows others what is still to be sent, once it was tried.
+    pub(crate) fn show_output(&self) {
+        let Some(client) = &self.client else { return };
+        let shown = &client.card.buffers;
+        shown.reply.store(self.out.capacity(), Ordering::Relaxed);
+        shown.unsent.store(self.unsent(), Ordering::Relaxed);
+    }
+
+    /// The client is about to look at itself: shows the command that runs, and `unread` bytes of input from
+    /// its beginning on.
+    pub(crate) fn show_running(&self, args: &[&[u8]], unread: usize) {
+        let Some(client) = &self.client else { return };
+        let shown = &client.card.buffers;
+        shown.query.store(unread, Ordering::Relaxed);
+        shown.args.store(args.iter().map(|arg| arg.len()).sum(), Ordering::Relaxed);
     }
 
     /// Reads once; returns how much came, `None` when the socket is drained.
@@ -188,6 +229,7 @@ impl Connection {
             }
             Ok(n) => {
                 if !self.pending.is_empty() {
+                    self.make_room(n);
                     self.pending.extend_from_slice(&scratch[..n]);
                 }
                 // A short read of a stream means that it is drained: what comes later is a new
@@ -202,6 +244,21 @@ impl Connection {
                 Ok(None)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Makes room for `n` bytes behind what is pending: twice as much as there is, but not beyond what is known
+    /// to be wanted.
+    fn make_room(&mut self, n: usize) {
+        let (len, capacity) = (self.pending.len(), self.pending.capacity());
+        if capacity - len < n {
+            let (least, doubled) = (len + n, capacity * 2);
+            let size = if (least..doubled).contains(&self.wanted) {
+                self.wanted
+            } else {
+                doubled.max(least)
+            };
+            self.pending.reserve_exact(size - len);
         }
     }
 
@@ -261,6 +318,6 @@ impl Connection {
             return None;
         }
         let buffer = std::mem::take(&mut self.out);
-        (buffer.capacity() > 0 && buffer.capacity() <= BUFFER_KEEP_MAX * 4).then_some(buffer)
+        (buffer.capacity() > 0 && buffer.capacity() <= SHARED_LEN_MAX).then_some(buffer)
     }
 }

@@ -15,7 +15,7 @@ use crate::listening::Door;
 /// Something another thread wants done.
 pub(crate) enum Message {
     /// Serve this connection.
-    Connection(Stream, Client),
+    Connection(Stream, Box<Client>),
     /// A script's reply.
     ScriptDone(Box<ScriptDone>),
     /// Close the connection in this slot, if it is still this client's.

@@ -228,7 +228,7 @@ impl IoThread {
                     if target == self.index {
                         self.adopt(stream, client, now);
                     } else {
-                        let message = Message::Connection(stream, client);
+                        let message = Message::Connection(stream, Box::new(client));
                         self.server.mailbox(target).send(message);
                     }
                 }
@@ -317,7 +317,7 @@ impl IoThread {
         self.hear_messages();
         for message in self.mailbox.take() {
             match message {
-                Message::Connection(stream, client) => self.adopt(stream, client, now),
+                Message::Connection(stream, client) => self.adopt(stream, *client, now),
                 Message::ScriptDone(done) => self.resume(*done, now),
                 Message::Kill { slot, id } => self.kill(slot, id),
                 Message::Retry => self.retry_parked(now),

@@ -67,7 +67,7 @@ impl IoThread {
         if !args[0].eq_ignore_ascii_case(b"exec") || !self.server.script_is_running() {
             return false;
         }
-        let watched = self.connections[slot].client.iter().flat_map(|client| &client.watched);
+        let watched = self.connections[slot].client.iter().flat_map(|client| client.watched.iter());
         let shards: Vec<usize> = watched.map(|(_, key)| HashedKey::new(key).shard()).collect();
         self.server.keyspace.lock_many(&shards, self.patience).is_none()
     }

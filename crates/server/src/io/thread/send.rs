@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{IoThread, SPARE_BUFFERS_MAX};
 use crate::client_memory;
 use crate::io::backlog::Fault;
-use crate::io::connection::Flushed;
+use crate::io::connection::{BUFFER_KEEP_MAX, Flushed};
 use crate::memory;
 use crate::stats::raise;
 
@@ -79,6 +79,10 @@ impl IoThread {
             return;
         }
         let before = connection.unsent();
+        if self.gives_up_too_much_output(slot) {
+            return;
+        }
+        let connection = &mut self.connections[slot];
         let Ok(flushed) = connection.flush() else {
             self.close(slot);
             return;
@@ -98,9 +102,7 @@ impl IoThread {
                 {
                     self.spare_buffers.push(buffer);
                 }
-                if connection.shows_output {
-                    self.backlogs.clear(slot);
-                }
+                self.backlogs.clear(slot);
             }
             Flushed::Blocked => {
                 let now = self.server.clock.monotonic();
@@ -112,15 +114,22 @@ impl IoThread {
                 }
             }
         }
-        let connection = &mut self.connections[slot];
-        if connection.shows_output || unsent > 0 {
-            connection.shows_output = unsent > 0;
-            if let Some(client) = &connection.client {
-                client.card.details.lock().output_buffer = unsent;
-            }
-        }
+        self.connections[slot].show_output();
         self.weigh(slot);
         self.go_on_later(slot);
+    }
+
+    /// Closes a client with more replies than its hard limit allows, though it might take them all at once: as
+    /// Redis does, which does not count what its fixed buffer holds either.
+    pub(super) fn gives_up_too_much_output(&mut self, slot: usize) -> bool {
+        let Some(connection) = self.connections.get(slot) else { return false };
+        let unsent = connection.unsent();
+        let is_too_much = unsent > BUFFER_KEEP_MAX
+            && connection.output_limit(&self.server.output_limits()).is_exceeded_by(unsent);
+        if is_too_much {
+            self.give_up(slot, Fault::OverHard);
+        }
+        is_too_much
     }
 
     /// Counts what the connection takes now among what all clients take.
@@ -135,6 +144,10 @@ impl IoThread {
         self.server.clients_memory.fetch_add(weight.wrapping_sub(before), Ordering::Relaxed);
         if let Some(client) = &connection.client {
             client.card.memory.store(weight, Ordering::Relaxed);
+        }
+        if weight > before {
+            // Not only at the end of the turn: what comes later in it is not to meet more.
+            client_memory::evict(&self.server);
         }
     }
 

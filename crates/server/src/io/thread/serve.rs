@@ -120,14 +120,14 @@ impl IoThread {
         let connection = self.connections.get_mut(slot)?;
         let pending = connection.pending.len();
         connection.has_unparsed = ran.stopped && pending > 0;
-        if connection.shows_query || pending > 0 {
-            connection.shows_query = pending > 0;
-            if let Some(client) = &connection.client {
-                client.card.details.lock().query_buffer = pending;
-            }
-        }
+        connection.wanted = ran.want;
+        connection.show_input();
         if connection.closing {
             return Some(());
+        }
+        // Before it is weighed: nobody else is closed for what it takes.
+        if self.gives_up_too_much_output(slot) {
+            return None;
         }
         self.weigh(slot);
         let connection = self.connections.get_mut(slot)?;
@@ -163,6 +163,9 @@ impl IoThread {
             let mut args = ArgVec::new();
             match connection.parser.parse(&mut input[used..], &limits, &mut args) {
                 Ok(Parsed::Command { consumed }) => {
+                    if args[0].eq_ignore_ascii_case(b"client") {
+                        connection.show_running(&args, len - used);
+                    }
                     used += consumed;
                     if self.run_command(slot, &args, now) == Flow::Stop {
                         return Ran { used, want: 0, stopped: true };
