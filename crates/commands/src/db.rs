@@ -327,18 +327,9 @@ impl Db<'_, '_> {
         self.effects.changes = 0;
     }
 
-    /// Records as DEL what lookups removed because it was due. Such records precede those of the
-    /// command that met the expired key: replaying them later would delete what it stored.
+    /// [`Effects::record_expired`] of all shards held.
     pub(crate) fn record_expired(&mut self) {
-        for shard in self.locked.held() {
-            if shard.has_expired() {
-                for (db, key) in shard.take_expired() {
-                    self.effects.counters.expired_keys += 1;
-                    self.effects.records.push(db, &[b"DEL", &key]);
-                    self.effects.notify(EventClasses::EXPIRED, db, "expired", &key);
-                }
-            }
-        }
+        self.locked.held().for_each(|shard| self.effects.record_expired(shard));
     }
 
     /// A uniform random number; not for secrets.

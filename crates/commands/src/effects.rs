@@ -164,6 +164,19 @@ impl Effects {
         }
     }
 
+    /// Records as DEL, and tells, what lookups removed from `shard` because it was due. Such records precede
+    /// those of the command that met the expired key: replaying them later would delete what it stored.
+    pub(crate) fn record_expired(&mut self, shard: &mut Shard) {
+        if !shard.has_expired() {
+            return;
+        }
+        for (db, key) in shard.take_expired() {
+            self.counters.expired_keys += 1;
+            self.records.push(db, &[b"DEL", &key]);
+            self.notify(EventClasses::EXPIRED, db, "expired", &key);
+        }
+    }
+
     /// Makes messages of the keyspace events so far, for those who listen now.
     pub(crate) fn address_notices(&mut self, host: &dyn Host) {
         for notice in std::mem::take(&mut self.notices) {
@@ -184,11 +197,7 @@ impl Effects {
     /// For a command that changes shard after shard, holding one at a time: its records about
     /// `shard` go to the log before the shard is let go, with those of keys that were due.
     pub(crate) fn append_for(&mut self, shard: &mut Shard, host: &dyn Host) {
-        for (db, key) in shard.take_expired() {
-            self.counters.expired_keys += 1;
-            self.records.push(db, &[b"DEL", &key]);
-            self.notify(EventClasses::EXPIRED, db, "expired", &key);
-        }
+        self.record_expired(shard);
         self.address_notices(host);
         let turn = (!self.published.is_empty()).then(|| host.pubsub().take_turn());
         let seq = self.append_to_log(host);

@@ -29,7 +29,7 @@ pub(crate) const REDIS: Suite = Suite {
 /// - `unit/querybuf`, `unit/replybufsize`: how the buffers of an idle client shrink, which has none here;
 /// - `integration/logging`: the symbols of Redis's source in the report of a crash;
 /// - `integration/dismiss-mem`: what a child gives back of the memory that it shares with its parent;
-/// - `unit/tls`: does nothing without a Tcl that has TLS, which Debian 12's lacks a package for here.
+/// - `unit/tls`: does nothing unless the suite itself runs over TLS, which takes Tcl's package `tls`.
 const FILES: &[File] = &[
     long("unit/type/list-3"),
     long("unit/aofrw"),

@@ -185,6 +185,10 @@ mod tests {
         assert_eq!(committed, ["set s", "expire s", "del s_LOCK"]);
         bench.advance(5);
         assert_eq!(events(&mut bench, "EXISTS s"), ["expired s"]);
+        bench.run("SET s two PX 5");
+        bench.advance(5);
+        let opened = events(&mut bench, &format!("SESSION OPEN s {token}"));
+        assert_eq!(opened, ["expired s", "set s_LOCK", "expire s_LOCK"], "it was met expired");
     }
 
     #[test]

@@ -103,19 +103,15 @@ impl Site<'_> {
         deleted
     }
 
+    /// What was met expired on the way to a change comes before it, in the log and among the events.
     fn changed(&mut self, key: &[u8]) {
+        self.effects.record_expired(self.shard);
         self.effects.counters.dirty += 1;
         self.shard.signal_change(self.db, key);
     }
 
-    /// Journals a change, after the keys that were found expired on the way to it.
-    pub(crate) fn record(&mut self, args: &[&[u8]]) {
-        if self.shard.has_expired() {
-            for (db, key) in self.shard.take_expired() {
-                self.effects.counters.expired_keys += 1;
-                self.effects.records.push(db, &[b"DEL", &key]);
-            }
-        }
+    /// Journals a change.
+    fn record(&mut self, args: &[&[u8]]) {
         self.effects.records.push(self.db, args);
     }
 
