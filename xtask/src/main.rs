@@ -9,6 +9,7 @@
 
 mod bench;
 mod build;
+mod client_suites;
 mod codegen;
 mod demo;
 mod ext;

@@ -3,7 +3,7 @@
 //! They are fetched with Debian's source packages, of which only the tests are unpacked, and run as they are but for
 //! a few procedures ([`stage`]). Those of the exceptions file may fail, each for its reason, and must ([`judge`]).
 
-mod judge;
+pub(crate) mod judge;
 mod redis;
 mod run;
 mod stage;
@@ -15,19 +15,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
 use crate::build::{guarda, root};
 use crate::source::{self, Archive};
 use judge::Exceptions;
-use run::{Outcomes, run};
+pub(crate) use run::Outcomes;
+use run::run;
 use stage::{Change, STAGES_MAX, Stage};
 
 pub(crate) use redis::REDIS;
 pub(crate) use valkey::VALKEY;
-
-/// Lines shown of what makes a test fail.
-const COMPLAINT_LINES_MAX: usize = 6;
 
 /// A suite of tests: where it comes from, and what of it is run how.
 pub(crate) struct Suite {
@@ -73,28 +71,14 @@ impl Suite {
         let server = guarda(false)?;
         let scratch = fetched.join("runs");
         let _ = fs::remove_dir_all(&scratch);
-        let text = fs::read_to_string(root().join(exceptions)).context(exceptions)?;
-        let exceptions = Exceptions::parse(&text)?;
+        let exceptions = Exceptions::read(&root().join(exceptions))?;
         let files: Vec<&str> =
             files.iter().filter(|file| with_long || !file.long).map(|file| file.name).collect();
         let origin = source.file_name().unwrap_or_default().display();
         println!("{name}: {} files of tests of {origin}", files.len());
         let setting = Setting { suite: self, source, server, scratch };
         let outcomes = run_all(&files, &exceptions, &setting)?;
-        for outcome in &outcomes {
-            println!("{name}: {}", outcome.summary());
-        }
-        let findings = judge::judge(&exceptions, &outcomes);
-        if findings.is_empty() {
-            return Ok(());
-        }
-        for finding in &findings {
-            println!("{name}: {finding}");
-            for line in finding.complaint().lines().take(COMPLAINT_LINES_MAX) {
-                println!("    {line}");
-            }
-        }
-        bail!("{} findings; what each file printed is in {}", findings.len(), fetched.display());
+        judge::conclude(name, &exceptions, &outcomes, &fetched)
     }
 }
 

@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use guarda_farm::{Need, install};
 
 use crate::build::{cargo, guarda, own_path};
-use crate::{codegen, php, redis_suite, tidy};
+use crate::{client_suites, codegen, php, redis_suite, tidy};
 use cargo_test::Closing;
 
 /// The version that reads `deny.toml`.
@@ -63,6 +63,8 @@ enum Step {
     RedisSuite,
     /// What --long adds: Valkey's own tests with the server, fetched with Debian 13's source package
     ValkeySuite,
+    /// What --long adds: the tests of phpredis, Predis and redis-py, with redis-server and with guarda
+    ClientSuites,
     /// guarda.so by phpize and make, and as the files of packages
     Packaging,
     /// What --matrix adds
@@ -91,6 +93,10 @@ const ALL: [Step; 11] = [
     Step::Demo,
     Step::Fuzz,
 ];
+
+/// What --long adds.
+const LONG_STEPS: &[Step] =
+    &[Step::Zts, Step::Valgrind, Step::RedisSuite, Step::ValkeySuite, Step::ClientSuites];
 
 /// What a run has found out so far.
 #[derive(Default)]
@@ -133,11 +139,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 fn all(options: &Options) -> Vec<Step> {
     let with_more = |step: &Step| {
         let matrix = options.matrix.then_some(Step::Matrix);
-        let long = if options.long {
-            [Step::Zts, Step::Valgrind, Step::RedisSuite, Step::ValkeySuite].as_slice()
-        } else {
-            &[]
-        };
+        let long = if options.long { LONG_STEPS } else { &[] };
         let more = matrix.into_iter().chain(long.iter().copied());
         let more: Vec<Step> = if *step == Step::Demo { more.collect() } else { Vec::new() };
         more.into_iter().chain([*step])
@@ -189,6 +191,7 @@ impl Step {
             Self::PhpSrc => php::php_src(),
             Self::RedisSuite => redis_suite::REDIS.pass(run.long),
             Self::ValkeySuite => redis_suite::VALKEY.pass(run.long),
+            Self::ClientSuites => client_suites::pass(),
             Self::Packaging => php::packaging(),
             Self::Matrix => matrix(run),
             Self::Zts => php::zts(),
@@ -213,6 +216,7 @@ impl Step {
             Self::Matrix => &[Need::Tests, Need::Matrix],
             Self::Valgrind => &[Need::Tests, Need::Valgrind],
             Self::RedisSuite | Self::ValkeySuite => &[Need::RedisSuite],
+            Self::ClientSuites => &[Need::ClientSuites],
         }
     }
 }
@@ -340,9 +344,7 @@ mod tests {
             assert_eq!(times(&steps(true, true), *step), own, "{step:?}");
             let added = match step {
                 Step::Matrix => steps(false, true),
-                Step::Zts | Step::Valgrind | Step::RedisSuite | Step::ValkeySuite => {
-                    steps(true, false)
-                }
+                step if LONG_STEPS.contains(step) => steps(true, false),
                 _ => continue,
             };
             assert_eq!(times(&added, *step), 1, "{step:?}");

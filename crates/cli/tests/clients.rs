@@ -198,7 +198,7 @@ fn client_list_tells_what_each_client_keeps() {
     // Half of an argument of a million bytes, then all of it but its end: never much more than has come.
     other.send_raw(b"*2\r\n$4\r\nECHO\r\n$1000000\r\n").unwrap();
     for sent in [500_000, 1_000_000] {
-        other.send_raw(&[b'v'; 500_000]).unwrap();
+        other.send_raw(&vec![b'v'; 500_000]).unwrap();
         let come = await_true(SOON, || number(&line(&mut control), "qbuf") == sent);
         let half = line(&mut control);
         assert!(come && field(&half, "argv-mem") == "4", "{half}");

@@ -52,6 +52,10 @@ impl SlowLog {
     pub fn set_limits(&self, slower_than: i64, len_max: usize) {
         self.slower_than.store(slower_than, Ordering::Relaxed);
         self.len_max.store(len_max, Ordering::Relaxed);
+        // No later call will be remembered, which would let the others go.
+        if len_max == 0 {
+            self.clear();
+        }
     }
 
     /// Whether a call that took so long is remembered.
@@ -179,6 +183,7 @@ mod tests {
         bench.check("SLOWLOG LEN", int(0));
         // Where nothing is kept, nothing is counted.
         bench.host.observations.slow.set_limits(0, 0);
+        bench.check("SLOWLOG LEN", int(0));
         bench.run("GET k");
         bench.host.observations.slow.set_limits(0, 2);
         bench.run("GET k");

@@ -114,6 +114,10 @@ fn count_error(errors: &mut BTreeMap<String, u64>, code: &str, n: u64) {
     *errors.entry(if known { code } else { OTHER }.to_owned()).or_default() += n;
 }
 
+fn add_errors(errors: &mut BTreeMap<String, u64>, more: &BTreeMap<String, u64>) {
+    more.iter().for_each(|(code, n)| count_error(errors, code, *n));
+}
+
 impl CommandStatistics {
     /// Adds what a thread has noted, and empties it: always to the same statistics. `latency`: keep
     /// histograms too.
@@ -168,7 +172,12 @@ impl CommandStatistics {
 
     /// How often each error was answered, by its first word.
     pub fn errors(&self) -> BTreeMap<String, u64> {
-        self.totals().errors
+        // Without the histograms of all commands, since a plain INFO asks for this.
+        let mut errors = BTreeMap::new();
+        for part in &*self.parts.lock() {
+            add_errors(&mut errors, &part.lock().errors);
+        }
+        errors
     }
 }
 
@@ -176,7 +185,7 @@ impl Totals {
     fn merge(&mut self, other: &Totals) {
         self.rows.resize_with(self.rows.len().max(other.rows.len()), Tally::default);
         self.rows.iter_mut().zip(&other.rows).for_each(|(row, other)| row.merge(other));
-        other.errors.iter().for_each(|(code, n)| count_error(&mut self.errors, code, *n));
+        add_errors(&mut self.errors, &other.errors);
     }
 }
 

@@ -30,6 +30,8 @@ pub enum Need {
     Valgrind,
     /// What Redis's own tests take.
     RedisSuite,
+    /// What its clients' tests take.
+    ClientSuites,
 }
 
 impl Need {
@@ -44,6 +46,17 @@ impl Need {
             Self::Matrix => &[Tool::Debootstrap],
             Self::Valgrind => &[Tool::Valgrind],
             Self::RedisSuite => &[Tool::CCompiler, Tool::Make, Tool::RedisCli, Tool::Tcl],
+            Self::ClientSuites => &[
+                Tool::CCompiler,
+                Tool::Make,
+                Tool::PhpFpm,
+                Tool::PhpCli,
+                Tool::Phpredis,
+                Tool::PhpUnit,
+                Tool::Python,
+                Tool::Xz,
+                Tool::RedisServer,
+            ],
             Self::Extension => &[Tool::CCompiler, Tool::PhpHeaders],
             Self::Tests => &[
                 Tool::CCompiler,
@@ -93,6 +106,10 @@ pub enum Tool {
     RedisServer,
     /// Runs Redis's own tests.
     Tcl,
+    /// Runs Predis's tests.
+    PhpUnit,
+    /// Runs redis-py's tests, in an environment of their own.
+    Python,
     /// A C compiler.
     CCompiler,
     /// make.
@@ -138,6 +155,10 @@ impl Tool {
                 None,
             ),
             Self::Tcl => ("runs Redis's own tests", &["tclsh"], "tcl", "tcl", None),
+            Self::PhpUnit => ("runs Predis's tests", &["phpunit"], "phpunit", "phpunit9", None),
+            Self::Python => {
+                ("runs redis-py's tests", &["python3"], "python3 python3-venv", "python3", None)
+            }
             Self::Debootstrap => (
                 "lays out another Debian, with its PHP and servers",
                 &["debootstrap"],
@@ -216,6 +237,7 @@ impl Tool {
         match self {
             Self::Phpredis => [Self::PhpFpm, Self::PhpCli].into_iter().all(Self::loads_phpredis),
             Self::Symfony => Self::has_symfony(),
+            Self::Python => Self::makes_environments(),
             _ => self.find().is_some(),
         }
     }
@@ -226,6 +248,15 @@ impl Tool {
         let code = format!("require '{SYMFONY}';");
         let mut look = Command::new(php);
         look.args(["-r", &code]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        look.status().is_ok_and(|status| status.success())
+    }
+
+    /// Whether Python can lay out an environment, for which Debian has a package of its own.
+    fn makes_environments() -> bool {
+        let Some(python) = Self::Python.find() else { return false };
+        let mut look = Command::new(python);
+        look.args(["-c", "import ensurepip, venv"]);
+        look.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         look.status().is_ok_and(|status| status.success())
     }
 

@@ -1,18 +1,22 @@
-//! What the runs of Redis's tests must show.
+//! What the runs of Redis's tests must show, and of its clients'.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs;
+use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::run::Outcomes;
 
+/// Lines shown of what makes a test fail.
+const COMPLAINT_LINES_MAX: usize = 6;
 /// More than this pass. Fewer means that something is missing here.
 const PASSED_MIN: usize = 1_000;
 
 /// Tests that may fail, each with its reason.
 #[derive(Debug, Default)]
-pub(super) struct Exceptions(BTreeMap<(String, String), Exception>);
+pub(crate) struct Exceptions(BTreeMap<(String, String), Exception>);
 
 #[derive(Debug)]
 struct Exception {
@@ -22,9 +26,15 @@ struct Exception {
 }
 
 impl Exceptions {
+    /// Reads the file.
+    pub(crate) fn read(file: &Path) -> Result<Self> {
+        let text = fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
+        Self::parse(&text).with_context(|| format!("{}", file.display()))
+    }
+
     /// A line `= reason`, then a line `file: test` for each test it holds for, `skip file: test` if it is not to be
     /// run; `#` begins a comment.
-    pub(super) fn parse(text: &str) -> Result<Self> {
+    fn parse(text: &str) -> Result<Self> {
         let mut exceptions = BTreeMap::new();
         let mut reason = None;
         for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -46,7 +56,7 @@ impl Exceptions {
     }
 
     /// The tests of a file that are not to be run.
-    pub(super) fn skipped<'a>(&'a self, file: &'a str) -> Vec<&'a str> {
+    pub(crate) fn skipped<'a>(&'a self, file: &'a str) -> Vec<&'a str> {
         self.of(file).filter(|(_, exception)| exception.skipped).map(|(test, _)| test).collect()
     }
 
@@ -58,7 +68,7 @@ impl Exceptions {
 
 /// Something that must not be.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Finding {
+enum Finding {
     /// Too few tests pass to say anything.
     TooFew(usize),
     /// A test fails that is no exception.
@@ -73,7 +83,7 @@ pub(super) enum Finding {
 
 impl Finding {
     /// What the tests said.
-    pub(super) fn complaint(&self) -> &str {
+    fn complaint(&self) -> &str {
         match self {
             Self::Fails { complaint, .. } => complaint.trim_start(),
             Self::Stopped { why, .. } => why,
@@ -100,8 +110,31 @@ impl fmt::Display for Finding {
     }
 }
 
+/// Says how the tests went, and fails if they show what must not be. What they printed is in `kept`.
+pub(crate) fn conclude(
+    name: &str,
+    exceptions: &Exceptions,
+    outcomes: &[Outcomes],
+    kept: &Path,
+) -> Result<()> {
+    for outcome in outcomes {
+        println!("{name}: {}", outcome.summary());
+    }
+    let findings = judge(exceptions, outcomes);
+    if findings.is_empty() {
+        return Ok(());
+    }
+    for finding in &findings {
+        println!("{name}: {finding}");
+        for line in finding.complaint().lines().take(COMPLAINT_LINES_MAX) {
+            println!("    {line}");
+        }
+    }
+    bail!("{} findings; what the tests printed is in {}", findings.len(), kept.display());
+}
+
 /// Everything that is wrong.
-pub(super) fn judge(exceptions: &Exceptions, outcomes: &[Outcomes]) -> Vec<Finding> {
+fn judge(exceptions: &Exceptions, outcomes: &[Outcomes]) -> Vec<Finding> {
     let passed = outcomes.iter().map(|outcomes| outcomes.passed).sum();
     let mut findings = Vec::new();
     if passed < PASSED_MIN {

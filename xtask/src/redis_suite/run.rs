@@ -18,28 +18,28 @@ pub(super) const OUTSIDE: &str = "(outside of a test)";
 
 /// What a file's run has shown.
 #[derive(Debug, Default)]
-pub(super) struct Outcomes {
-    pub(super) file: String,
+pub(crate) struct Outcomes {
+    pub(crate) file: String,
     /// What each test that failed complained of; nothing for those that passed.
     ///
     /// A name may stand for several tests: if one of them fails, it has failed.
-    pub(super) tests: BTreeMap<String, Option<String>>,
+    pub(crate) tests: BTreeMap<String, Option<String>>,
     /// How many tests passed, each counted.
-    pub(super) passed: usize,
+    pub(crate) passed: usize,
     /// Why the run stopped before its end.
-    pub(super) stopped: Option<String>,
+    pub(crate) stopped: Option<String>,
 }
 
 impl Outcomes {
     /// One line for people.
-    pub(super) fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let failed = self.tests.values().flatten().count();
         let stopped = if self.stopped.is_some() { ", stopped" } else { "" };
         format!("{}: {} passed, {failed} failed{stopped}", self.file, self.passed)
     }
 
     /// Whether the test was run and passed.
-    pub(super) fn passed(&self, test: &str) -> bool {
+    pub(crate) fn passed(&self, test: &str) -> bool {
         matches!(self.tests.get(test), Some(None))
     }
 

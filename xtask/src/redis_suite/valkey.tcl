@@ -1,10 +1,10 @@
 
 # What 8.1 deletes in the background by default, Redis 7.2 deletes; where a SELECT goes with a MULTI, it stands before
-# that in Redis 7.0 and here; options are recorded in capitals here.
+# that in Redis 7.0 and here; SET's options are recorded in capitals here.
 proc as_recorded {patterns} {
     set mapped {}
     foreach pattern $patterns {
-        set pattern [string map {" pxat " " PXAT " " absttl" " ABSTTL"} $pattern]
+        set pattern [string map {" pxat " " PXAT "} $pattern]
         regsub {^unlink } $pattern {del } pattern
         if {[string match {select *} $pattern] && [lindex $mapped end] eq "multi"} {
             set mapped [linsert $mapped end-1 $pattern]

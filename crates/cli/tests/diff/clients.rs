@@ -49,6 +49,11 @@ pub(crate) const CASES: &[Case<'static>] = &[
         6> CLIENT NO-EVICT ON
         6> RESET
         6> CLIENT INFO //~ 7.2-has "flags=N" -- 7.0 forgets all but this
+        6> CLIENT NO-TOUCH ON //~ 7.2 "+OK\r\n" -- CLIENT NO-TOUCH is new in 7.2
+        6> CLIENT INFO //~ 7.2-has "flags=T" -- CLIENT NO-TOUCH is new in 7.2
+        6> RESET
+        6> CLIENT INFO //~ 7.2-has "flags=N" -- CLIENT NO-TOUCH is new in 7.2
+        6> CLIENT NO-TOUCH maybe //~ 7.2 "-ERR syntax error\r\n" -- CLIENT NO-TOUCH is new in 7.2
         ACL DELUSER bob
         "#,
     ),

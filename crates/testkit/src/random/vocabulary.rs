@@ -10,8 +10,8 @@ use super::compared;
 use super::scripts::{CALLS, PAYLOADS, SCRIPTS, SHA, SWAP, TRANSFER, TYPES, UNLOCK};
 use super::templates::TEMPLATES;
 use super::words::{
-    ACL_RULES, AGGREGATES, BOUNDS, EXAMPLES, LEX_BOUNDS, LEX_KEYS, MEMBERS, SCORES, SET_KEYS,
-    SETTINGS, SORTED_SET_KEYS,
+    ACL_RULES, AGGREGATES, BOUNDS, CLUSTER, EXAMPLES, LEX_BOUNDS, LEX_KEYS, MEMBERS, SCORES,
+    SET_KEYS, SETTINGS, SORTED_SET_KEYS,
 };
 use crate::prng::Prng;
 
@@ -272,7 +272,7 @@ fn fill(prng: &mut Prng, template: &str) -> Vec<Vec<u8>> {
     args
 }
 
-/// The commands that may come, subcommands as `config|get`.
+/// The commands that may come, subcommands as `config|get`, or `cluster|{...}` where there are many.
 #[must_use]
 pub fn commands() -> BTreeSet<String> {
     let mut all: BTreeSet<String> = ["delex", "delifeq"].map(str::to_owned).into();
@@ -362,6 +362,7 @@ fn words_of(prng: &mut Prng, kind: &str, args: &mut Vec<Vec<u8>>) {
         }
         "acl-rule" => ACL_RULES,
         "example" => EXAMPLES,
+        "cluster" => CLUSTER,
         "payload" => PAYLOADS,
         "type" => TYPES,
         "restore-options" => {

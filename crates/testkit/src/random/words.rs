@@ -123,3 +123,18 @@ pub(super) const ACL_RULES: &[&[u8]] = &[
 /// Those of DEBUG PROTOCOL.
 pub(super) const EXAMPLES: &[&[u8]] =
     &[b"string", b"integer", b"bignum", b"null", b"array", b"verbatim", b"true", b"nonsense"];
+
+/// Subcommands of CLUSTER, all of which say that there is none.
+pub(super) const CLUSTER: &[&[u8]] = &[
+    b"INFO",
+    b"SLOTS",
+    b"NODES",
+    b"MYID",
+    b"KEYSLOT",
+    b"SHARDS",
+    b"RESET",
+    b"ADDSLOTS",
+    b"FORGET",
+    b"COUNTKEYSINSLOT",
+    b"nonsense",
+];
