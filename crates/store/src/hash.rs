@@ -16,17 +16,30 @@ pub(crate) const POSITION_BITS: u32 = 46 - SHARD_BITS;
 /// predictable.
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// The ends of the keys that belong to a session's: its lock, tombstone, tag, and data set aside.
-const COMPANIONS: [&[u8]; 4] = [b"_LOCK", b"_GONE", b"_TAG", b"_CORRUPT"];
+/// The ends of the keys that belong to a session's: its lock, tombstone, tag, and data set aside; and in which
+/// bits their hashes differ from the session's.
+const COMPANIONS: [(&[u8], u64); 4] = [
+    (b"_LOCK", 0x6a09_e667_f3bc_c908),
+    (b"_GONE", 0xbb67_ae85_84ca_a73b),
+    (b"_TAG", 0x3c6e_f372_fe94_f82b),
+    (b"_CORRUPT", 0xa54f_f53a_5f1d_36f1),
+];
+
+/// The session's key, and the bits in which this one's hash differs from its; the key itself if it is no
+/// companion's.
+fn stem(key: &[u8]) -> (&[u8], u64) {
+    // Few keys end in one of these letters: most are told by a single comparison.
+    if !matches!(key.last(), Some(b'K' | b'E' | b'G' | b'T')) {
+        return (key, 0);
+    }
+    let stem = |(end, bits): &(&[u8], u64)| key.strip_suffix(*end).map(|stem| (stem, *bits));
+    COMPANIONS.iter().find_map(stem).unwrap_or((key, 0))
+}
 
 /// The part of a key that chooses its shard: the key without one of `COMPANIONS` at its end, so
 /// that a session and what belongs to it sit behind one lock.
 pub fn shard_stem(key: &[u8]) -> &[u8] {
-    // Few keys end in one of these letters: most are told by a single comparison.
-    if !matches!(key.last(), Some(b'K' | b'E' | b'G' | b'T')) {
-        return key;
-    }
-    COMPANIONS.iter().find_map(|end| key.strip_suffix(*end)).unwrap_or(key)
+    stem(key).0
 }
 
 /// Hash of a hash field or set member. Such tables live inside one shard.
@@ -46,13 +59,8 @@ pub struct HashedKey<'k> {
 impl<'k> HashedKey<'k> {
     /// Hashes `bytes`.
     pub fn new(bytes: &'k [u8]) -> HashedKey<'k> {
-        let hash = HASHER.hash_one(bytes);
-        let stem = shard_stem(bytes);
-        if stem.len() == bytes.len() {
-            return HashedKey { bytes, hash };
-        }
-        let low = u64::MAX >> SHARD_BITS;
-        HashedKey { bytes, hash: (HASHER.hash_one(stem) & !low) | (hash & low) }
+        let (stem, bits) = stem(bytes);
+        HashedKey { bytes, hash: HASHER.hash_one(stem) ^ (bits & (u64::MAX >> SHARD_BITS)) }
     }
 
     /// Index of the shard that holds this key, below [`SHARDS`].
