@@ -1,6 +1,5 @@
 //! What the server knows of one connected client.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -150,7 +149,7 @@ pub struct ClientDetails {
     pub no_touch: bool,
     pub is_monitor: bool,
     /// Full name of the last command, `client|list`.
-    pub cmd: Cow<'static, str>,
+    pub cmd: String,
 }
 
 /// What a connection keeps in memory, in bytes, as CLIENT LIST shows it. Written by the connection's own
@@ -203,7 +202,7 @@ impl ClientCard {
                 no_evict: false,
                 no_touch: false,
                 is_monitor: false,
-                cmd: Cow::Borrowed("NULL"),
+                cmd: "NULL".to_owned(),
             }),
         }
     }

@@ -125,12 +125,8 @@ fn check<'a>(
 /// Keeps the client's card up to date for CLIENT LIST and ACL LOG, which name a refused command, too.
 fn note_command(client: &Client, call: &Call<'_>) {
     let mut details = client.card.details.lock();
-    if call.names == 1 {
-        if !std::ptr::eq(details.cmd.as_ptr(), call.spec.name.as_ptr()) {
-            details.cmd = call.spec.name.into();
-        }
-    } else {
-        details.cmd = acl::full_name(call).into();
+    if call.names != 1 || details.cmd != call.spec.name {
+        acl::write_full_name(&mut details.cmd, call);
     }
 }
 

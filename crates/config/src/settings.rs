@@ -102,8 +102,8 @@ pub struct Settings {
     pub dbfilename: String,
     /// `rdbcompression`.
     pub rdbcompression: bool,
-    /// `rdb-key-save-delay`, in microseconds.
-    pub rdb_key_save_delay: u64,
+    /// `rdb-key-save-delay`: microseconds for each key, or, negative, so many keys for each microsecond.
+    pub rdb_key_save_delay: i64,
     /// `rdbchecksum`.
     pub rdbchecksum: bool,
     /// `key-load-delay`.
@@ -427,7 +427,7 @@ impl Settings {
             save: v.save_points("save"),
             dbfilename: v.text("dbfilename").into(),
             rdbcompression: v.bool("rdbcompression"),
-            rdb_key_save_delay: v.int("rdb-key-save-delay") as u64,
+            rdb_key_save_delay: v.int("rdb-key-save-delay"),
             rdbchecksum: v.bool("rdbchecksum"),
             key_load_delay: Duration::from_micros(
                 u64::try_from(v.int("key-load-delay")).unwrap_or(0),

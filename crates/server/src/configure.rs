@@ -87,7 +87,7 @@ pub(crate) fn apply(server: &Server, config: &Config) {
     crate::access::apply(&server.users, config);
     let stop = config.stop_writes_on_bgsave_error && !config.save.is_empty();
     server.persistence.stop_on_save_error.store(stop, Ordering::Relaxed);
-    server.persistence.key_save_delay_us.store(config.rdb_key_save_delay, Ordering::Relaxed);
+    server.persistence.key_save_delay.store(config.rdb_key_save_delay, Ordering::Relaxed);
 }
 
 /// Says that strangers get in.

@@ -1,6 +1,6 @@
 //! The append log and what INFO tells of it, of snapshots and of loading.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ pub(crate) struct Persistence {
     /// FLUSHALL has come while `dump.rdb` is written: what it would hold is to be forgotten.
     pub(crate) save_is_void: AtomicBool,
     /// `rdb-key-save-delay`.
-    pub(crate) key_save_delay_us: AtomicU64,
+    pub(crate) key_save_delay: AtomicI64,
 }
 
 /// Which of the states that were saved lies under the name of the dump. A save at the end of the process
@@ -109,7 +109,7 @@ impl Persistence {
             placed: Mutex::default(),
             waiting: Arc::default(),
             save_is_void: AtomicBool::new(false),
-            key_save_delay_us: AtomicU64::new(0),
+            key_save_delay: AtomicI64::new(0),
             progress: Mutex::new(Progress {
                 activity: Activity::Idle,
                 save_scheduled: false,

@@ -201,15 +201,17 @@ impl<'s> Snapshot<'s> {
     /// Nobody wants the snapshot any more.
     fn dawdle(&self) -> io::Result<()> {
         let persistence = &self.server.persistence;
-        let per_key = Duration::from_micros(persistence.key_save_delay_us.load(Ordering::Relaxed));
+        let delay = persistence.key_save_delay.load(Ordering::Relaxed);
         let mut left = Duration::ZERO;
-        if !per_key.is_zero() {
+        if delay != 0 {
             let databases = 0..self.server.keyspace.databases();
             let keys: usize = self
                 .server
                 .keyspace
                 .with_shard(self.next, |shard| databases.map(|db| shard.len(db)).sum());
-            left = per_key.saturating_mul(u32::try_from(keys).unwrap_or(u32::MAX));
+            let (keys, size) = (keys as u64, delay.unsigned_abs());
+            let micros = if delay > 0 { keys.saturating_mul(size) } else { keys / size };
+            left = Duration::from_micros(micros);
         }
         loop {
             if persistence.save_is_void.load(Ordering::Relaxed) {

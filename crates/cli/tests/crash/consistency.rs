@@ -1,7 +1,7 @@
 //! Snapshots show one moment: what writers keep true across keys is true in every file.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -144,11 +144,11 @@ fn every_snapshot_and_every_base_is_of_one_moment() {
 /// Keys that are all made anew in one transaction, over and over.
 const GENERATION: usize = 50;
 
-fn keep_flushing(mut connection: Connection, stop: &AtomicBool) -> u64 {
+fn keep_flushing(mut connection: Connection, flush: &str, stop: &AtomicBool) -> u64 {
     let mut generation = 0;
     while !stop.load(Ordering::Relaxed) {
         generation += 1;
-        let flush = if generation % 2 == 0 { "FLUSHALL" } else { "FLUSHDB ASYNC" };
+        let flush = if generation % 2 == 0 { flush } else { "FLUSHDB ASYNC" };
         let mut commands = vec![words("MULTI"), words(flush)];
         commands.extend((0..GENERATION).map(|n| words(&format!("SET g{n} {generation}"))));
         let filler = "x".repeat(500);
@@ -170,22 +170,18 @@ fn assert_one_generation(server: &Server, what: &str) {
     }
 }
 
-#[test]
-fn a_flush_is_in_a_snapshot_whole_or_not_at_all() {
+/// Looks again and again at what `snapshot` makes while everything is flushed and made anew, and at last at the log.
+fn flush_beside(flush: &'static str, snapshot: fn(&Server, &mut Connection) -> PathBuf) {
     let rounds = if is_long() { 100 } else { 8 };
     let mut server = Server::start(logged()).unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let mut connection = server.connect().unwrap();
     let (flushing, stopped) = (server.connect().unwrap(), Arc::clone(&stop));
-    let writer = thread::spawn(move || keep_flushing(flushing, &stopped));
+    let writer = thread::spawn(move || keep_flushing(flushing, flush, &stopped));
     while call(&mut connection, "DBSIZE").integer() == Some(0) {}
     for round in 0..rounds {
-        rewrite(&mut connection);
-        assert_one_generation(&load(guarda(), &base_path(&server)), &format!("base {round}"));
-        call(&mut connection, "BGSAVE");
-        await_idle(&mut connection);
-        let file = server.dir().join("dump.rdb");
-        assert_one_generation(&load(guarda(), &file), &format!("dump {round}"));
+        let file = snapshot(&server, &mut connection);
+        assert_one_generation(&load(guarda(), &file), &format!("round {round}"));
     }
     // Killed in the middle of it, which leaves the whole log to judge.
     server.kill9();
@@ -193,4 +189,22 @@ fn a_flush_is_in_a_snapshot_whole_or_not_at_all() {
     assert!(writer.join().is_err(), "its connection broke");
     server.restart().unwrap();
     assert_one_generation(&server, "after a crash");
+}
+
+#[test]
+fn a_flush_is_in_the_base_of_a_log_whole_or_not_at_all() {
+    flush_beside("FLUSHALL", |server, connection| {
+        rewrite(connection);
+        base_path(server)
+    });
+}
+
+/// By FLUSHDB: a save in progress is given up at a FLUSHALL.
+#[test]
+fn a_flush_is_in_a_dump_whole_or_not_at_all() {
+    flush_beside("FLUSHDB", |server, connection| {
+        call(connection, "BGSAVE");
+        await_idle(connection);
+        server.dir().join("dump.rdb")
+    });
 }

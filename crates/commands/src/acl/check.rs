@@ -154,10 +154,18 @@ fn needed_rights(call: &Call<'_>, index: usize) -> KeyRights {
 
 /// `get`, or `config|get`.
 pub(crate) fn full_name(call: &Call<'_>) -> String {
+    let mut name = String::new();
+    write_full_name(&mut name, call);
+    name
+}
+
+/// The same in the place of what `name` holds, and in its memory.
+pub(crate) fn write_full_name(name: &mut String, call: &Call<'_>) {
+    name.clear();
     if call.names == 2 {
-        let container = String::from_utf8_lossy(call.args[0]).to_ascii_lowercase();
-        format!("{container}|{}", call.spec.name)
-    } else {
-        call.spec.name.to_owned()
+        // A command was found by it: it is ASCII.
+        name.extend(call.args[0].iter().map(|byte| char::from(byte.to_ascii_lowercase())));
+        name.push('|');
     }
+    name.push_str(call.spec.name);
 }

@@ -21,7 +21,7 @@ pub use check::Denial;
 pub use user::User;
 pub use users::{AclFileError, Users};
 
-pub(crate) use check::full_name;
+pub(crate) use check::{full_name, write_full_name};
 pub(crate) use gate::{
     admit, admit_at_exec, admit_in_script, admit_when_served, note_failed_login,
 };

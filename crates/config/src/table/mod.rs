@@ -173,6 +173,7 @@ const fn int(min: i64, max: i64) -> Kind {
 }
 
 /// The greatest value of Redis's `int` directives.
+const INT_MIN: i64 = i32::MIN as i64;
 const INT_MAX: i64 = i32::MAX as i64;
 
 /// A size with a least value.

@@ -1,6 +1,6 @@
 //! The append log and snapshots.
 
-use super::{Directive, INT_MAX, Status, int, size_from};
+use super::{Directive, INT_MAX, INT_MIN, Status, int, size_from};
 use crate::kind::Kind;
 use crate::value::Value;
 
@@ -135,10 +135,10 @@ pub(super) const ROWS: &[Directive] = &[
     ),
     Directive::new(
         "rdb-key-save-delay",
-        int(0, INT_MAX),
+        int(INT_MIN, INT_MAX),
         "0",
         Status::Implemented,
-        "For tests: microseconds that a snapshot waits for each key.",
+        "For tests: microseconds that a snapshot waits for each key; negative, keys for which it waits one.",
     )
     .hidden(),
     Directive::new(
