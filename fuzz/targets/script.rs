@@ -4,6 +4,8 @@
 
 #![no_main]
 
+use std::sync::Arc;
+
 use guarda_fuzz::Bench;
 use guarda_resp::decode;
 use guarda_script::{LuaEngine, ScriptLimits};
@@ -17,7 +19,7 @@ const PROBE: &[u8] =
                        table.sort(names) return {names, KEYS, ARGV, redis.call('GET', 'k')}";
 
 fuzz_target!(|input: &[u8]| {
-    let mut bench = Bench::new(Box::new(LuaEngine::new(LIMITS)));
+    let mut bench = Bench::new(Arc::new(LuaEngine::new(LIMITS)));
     run(&mut bench, &[b"SET", b"k", b"5"]);
     run(&mut bench, &[b"HSET", b"h", b"f", b"v"]);
     let probe: [&[u8]; 5] = [b"EVAL_RO", PROBE, b"1", b"k", b"a"];
