@@ -212,6 +212,7 @@ impl Selector {
             if !compatibility::is_redis_command(command) {
                 return Err(RuleError::UnknownCommand);
             }
+            plain(sub.as_bytes())?;
             self.show(allowed, name);
             return Ok(());
         };
@@ -232,7 +233,7 @@ impl Selector {
                 "" => Err(RuleError::Syntax),
                 _ if sub.contains('|') => Err(RuleError::UnknownCommand),
                 first_arg => {
-                    self.allow_first_arg(spec, first_arg.as_bytes());
+                    self.allow_first_arg(spec, plain(first_arg.as_bytes())?);
                     Ok(())
                 }
             };
@@ -262,7 +263,7 @@ impl Selector {
     }
 }
 
-/// A pattern without blanks and NULs, which the text form could not hold.
+/// A pattern, or a first argument, without blanks and NULs, which the text form could not hold.
 fn plain(pattern: &[u8]) -> Result<&[u8], RuleError> {
     let is_bad = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0 || *byte == 0x0b;
     if pattern.iter().any(is_bad) { Err(RuleError::Syntax) } else { Ok(pattern) }

@@ -393,6 +393,18 @@ mod tests {
         items[at + 1].clone()
     }
 
+    /// Found by the fuzzer: its own line of such a user could not be read again.
+    #[test]
+    fn a_first_argument_holds_no_blanks() {
+        let mut bench = Bench::new();
+        for rule in ["+set|a b", "+set|a\\x00", "+xadd|a b"] {
+            let reply = bench.run(&format!("ACL SETUSER u \"{rule}\""));
+            let refused = reply.starts_with(b"-ERR Error in ACL SETUSER modifier '+");
+            assert!(refused, "{}", reply.escape_ascii());
+        }
+        bench.check("ACL SETUSER u +set|a +xadd|a", ok());
+    }
+
     #[test]
     fn rules_about_commands_are_shown_in_their_order_and_once_each() {
         let mut bench = Bench::new();
