@@ -8,11 +8,11 @@ proc assert_encoding {enc key} {
     assert_encoding_of_7_0 $enc $key
 }
 
-# As the suite's, but a server is also ended if what is done with it fails: the next one needs its directory.
+# A server is also ended if what is done with it fails: the next one needs its directory.
+rename start_server_aof start_server_aof_of_7_0
 proc start_server_aof {overrides code} {
-    upvar defaults defaults srv srv server_path server_path
-    set srv [start_server [list overrides [concat $defaults $overrides]]]
-    set failed [catch {uplevel 1 $code} result options]
-    kill_server $srv
-    if {$failed} { return -options $options $result }
+    if {[catch {uplevel 1 [list start_server_aof_of_7_0 $overrides $code]} result options]} {
+        catch {uplevel 1 {kill_server $srv}}
+        return -options $options $result
+    }
 }
