@@ -13,6 +13,7 @@ use std::{env, thread};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use guarda_farm::{Need, install};
+use guarda_testkit::random::{SEED_VARIABLE, settings};
 
 use crate::build::{cargo, root};
 
@@ -170,6 +171,11 @@ fn fuzz(places: &Places, target: &str, seconds: u64) -> Result<bool> {
         .arg(format!("-timeout={INPUT_SECONDS_MAX}"))
         .arg(format!("-rss_limit_mb={INPUT_MIB_MAX}"))
         .arg(prefix);
+    // The same way through the inputs as long as the program is the same; without it a new one each time.
+    if env::var_os(SEED_VARIABLE).is_some() {
+        // libFuzzer takes 32 bits, and zero for none.
+        command.arg(format!("-seed={}", (settings().0 as u32).max(1)));
+    }
     if let Some(dictionary) = material::dictionary(&places.target_dir, target) {
         command.arg(format!("-dict={}", dictionary.display()));
     }

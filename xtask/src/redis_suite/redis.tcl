@@ -8,8 +8,8 @@ proc assert_encoding {enc key} {
     assert_encoding_of_7_0 $enc $key
 }
 
-# A server is also ended if what is done with it fails: the next one needs its directory.
-rename start_server_aof start_server_aof_of_7_0
+# A server is also ended if what is done with it fails: the next one needs its directory. The suite's own is renamed
+# where it stands, since it is read later.
 proc start_server_aof {overrides code} {
     if {[catch {uplevel 1 [list start_server_aof_of_7_0 $overrides $code]} result options]} {
         catch {uplevel 1 {kill_server $srv}}
