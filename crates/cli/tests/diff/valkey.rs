@@ -199,6 +199,17 @@ pub(crate) const DEVIATIONS: &[Deviation<'_>] = &[
     ),
     since(
         "server",
+        "there_is_no_cluster",
+        "it takes them without a cluster, too, since 8.0, and CLUSTER INFO while it loads",
+        &[
+            "READONLY",
+            "READWRITE",
+            "EVAL \"return redis.pcall('READONLY')\" 0",
+            "COMMAND INFO cluster|info",
+        ],
+    ),
+    since(
+        "server",
         "writes_beyond_maxmemory_are_refused",
         "a transaction may queue what takes no memory, since 8.0",
         &["GET l", "EXEC", "FLUSHALL"],
