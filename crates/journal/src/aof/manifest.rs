@@ -166,6 +166,9 @@ impl Manifest {
         }
         let seq = seq.ok_or("Invalid AOF manifest file format: `seq` takes a number above 0")?;
         let file = AofFile { name: name.to_owned(), seq };
+        if entry(&file, 'b').len() > LINE_LEN_MAX {
+            return Err("a file's name is too long for a line that can be written and read again");
+        }
         match kind {
             Some("b") if self.base.is_some() => {
                 return Err("Found duplicate base file information");
@@ -190,7 +193,7 @@ impl Manifest {
         let incrs = self.incrs.iter().map(|file| (file, 'i'));
         let mut text = String::new();
         for (file, kind) in base.chain(history).chain(incrs) {
-            let _ = writeln!(text, "file {} seq {} type {kind}", quoted(&file.name), file.seq);
+            let _ = writeln!(text, "{}", entry(file, kind));
         }
         text
     }
@@ -288,6 +291,11 @@ pub(crate) fn take_over(
     storage.rename(&layout.name, &moved)?;
     storage.sync_dir(&layout.dir)?;
     storage.sync_dir("")
+}
+
+/// The line of a file, without its end.
+fn entry(file: &AofFile, kind: char) -> String {
+    format!("file {} seq {} type {kind}", quoted(&file.name), file.seq)
 }
 
 fn quoted(name: &str) -> String {
@@ -420,6 +428,8 @@ mod tests {
             ("file \"a seq 1 type b\n", 1),
             ("file \"a\"b seq 1 type b\n", 1),
             (&format!("#{}\n", "x".repeat(LINE_LEN_MAX - 1)), 1),
+            // Found by the fuzzer: four bytes each where they are written again.
+            (&format!("file {} seq 1 type b\n", "\0".repeat(LINE_LEN_MAX / 4)), 1),
         ] {
             let error = Manifest::parse(text.as_bytes()).expect_err(text);
             assert_eq!(error.line, line, "{text:?}: {error}");
