@@ -15,15 +15,14 @@ fuzz_target!(|input: &[u8]| {
     seal(&mut payload, 10);
     let (reply, _) = bench.call(&[b"RESTORE", b"k", b"0", &payload]);
     if reply == b"+OK\r\n" {
+        let before = bench.data();
         let (dump, _) = bench.call(&[b"DUMP", b"k"]);
         let payload = bulk(&dump);
         let (reply, _) = bench.call(&[b"RESTORE", b"l", b"0", payload]);
         assert_eq!(reply, b"+OK\r\n", "our own payload is refused");
-        let (again, _) = bench.call(&[b"DUMP", b"l"]);
+        // The payloads need not be equal: what is compressed also depends on what was before it.
         bench.call(&[b"RENAME", b"l", b"k"]);
-        let (renamed, _) = bench.call(&[b"DUMP", b"k"]);
-        assert_eq!(again, renamed, "a payload depends on the key");
-        assert_eq!(dump.len(), again.len(), "a payload makes another value");
+        assert!(before == bench.data(), "a payload makes another value");
     } else {
         assert!(reply.starts_with(b"-ERR Bad data format"), "{}", reply.escape_ascii());
     }
