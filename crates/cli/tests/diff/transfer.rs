@@ -5,6 +5,32 @@
 
 use guarda_testkit::diff::Case;
 
+/// What is told of the uses of a key where the policy does not count them.
+macro_rules! idle_time_under {
+    ($policy:literal) => {
+        concat!(
+            "CONFIG SET maxmemory-policy ",
+            $policy,
+            "\n",
+            r#"
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 5
+        OBJECT FREQ k
+        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 500
+        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE
+        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 100
+        COPY k l REPLACE
+        OBJECT IDLETIME l //~ within 1 -- whole seconds of a clock that steps between the two
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 100
+        RENAME k m
+        OBJECT IDLETIME m //~ within 1 -- whole seconds of a clock that steps between the two
+        "#
+        )
+    };
+}
+
 pub(crate) const CASES: &[Case<'static>] = &[
     Case::new(
         "payloads_of_strings_are_those_of_redis",
@@ -123,63 +149,12 @@ pub(crate) const CASES: &[Case<'static>] = &[
     ),
     Case::new(
         "uses_are_told_as_the_policy_goes_by_them",
-        r#"
-        CONFIG SET maxmemory-policy noeviction
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 5
-        OBJECT FREQ k
-        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 500
-        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE
-        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 100
-        COPY k l REPLACE
-        OBJECT IDLETIME l //~ within 1 -- whole seconds of a clock that steps between the two
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 100
-        RENAME k m
-        OBJECT IDLETIME m //~ within 1 -- whole seconds of a clock that steps between the two
-        CONFIG SET maxmemory-policy allkeys-lru
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 5
-        OBJECT FREQ k
-        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 500
-        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE
-        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 100
-        COPY k l REPLACE
-        OBJECT IDLETIME l //~ within 1 -- whole seconds of a clock that steps between the two
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 100
-        RENAME k m
-        OBJECT IDLETIME m //~ within 1 -- whole seconds of a clock that steps between the two
-        CONFIG SET maxmemory-policy volatile-random
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 5
-        OBJECT FREQ k
-        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 500
-        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE
-        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 100
-        COPY k l REPLACE
-        OBJECT IDLETIME l //~ within 1 -- whole seconds of a clock that steps between the two
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 100
-        RENAME k m
-        OBJECT IDLETIME m //~ within 1 -- whole seconds of a clock that steps between the two
-        CONFIG SET maxmemory-policy volatile-ttl
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 5
-        OBJECT FREQ k
-        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 500
-        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE
-        OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 100
-        COPY k l REPLACE
-        OBJECT IDLETIME l //~ within 1 -- whole seconds of a clock that steps between the two
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 100
-        RENAME k m
-        OBJECT IDLETIME m //~ within 1 -- whole seconds of a clock that steps between the two
+        concat!(
+            idle_time_under!("noeviction"),
+            idle_time_under!("allkeys-lru"),
+            idle_time_under!("volatile-random"),
+            idle_time_under!("volatile-ttl"),
+            r#"
         CONFIG SET maxmemory-policy allkeys-lfu
         RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 55
         OBJECT FREQ k
@@ -224,6 +199,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         OBJECT FREQ m
         CONFIG SET maxmemory-policy noeviction
         "#,
+        ),
     ),
     Case::new(
         "a_broken_seal_is_refused",

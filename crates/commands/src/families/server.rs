@@ -259,8 +259,8 @@ fn dbsize(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
     Ok(Outcome::Reply)
 }
 
-/// ASYNC and SYNC make no difference: tables are freed at once, shard by shard.
-/// Empties the databases; returns how many keys that were.
+/// Empties the databases; returns how many keys that were. ASYNC and SYNC make no difference: tables are
+/// freed at once, shard by shard, while the caller holds all of them.
 fn flush(
     cx: &mut Context<'_, '_>,
     args: &mut Args<'_>,
