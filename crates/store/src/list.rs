@@ -133,8 +133,12 @@ impl ListValue {
         }
     }
 
-    /// Returns to the listpack encoding if half of its limits suffice.
+    /// Elements have gone: returns to the listpack encoding if half of its limits suffice, and gives
+    /// back the room of blocks once most of it lies idle.
     fn note_loss(&mut self, limits: ListLimits) {
+        if self.blocks.capacity() > 4 * self.blocks.len() + 8 {
+            self.blocks.shrink_to(2 * self.blocks.len());
+        }
         if !self.is_listpack && self.blocks.len() <= 1 {
             self.is_listpack = limits.halved().allow(self.len, self.byte_len());
         }

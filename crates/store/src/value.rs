@@ -161,3 +161,6 @@ impl Default for PackedLimits {
         PackedLimits { entries_max: 512, item_len_max: 64 }
     }
 }
+
+#[cfg(test)]
+mod tests;
