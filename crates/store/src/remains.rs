@@ -98,7 +98,7 @@ mod tests {
     fn only_what_is_large_waits() {
         let all_in_a_table = PackedLimits { entries_max: 0, item_len_max: 64 };
         let mut remains = Remains::default();
-        remains.take(Record::string(1, b"key", &[b'v'; 100_000], None));
+        remains.take(Record::string(1, b"key", &vec![b'v'; 100_000], None));
         remains.take(hash(LARGE, all_in_a_table));
         remains.take(hash(LARGE + 1, PackedLimits::default()));
         assert!(remains.is_empty(), "one allocation, or few of them");
