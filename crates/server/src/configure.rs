@@ -62,6 +62,8 @@ pub(crate) fn apply(server: &Server, config: &Config) {
         (&settings.zset_max_listpack_value, config.zset_max_listpack.value.0),
         (&settings.proto_max_bulk_len, config.proto_max_bulk_len.0),
     ];
+    settings.lazyfree_lazy_user_del.store(config.lazyfree_lazy_user_del, Ordering::Relaxed);
+    settings.lazyfree_lazy_user_flush.store(config.lazyfree_lazy_user_flush, Ordering::Relaxed);
     for (setting, value) in pairs {
         setting.store(usize::try_from(value).unwrap_or(usize::MAX), Ordering::Relaxed);
     }

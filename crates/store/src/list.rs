@@ -90,6 +90,11 @@ impl ListValue {
         self.len == 0
     }
 
+    /// Number of blocks that hold the elements.
+    pub(crate) fn blocks_len(&self) -> usize {
+        self.blocks.len()
+    }
+
     /// Bytes on the heap, for memory accounting.
     pub fn heap_len(&self) -> usize {
         let blocks: usize = self.blocks.iter().map(Listpack::heap_len).sum();
