@@ -62,6 +62,8 @@ pub(crate) fn apply(server: &Server, config: &Config) {
         (&settings.zset_max_listpack_value, config.zset_max_listpack.value.0),
         (&settings.proto_max_bulk_len, config.proto_max_bulk_len.0),
     ];
+    settings.lazyfree_lazy_user_del.store(config.lazyfree_lazy_user_del, Ordering::Relaxed);
+    settings.lazyfree_lazy_user_flush.store(config.lazyfree_lazy_user_flush, Ordering::Relaxed);
     for (setting, value) in pairs {
         setting.store(usize::try_from(value).unwrap_or(usize::MAX), Ordering::Relaxed);
     }
@@ -118,7 +120,9 @@ pub(crate) fn config_set(
     let rejected = |error: ConfigSetError| ConfigSetRejected(error.to_string());
     let mut proposal = proposal.map_err(rejected)?;
     let mut steps = Steps::default();
-    let done = put_into_effect(server, &before, &mut proposal, &mut steps);
+    let is_tls = |name: &[u8]| name.get(..4).is_some_and(|tls| tls.eq_ignore_ascii_case(b"tls-"));
+    let rereads_tls = pairs.iter().any(|(name, _)| is_tls(name));
+    let done = put_into_effect(server, &before, &mut proposal, rereads_tls, &mut steps);
     match done.and_then(|()| steps.finish()) {
         Ok(()) => {}
         Err(error) => return Err(rejected(error)),
@@ -169,11 +173,13 @@ impl Drop for Steps<'_> {
     }
 }
 
-/// The steps that may fail; the one that takes longest comes last.
+/// The steps that may fail; the one that takes longest comes last. `rereads_tls`: a directive of TLS was
+/// given, be it as it was, since another certificate may lie in the same file now.
 fn put_into_effect<'s>(
     server: &'s Server,
     before: &Config,
     proposal: &mut Proposal,
+    rereads_tls: bool,
     steps: &mut Steps<'s>,
 ) -> Result<(), ConfigSetError> {
     let names = proposal.applied.changed.clone();
@@ -191,7 +197,7 @@ fn put_into_effect<'s>(
             .map_err(|error| ConfigSetError::failed("appendfsync", error))?;
         server.log_waits.serve(server);
     }
-    if proposal.config.tls.port != 0 && names.iter().any(|name| name.starts_with("tls-")) {
+    if proposal.config.tls.port != 0 && rereads_tls {
         let tls = crate::tls::server_config(&proposal.config.tls)
             .map_err(|error| ConfigSetError::failed("tls-cert-file", error))?;
         let old = server.tls.write().replace(tls);
