@@ -4,24 +4,30 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use guarda_farm::is_root;
 
 use crate::build::own_path;
 use crate::php::said;
 
+/// unshare's ways to a network of one's own: for who may do anything here, and for who becomes root of a namespace.
+const WAYS: [&[&str]; 2] = [&["--net"], &["--map-root-user", "--net"]];
+
 /// Runs this program with these arguments in a network namespace of its own.
 pub(crate) fn rerun(arguments: &[&str]) -> Result<()> {
-    said(in_namespace().arg("true")).context(
-        "these tests are run in a network namespace, so that none of them can reach beyond this machine, and unshare \
-         cannot make one here: run this as root (in a container, with the capability SYS_ADMIN), or let users have \
-         namespaces",
-    )?;
-    let status = in_namespace()
-        .arg(own_path()?)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .status()
-        .context("cannot run unshare")?;
+    let unshare = |way: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(way).stdin(Stdio::null());
+        command
+    };
+    let may_go = |way: &[&str]| said(unshare(way).arg("true")).is_ok();
+    let Some(way) = WAYS.into_iter().find(|way| may_go(way)) else {
+        bail!(
+            "these tests are run in a network namespace, so that none of them can reach beyond this machine, and \
+             unshare cannot make one here: run this as root (in a container, with the capability SYS_ADMIN), or let \
+             users have namespaces"
+        );
+    };
+    let mut command = unshare(way);
+    let status = command.arg(own_path()?).args(arguments).status().context("cannot run unshare")?;
     if !status.success() {
         bail!("`{}` failed ({status}); its messages are above", arguments.join(" "));
     }
@@ -42,16 +48,6 @@ pub(crate) fn enter() -> Result<()> {
         bail!("this network is not loopback alone; packets go by {}", others.join(", "));
     }
     Ok(())
-}
-
-/// unshare, up to the program that it runs.
-fn in_namespace() -> Command {
-    let mut command = Command::new("unshare");
-    if !is_root() {
-        command.arg("--map-root-user");
-    }
-    command.arg("--net");
-    command
 }
 
 /// The devices but loopback that the kernel's tables name: IPv4's says them first in each line but its head,
