@@ -193,16 +193,14 @@ impl Suite {
             workers.map(|worker| worker.join().expect("a worker does not panic"))
         });
         let (reference, subject) = (reference?, subject?);
-        let name = self.name;
+        let measured = reference.measured(self.name, self.passed_min, &subject);
         println!(
-            "{NAME}: {name}: redis-server passes {}, guarda {}",
+            "{NAME}: {}: redis-server passes {}; of those guarda passes {}",
+            self.name,
             reference.summary(),
-            subject.summary()
+            measured.passed
         );
-        Ok(Outcomes {
-            file: self.client.to_owned(),
-            ..reference.measured(name, self.passed_min, &subject)
-        })
+        Ok(Outcomes { file: self.client.to_owned(), ..measured })
     }
 
     /// Runs the tests; what they report, what they print and the server's log are kept in `scratch`.

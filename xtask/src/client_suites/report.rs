@@ -79,6 +79,7 @@ impl Report {
             passed: tests.values().filter(|complaint| complaint.is_none()).count(),
             tests,
             stopped: stopped.map(of_suite),
+            ..Outcomes::default()
         }
     }
 }
