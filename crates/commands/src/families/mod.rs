@@ -12,6 +12,7 @@ pub(crate) mod acl;
 mod blocking;
 mod blocking_sorted;
 pub(crate) mod client;
+mod client_kill;
 mod client_modes;
 mod cluster;
 mod command_info;
