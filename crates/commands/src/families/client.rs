@@ -9,7 +9,7 @@ use guarda_resp::{Protocol, ReplyWriter};
 use guarda_store::UnixMillis;
 
 use crate::args::Args;
-use crate::client::{ClientCard, ReplyMode};
+use crate::client::{ClientCard, REPLY_BLOCK_LEN, ReplyMode, buffered_output, listed_output};
 use crate::context::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
 use crate::families::client_kill::{self, ClientKind};
@@ -334,9 +334,6 @@ fn client_ids(texts: &[&[u8]]) -> Result<Vec<u64>, CommandError> {
     ids.ok_or(CommandError::text("ERR Invalid client ID"))
 }
 
-/// Length of a block of replies in Redis, by which CLIENT LIST tells what waits for whom.
-const REPLY_BLOCK_LEN: usize = 16 << 10;
-
 /// All clients but those that are as good as gone.
 pub(super) fn living(host: &dyn Host) -> Vec<Arc<ClientCard>> {
     let mut cards = host.clients();
@@ -378,11 +375,11 @@ pub(crate) fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
     let bytes = |count: &AtomicUsize| count.load(Ordering::Relaxed);
     let (total, buffers) = (bytes(&card.memory), &card.buffers);
     // Redis has a fixed buffer and, for what does not fit, a list of blocks.
-    let fixed = bytes(&buffers.unsent).min(REPLY_BLOCK_LEN);
-    let listed = bytes(&buffers.unsent) - fixed;
+    let unsent = bytes(&buffers.unsent);
+    let (fixed, listed) = (buffered_output(unsent), listed_output(unsent));
     let (query, free) = (bytes(&buffers.query), bytes(&buffers.query_free));
     let (held, queued) = (bytes(&buffers.args), bytes(&buffers.queued));
-    let (blocks, reply) = (listed.div_ceil(REPLY_BLOCK_LEN), bytes(&buffers.reply));
+    let (blocks, reply) = (listed / REPLY_BLOCK_LEN, bytes(&buffers.reply));
     writeln!(
         out,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub={} psub={} \
