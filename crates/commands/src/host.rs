@@ -41,6 +41,8 @@ pub struct Settings {
     pub zset_max_listpack_entries: AtomicUsize,
     pub zset_max_listpack_value: AtomicUsize,
     pub proto_max_bulk_len: AtomicUsize,
+    /// The hard limit of `client-output-buffer-limit normal`; 0: there is none.
+    pub output_hard_max: AtomicUsize,
     /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call DEBUG.
     pub scripts_may_debug: AtomicBool,
     /// DEBUG SET-SKIP-CHECKSUM-VALIDATION: what is loaded or restored is not held to its checksum.
@@ -61,6 +63,7 @@ impl Default for Settings {
             zset_max_listpack_entries: AtomicUsize::new(128),
             zset_max_listpack_value: AtomicUsize::new(64),
             proto_max_bulk_len: AtomicUsize::new(512 << 20),
+            output_hard_max: AtomicUsize::new(0),
             scripts_may_debug: AtomicBool::new(false),
             skips_checksums: AtomicBool::new(false),
             sessions: SessionLimits::default(),

@@ -61,6 +61,7 @@ pub(crate) fn apply(server: &Server, config: &Config) {
         (&settings.zset_max_listpack_entries, config.zset_max_listpack.entries),
         (&settings.zset_max_listpack_value, config.zset_max_listpack.value.0),
         (&settings.proto_max_bulk_len, config.proto_max_bulk_len.0),
+        (&settings.output_hard_max, classes.normal.hard.0),
     ];
     for (setting, value) in pairs {
         setting.store(usize::try_from(value).unwrap_or(usize::MAX), Ordering::Relaxed);
