@@ -119,7 +119,7 @@ pub(crate) fn config_set(
     let rejected = |error: ConfigSetError| ConfigSetRejected(error.to_string());
     let mut proposal = proposal.map_err(rejected)?;
     let mut steps = Steps::default();
-    let done = put_into_effect(server, &before, &mut proposal, &mut steps);
+    let done = put_into_effect(server, &before, pairs, &mut proposal, &mut steps);
     match done.and_then(|()| steps.finish()) {
         Ok(()) => {}
         Err(error) => return Err(rejected(error)),
@@ -174,6 +174,7 @@ impl Drop for Steps<'_> {
 fn put_into_effect<'s>(
     server: &'s Server,
     before: &Config,
+    pairs: &[(&[u8], &[u8])],
     proposal: &mut Proposal,
     steps: &mut Steps<'s>,
 ) -> Result<(), ConfigSetError> {
@@ -200,6 +201,25 @@ fn put_into_effect<'s>(
     }
     if changed("dir") {
         steps.undo.push(change_dir(server, proposal)?);
+    }
+    // As Redis names them: the first that was given.
+    let of_oom_score = ["oom-score-adj", "oom-score-adj-values"].into_iter();
+    let asked_at = |name: &str| {
+        pairs.iter().position(|(asked, _)| asked.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    if let Some(name) = of_oom_score.filter(|name| changed(name)).min_by_key(|name| asked_at(name))
+    {
+        server.oom_score.apply(&proposal.config).map_err(|error| {
+            tracing::warn!(%error, "the kernel refuses the adjustment of the OOM score");
+            let why = "Failed to set current oom_score_adj. Check server logs.";
+            ConfigSetError::failed(name, why)
+        })?;
+        let before = before.clone();
+        steps.undo.push(Box::new(move || {
+            if let Err(error) = server.oom_score.apply(&before) {
+                tracing::error!(%error, "the OOM score could not be changed back");
+            }
+        }));
     }
     let ports = ["port", "tls-port", "bind"];
     if let Some(name) = ports.into_iter().find(|name| changed(name)) {

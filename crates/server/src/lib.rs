@@ -25,6 +25,7 @@ mod logging;
 mod logins;
 mod memory;
 mod memory_report;
+mod oom_score;
 mod persistence;
 mod replace;
 mod rewriting;
