@@ -26,10 +26,12 @@ mod keys;
 pub(crate) mod list_pops;
 mod lists;
 mod memory;
+mod modules;
 mod object;
 mod observing;
 mod pubsub;
 mod replicas;
+mod replication;
 mod scan;
 pub(crate) mod scripting;
 mod server;
@@ -94,6 +96,8 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     observing::FAMILY,
     memory::FAMILY,
     replicas::FAMILY,
+    replication::FAMILY,
+    modules::FAMILY,
     cluster::FAMILY,
     session::FAMILY,
     command_info::FAMILY,
