@@ -161,9 +161,9 @@ static void settings_of_redis(guarda_settings *settings)
 	}
 	wait_us = wait_us > 0 ? wait_us : 20000;
 	retries = retries == 0 ? 100 : retries;
-	settings->lock_wait_ms = retries < 0 ? -1 : (int64_t) ((double) retries * wait_us / 1000);
+	settings->lock_wait_ms = milliseconds(retries < 0 ? -1 : (double) retries * wait_us / 1e6);
 	expire = expire > 0 ? expire : INI_INT("max_execution_time");
-	settings->lock_ttl_ms = expire > 0 ? expire * 1000 : milliseconds(INI_FLT("guarda.lock_ttl"));
+	settings->lock_ttl_ms = milliseconds(expire > 0 ? (double) expire : INI_FLT("guarda.lock_ttl"));
 	settings->readonly_on_timeout = INI_BOOL("redis.session.lock_failure_readonly");
 	settings->early_refresh = INI_BOOL("redis.session.early_refresh");
 	settings->compression = INI_STR("redis.session.compression");

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guarda_resp::{Protocol, ReplyWriter};
-use guarda_store::{HashedKey, Keyspace, Locked, UnixMillis};
+use guarda_store::{HashedKey, Keyspace, Locked, Remains, UnixMillis};
 use smallvec::SmallVec;
 
 use crate::args::Args;
@@ -70,6 +70,8 @@ pub struct Worker {
     pub unawaited: u32,
     /// Set when a command published something; the owner resets it.
     pub published: bool,
+    /// What commands removed and is to be freed before they are answered; the owner does that, or has it done.
+    pub remains: Remains,
 }
 
 /// Whether a call needs the Lua interpreter, and so must run on the thread that has it.
@@ -124,6 +126,7 @@ pub fn execute(
     // What monitors among this thread's own clients are shown, waits in its mailbox.
     worker.published |= host.observations().monitors.any();
     settle_call(call, client, &mut locked, host, worker, now);
+    locked.give_remains(&mut worker.remains);
     Ok(outcome)
 }
 

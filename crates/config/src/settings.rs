@@ -138,6 +138,10 @@ pub struct Settings {
     pub latency_tracking: bool,
     /// `latency-tracking-info-percentiles`, as they are written.
     pub latency_percentiles: Vec<String>,
+    /// `lazyfree-lazy-user-del`.
+    pub lazyfree_lazy_user_del: bool,
+    /// `lazyfree-lazy-user-flush`.
+    pub lazyfree_lazy_user_flush: bool,
     /// `hz`, 1 to 500.
     pub hz: u32,
     /// `hash-max-listpack-entries` and `-value`.
@@ -465,6 +469,8 @@ impl Settings {
             latency_monitor_threshold_ms: v.int("latency-monitor-threshold") as u64,
             latency_tracking: v.bool("latency-tracking"),
             latency_percentiles: v.words("latency-tracking-info-percentiles").to_vec(),
+            lazyfree_lazy_user_del: v.bool("lazyfree-lazy-user-del"),
+            lazyfree_lazy_user_flush: v.bool("lazyfree-lazy-user-flush"),
             hz: v.int("hz") as u32,
             hash_max_listpack: v.encoding("hash-max-listpack-entries", "hash-max-listpack-value"),
             list_max_listpack_size: v.int("list-max-listpack-size"),

@@ -63,6 +63,8 @@ pub(crate) fn apply(server: &Server, config: &Config) {
         (&settings.proto_max_bulk_len, config.proto_max_bulk_len.0),
         (&settings.output_hard_max, classes.normal.hard.0),
     ];
+    settings.lazyfree_lazy_user_del.store(config.lazyfree_lazy_user_del, Ordering::Relaxed);
+    settings.lazyfree_lazy_user_flush.store(config.lazyfree_lazy_user_flush, Ordering::Relaxed);
     for (setting, value) in pairs {
         setting.store(usize::try_from(value).unwrap_or(usize::MAX), Ordering::Relaxed);
     }
@@ -170,7 +172,8 @@ impl Drop for Steps<'_> {
     }
 }
 
-/// The steps that may fail; the one that takes longest comes last.
+/// The steps that may fail; the one that takes longest comes last. `pairs` are what was given, also where it is as
+/// it was: another certificate may lie in the same file now.
 fn put_into_effect<'s>(
     server: &'s Server,
     before: &Config,
@@ -193,7 +196,8 @@ fn put_into_effect<'s>(
             .map_err(|error| ConfigSetError::failed("appendfsync", error))?;
         server.log_waits.serve(server);
     }
-    if proposal.config.tls.port != 0 && names.iter().any(|name| name.starts_with("tls-")) {
+    let is_tls = |name: &[u8]| name.get(..4).is_some_and(|tls| tls.eq_ignore_ascii_case(b"tls-"));
+    if proposal.config.tls.port != 0 && pairs.iter().any(|(name, _)| is_tls(name)) {
         let tls = crate::tls::server_config(&proposal.config.tls)
             .map_err(|error| ConfigSetError::failed("tls-cert-file", error))?;
         let old = server.tls.write().replace(tls);

@@ -124,6 +124,10 @@ fn evict(server: &Server) -> Room {
     if excess(server, uncounted) == 0 {
         return Room::Enough;
     }
+    if server.reclaimer.is_busy() {
+        // Room is being made already.
+        return Room::Coming;
+    }
     let Plan { rules, slice } = *server.eviction.plan.read();
     let Some(rules) = rules else { return Room::Lacking };
     let began = server.clock.monotonic();

@@ -11,7 +11,7 @@ use guarda_commands::{
 };
 use guarda_config::AllowedFor;
 use guarda_resp::Limits;
-use guarda_store::Keyspace;
+use guarda_store::{Keyspace, Remains};
 use parking_lot::{Mutex, RwLock};
 
 use crate::clients::Clients;
@@ -20,13 +20,14 @@ use crate::data_dir::DataDir;
 use crate::diagnostics::Tampering;
 use crate::disk_times::DiskTimes;
 use crate::eviction::Eviction;
-use crate::io::{Mailbox, Message, OutputLimits, ScriptJob};
+use crate::io::{CarriedOut, Mailbox, Message, OutputLimits, ScriptJob};
 use crate::listening::Doors;
 use crate::log_waits::LogWaits;
 use crate::logins::Logins;
 use crate::memory::Memory;
 use crate::oom_score::OomScore;
 use crate::persistence::Persistence;
+use crate::reclaim::{AT_ONCE_MAX, Reclaimer, Told};
 use crate::rewriting::ConfigSource;
 use crate::scripts::ScriptQueue;
 use crate::stats::{Rates, Stats};
@@ -49,6 +50,7 @@ pub(crate) struct Server {
     pub(crate) persistence: Persistence,
     pub(crate) scripting: Box<dyn Scripting + Send>,
     pub(crate) scripts: ScriptQueue,
+    pub(crate) reclaimer: Reclaimer,
     pub(crate) config: Mutex<guarda_config::Config>,
     /// Held while CONFIG SET changes it.
     pub(crate) config_changes: Mutex<()>,
@@ -158,6 +160,7 @@ impl Server {
             persistence,
             scripting,
             scripts: ScriptQueue::new(),
+            reclaimer: Reclaimer::new(),
             data,
             doors,
             config: Mutex::new(config),
@@ -234,6 +237,16 @@ impl Server {
 
     pub(crate) fn run_script(&self, job: ScriptJob) {
         self.scripts.push(job);
+    }
+
+    /// Tells a thread of a command that was carried out for its client, once `remains` are freed.
+    pub(crate) fn tell(&self, thread: usize, done: CarriedOut, remains: Remains) {
+        if remains.weight() > AT_ONCE_MAX {
+            self.reclaimer.free_then(remains, Told { thread, done });
+        } else {
+            drop(remains);
+            self.mailbox(thread).send(Message::CarriedOut(Box::new(done)));
+        }
     }
 
     /// Whether a script runs.

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use crate::hash::{POSITION_BITS, SHARDS};
 use crate::locked::{Locked, LockedBy};
 use crate::record::Record;
+use crate::remains::Remains;
 use crate::shard::Shard;
 use crate::usage::Usage;
 
@@ -117,12 +118,12 @@ impl Keyspace {
 
     /// Runs `visit` on each shard in turn, holding one at a time.
     pub fn for_each_shard(&self, mut visit: impl FnMut(&mut Shard)) {
-        self.shards.iter().for_each(|shard| visit(&mut shard.lock()));
+        self.shards.iter().for_each(|shard| visit_one(shard, &mut visit));
     }
 
     /// Runs `visit` on one shard.
     pub fn with_shard<R>(&self, index: usize, visit: impl FnOnce(&mut Shard) -> R) -> R {
-        visit(&mut self.shards[index].lock())
+        visit_one(&self.shards[index], visit)
     }
 
     /// Keys of database `db`, those due but not yet removed included.
@@ -134,6 +135,17 @@ impl Keyspace {
     pub fn is_empty(&self, db: u32) -> bool {
         self.shards.iter().all(|shard| shard.lock().is_empty(db))
     }
+}
+
+/// Runs `visit` on a shard for as long as it is locked here; what was removed meanwhile is freed after that.
+pub(crate) fn visit_one<R>(shard: &Mutex<Shard>, visit: impl FnOnce(&mut Shard) -> R) -> R {
+    let mut shard = shard.lock();
+    let visited = visit(&mut shard);
+    let mut remains = Remains::default();
+    shard.give_remains(&mut remains);
+    drop(shard);
+    drop(remains);
+    visited
 }
 
 /// Splits a cursor into shard and position.

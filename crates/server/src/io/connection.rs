@@ -34,7 +34,7 @@ const CONNECTION_LEN: usize = 1 << 10;
 /// One connection of an I/O thread.
 pub(crate) struct Connection {
     pub(crate) stream: Stream,
-    /// `None` while a script of this client runs on the script thread.
+    /// `None` while another thread carries out a command of this client.
     pub(crate) client: Option<Box<Client>>,
     pub(crate) id: u64,
     /// Messages for the client that have come while its script ran.
