@@ -43,6 +43,8 @@ pub struct Settings {
     pub proto_max_bulk_len: AtomicUsize,
     /// The hard limit of `client-output-buffer-limit normal`; 0: there is none.
     pub output_hard_max: AtomicUsize,
+    /// Whether Redis would share small integers: not where a policy goes by when or how often each key is used.
+    pub shares_integers: AtomicBool,
     pub lazyfree_lazy_user_del: AtomicBool,
     pub lazyfree_lazy_user_flush: AtomicBool,
     /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call DEBUG.
@@ -66,6 +68,7 @@ impl Default for Settings {
             zset_max_listpack_value: AtomicUsize::new(64),
             proto_max_bulk_len: AtomicUsize::new(512 << 20),
             output_hard_max: AtomicUsize::new(0),
+            shares_integers: AtomicBool::new(true),
             lazyfree_lazy_user_del: AtomicBool::new(false),
             lazyfree_lazy_user_flush: AtomicBool::new(false),
             scripts_may_debug: AtomicBool::new(false),
