@@ -26,6 +26,7 @@ mod logging;
 mod logins;
 mod memory;
 mod memory_report;
+mod oom_score;
 mod persistence;
 mod reclaim;
 mod replace;

@@ -269,6 +269,10 @@ fn build(config: Config, ready: Ready) -> Result<Arc<Server>, StartError> {
             .unwrap_or_default(),
         config_source: ready.config_source,
     });
+    if let Err(error) = server.oom_score.apply(&server.config.lock()) {
+        // Redis starts too.
+        tracing::warn!(%error, "the kernel refuses what `oom-score-adj` asks for");
+    }
     let began = server.clock.monotonic();
     server.persistence.set_loading(true);
     let report = {

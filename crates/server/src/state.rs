@@ -26,6 +26,7 @@ use crate::listening::Doors;
 use crate::log_waits::LogWaits;
 use crate::logins::Logins;
 use crate::memory::Memory;
+use crate::oom_score::OomScore;
 use crate::persistence::Persistence;
 use crate::reclaim::{AT_ONCE_MAX, Reclaimer, Told};
 use crate::rewriting::ConfigSource;
@@ -77,6 +78,7 @@ pub(crate) struct Server {
     pub(crate) data: DataDir,
     /// Where it listens.
     pub(crate) doors: Doors,
+    pub(crate) oom_score: OomScore,
     /// What DEBUG has changed.
     pub(crate) tampering: Tampering,
     /// Set while SHUTDOWN is under way.
@@ -180,6 +182,7 @@ impl Server {
             run_id,
             executable,
             config_source,
+            oom_score: OomScore::default(),
             tampering: Tampering::default(),
             is_stopping: AtomicBool::new(false),
             files_to_remove: Mutex::default(),

@@ -4,6 +4,25 @@ use guarda_testkit::diff::Case;
 
 pub(crate) const CASES: &[Case<'static>] = &[
     Case::new(
+        "oom_scores_are_set_and_refused",
+        r#"
+        CONFIG GET oom-score-adj
+        CONFIG GET oom-score-adj-values
+        CONFIG SET oom-score-adj-values "10 20 30" oom-score-adj yes
+        CONFIG SET oom-score-adj-values "1500 1600 1700"
+        CONFIG SET oom-score-adj absolute
+        CONFIG GET oom-score-adj
+        CONFIG GET oom-score-adj-values
+        CONFIG SET oom-score-adj maybe
+        CONFIG SET oom-score-adj-values "1 2"
+        CONFIG SET oom-score-adj-values "1 2 x"
+        CONFIG SET oom-score-adj-values "1 2 2001"
+        CONFIG SET oom-score-adj-values ""
+        CONFIG SET oom-score-adj no
+        CONFIG SET oom-score-adj-values "0 200 800"
+        "#,
+    ),
+    Case::new(
         "slow_calls_are_logged_without_secrets",
         r#"
         CONFIG SET slowlog-log-slower-than 0

@@ -10,6 +10,7 @@ use guarda_resp::{ArgVec, Limits, Parsed, ProtocolError, ReplyWriter};
 use guarda_store::UnixMillis;
 
 use super::IoThread;
+use crate::io::backlog::Fault;
 use crate::io::connection::Connection;
 use crate::io::mailbox::{CarriedOut, ScriptJob};
 use crate::reclaim::AT_ONCE_MAX;
@@ -347,7 +348,14 @@ impl IoThread {
                 client.reply_mode = ReplyMode::On;
             }
         }
-        if outcome == Outcome::Close {
+        if outcome == Outcome::Overflow {
+            tracing::warn!(client = connection.id, "closed: {}", Fault::OverHard.reason());
+            let count = &self.server.stats.output_buffer_limit_disconnections;
+            count.fetch_add(1, Ordering::Relaxed);
+            // Of EXEC's reply there is a part, which nobody is to take for the whole.
+            connection.out.truncate(start);
+        }
+        if matches!(outcome, Outcome::Close | Outcome::Overflow) {
             connection.closing = true;
         }
         if !connection.is_dirty && (connection.unsent() > 0 || connection.closing) {
