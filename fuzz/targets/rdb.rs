@@ -3,9 +3,7 @@
 
 #![no_main]
 
-use guarda_journal::rdb::{
-    EntryEncoder, RdbEntry, RdbEvent, RdbHeader, RdbReader, RdbValue, RdbValueRef, RdbWriter,
-};
+use guarda_journal::rdb::{EntryEncoder, RdbEntry, RdbEvent, RdbHeader, RdbReader, RdbWriter};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -16,7 +14,8 @@ fuzz_target!(|input: &[u8]| {
     let mut encoder = EntryEncoder::new(true);
     for (db, entry) in &entries {
         let mut bytes = Vec::new();
-        encode(&mut encoder, &mut bytes, entry);
+        let (key, expiry) = (&entry.key, entry.expiry_ms);
+        entry.value.with_ref(|value| encoder.encode(&mut bytes, key, expiry, value));
         writer.select_db(*db, 1, 0).expect("memory");
         writer.entries(&bytes).expect("memory");
     }
@@ -46,29 +45,6 @@ fn read(bytes: &[u8], verify: bool) -> (Vec<(u32, RdbEntry)>, bool) {
                 assert!(!error.to_string().is_empty());
                 return (entries, false);
             }
-        }
-    }
-}
-
-fn encode(encoder: &mut EntryEncoder, out: &mut Vec<u8>, entry: &RdbEntry) {
-    let (key, expiry) = (&entry.key, entry.expiry_ms);
-    match &entry.value {
-        RdbValue::String(bytes) => encoder.encode(out, key, expiry, RdbValueRef::String(bytes)),
-        RdbValue::List(items) => {
-            let mut items = items.iter().map(Vec::as_slice);
-            encoder.encode(out, key, expiry, RdbValueRef::List(&mut items));
-        }
-        RdbValue::Set(items) => {
-            let mut items = items.iter().map(Vec::as_slice);
-            encoder.encode(out, key, expiry, RdbValueRef::Set(&mut items));
-        }
-        RdbValue::Hash(fields) => {
-            let mut fields = fields.iter().map(|(field, value)| (&field[..], &value[..]));
-            encoder.encode(out, key, expiry, RdbValueRef::Hash(&mut fields));
-        }
-        RdbValue::SortedSet(members) => {
-            let mut members = members.iter().map(|(member, score)| (&member[..], *score));
-            encoder.encode(out, key, expiry, RdbValueRef::SortedSet(&mut members));
         }
     }
 }

@@ -43,7 +43,10 @@ static PHP_MINIT_FUNCTION(guarda)
 	if (pthread_atfork(NULL, NULL, guarda_forked) == 0) {
 		guarda_tell_forks();
 	}
-	if (php_session_register_module(&guarda_ps_module) != 0) {
+	/* PHP keeps save handlers for good, those too that dl() has loaded for one request of many; so does
+	 * the system our code, for the sake of what ends with a thread. */
+	if (_php_find_ps_module("guarda") != &guarda_ps_module
+	 && php_session_register_module(&guarda_ps_module) != 0) {
 		php_error_docref(NULL, E_WARNING, "PHP has no place left for the save handler guarda");
 	}
 	/* PHP sorts us after an extension `redis`, whatever the order in php.ini. */

@@ -70,7 +70,7 @@ int guarda_read(guarda_handle *handle, const uint8_t *id, size_t id_len, const u
 void guarda_read_done(guarda_handle *handle);
 int guarda_write(guarda_handle *handle, const uint8_t *id, size_t id_len, const uint8_t *data, size_t data_len, int64_t ttl_s);
 int guarda_touch(guarda_handle *handle, const uint8_t *id, size_t id_len, const uint8_t *data, size_t data_len, int64_t ttl_s);
-int guarda_destroy(guarda_handle *handle, const uint8_t *id, size_t id_len);
+int guarda_destroy(guarda_handle *handle, const uint8_t *id, size_t id_len, int instead_of_write);
 int guarda_regenerate(guarda_handle *handle, const uint8_t *id, size_t id_len);
 int guarda_keep_undecodable(guarda_handle *handle, int set_aside);
 int guarda_renew(guarda_handle *handle);

@@ -2,12 +2,18 @@
 
 #include "guarda_php.h"
 
-/* The nearest session function on PHP's stack. A chain of destroy() methods right below
- * session_start() and its like is PHP ending a session that it could not decode; anything between
- * them is userland that wants the session gone. */
+static bool is_method(const zend_execute_data *at, const char *name)
+{
+	return at->func->common.scope && !strcasecmp(ZSTR_VAL(at->func->common.function_name), name);
+}
+
+/* The nearest session function on PHP's stack. If a class calls our destroy() below
+ * session_start() and its like, PHP ends a session that it could not decode, provided that what they
+ * called themselves is a destroy(), however the classes get on from there; anything else that they
+ * called, read() for one, wants the session gone. */
 guarda_caller guarda_nearest_caller(zend_execute_data **frame)
 {
-	bool method = false;
+	bool destroys = false, writes = false, first = true, called_destroy = true;
 	for (zend_execute_data *at = EG(current_execute_data); at; at = at->prev_execute_data) {
 		if (!at->func || !at->func->common.function_name) {
 			continue;
@@ -16,25 +22,27 @@ guarda_caller guarda_nearest_caller(zend_execute_data **frame)
 		if (at->func->type == ZEND_INTERNAL_FUNCTION && !at->func->common.scope) {
 			*frame = at;
 			if (!strcmp(name, "session_start") || !strcmp(name, "session_reset")) {
-				return CALLER_START;
+				return destroys && !called_destroy ? CALLER_METHOD : CALLER_START;
 			}
 			if (!strcmp(name, "session_decode")) {
-				return CALLER_DECODE;
+				return destroys && !called_destroy ? CALLER_METHOD : CALLER_DECODE;
 			}
 			if (!strcmp(name, "session_destroy")) {
 				return CALLER_DESTROY;
 			}
 			if (!strcmp(name, "session_regenerate_id")) {
-				return CALLER_REGENERATE;
+				return destroys && writes ? CALLER_WRITE : CALLER_REGENERATE;
 			}
 		}
-		if (at->func->common.scope && !strcasecmp(name, "destroy")) {
-			method = true;
-		} else if (method) {
-			return CALLER_METHOD;
-		}
+		called_destroy = is_method(at, "destroy");
+		destroys |= first && called_destroy;
+		writes |= is_method(at, "write");
+		first = false;
 	}
-	return method ? CALLER_METHOD : CALLER_NONE;
+	if (!destroys) {
+		return CALLER_NONE;
+	}
+	return writes ? CALLER_WRITE : CALLER_METHOD;
 }
 
 /* Whether a PHP class calls us, as SessionHandler's methods do: it is told by our return value. */

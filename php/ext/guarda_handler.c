@@ -101,7 +101,8 @@ static PS_READ_FUNC(guarda)
 	return SUCCESS;
 }
 
-/* phpredis's notices; the core bounds the number itself. */
+/* phpredis's notices; the core bounds the number itself. The application's error handler may close
+ * the session: the handle is not used afterwards. */
 static void notice_lifetime(zend_long seconds)
 {
 	if (seconds <= 0) {
@@ -115,14 +116,14 @@ static void notice_lifetime(zend_long seconds)
 
 /* PHP adds to a failed write that save_path may be wrong, and prints it, with the password. Only a
  * class that called us needs the return value. */
-static zend_result written(guarda_handle *handle, int code)
+static zend_result written(guarda_handle *handle, int code, zend_long maxlifetime)
 {
 	bool method = guarda_called_by_method();
-	if (code == 0) {
-		return SUCCESS;
+	if (code != 0) {
+		warn(handle);
 	}
-	warn(handle);
-	return method ? FAILURE : SUCCESS;
+	notice_lifetime(maxlifetime);
+	return code != 0 && method ? FAILURE : SUCCESS;
 }
 
 static PS_WRITE_FUNC(guarda)
@@ -132,11 +133,10 @@ static PS_WRITE_FUNC(guarda)
 	if (!handle) {
 		return FAILURE;
 	}
-	notice_lifetime(maxlifetime);
 	if (guarda_nearest_caller(&frame) == CALLER_REGENERATE && guarda_regenerate(handle, BYTES(key)) != 0) {
-		return written(handle, -1);
+		return written(handle, -1, maxlifetime);
 	}
-	return written(handle, guarda_write(handle, BYTES(key), BYTES(val), maxlifetime));
+	return written(handle, guarda_write(handle, BYTES(key), BYTES(val), maxlifetime), maxlifetime);
 }
 
 static PS_UPDATE_TIMESTAMP_FUNC(guarda)
@@ -145,8 +145,7 @@ static PS_UPDATE_TIMESTAMP_FUNC(guarda)
 	if (!handle) {
 		return FAILURE;
 	}
-	notice_lifetime(maxlifetime);
-	return written(handle, guarda_touch(handle, BYTES(key), BYTES(val), maxlifetime));
+	return written(handle, guarda_touch(handle, BYTES(key), BYTES(val), maxlifetime), maxlifetime);
 }
 
 static PS_DESTROY_FUNC(guarda)
@@ -161,8 +160,9 @@ static PS_DESTROY_FUNC(guarda)
 		case CALLER_DESTROY:
 		case CALLER_REGENERATE:
 		case CALLER_METHOD:
+		case CALLER_WRITE:
 			if ((caller == CALLER_REGENERATE && guarda_regenerate(handle, BYTES(key)) != 0)
-			 || guarda_destroy(handle, BYTES(key)) != 0) {
+			 || guarda_destroy(handle, BYTES(key), caller == CALLER_WRITE) != 0) {
 				warn(handle);
 				return FAILURE;
 			}

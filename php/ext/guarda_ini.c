@@ -169,8 +169,8 @@ static void settings_of_redis(guarda_settings *settings)
 	}
 	wait_us = wait_us > 0 ? wait_us : 20000;
 	retries = retries == 0 ? 100 : retries;
-	settings->lock_wait_ms = retries < 0 ? -1 : (int64_t) ((double) retries * wait_us / 1000);
-	settings->lock_ttl_ms = expire > 0 ? expire * 1000 : 0;
+	settings->lock_wait_ms = milliseconds(retries < 0 ? -1 : (double) retries * wait_us / 1e6);
+	settings->lock_ttl_ms = expire > 0 ? milliseconds((double) expire) : 0;
 	settings->readonly_on_timeout = INI_BOOL("redis.session.lock_failure_readonly");
 	settings->early_refresh = INI_BOOL("redis.session.early_refresh");
 	settings->compression = INI_STR("redis.session.compression");
@@ -201,7 +201,7 @@ static void read_entries(guarda_settings *settings, bool redis)
 static int64_t default_lock_ttl_ms(void)
 {
 	zend_long seconds = INI_INT("max_execution_time");
-	return seconds > 0 ? seconds * 1000 : milliseconds(INI_FLT("guarda.lock_ttl"));
+	return milliseconds(seconds > 0 ? (double) seconds : INI_FLT("guarda.lock_ttl"));
 }
 
 /* A web request has its URL, a script on the command line its path. */

@@ -33,8 +33,10 @@ ZEND_EXTERN_MODULE_GLOBALS(guarda)
 ZEND_TSRMLS_CACHE_EXTERN()
 #endif
 
-/* guarda_frames.c: who called? */
-typedef enum { CALLER_NONE, CALLER_START, CALLER_DECODE, CALLER_DESTROY, CALLER_REGENERATE, CALLER_METHOD } guarda_caller;
+/* guarda_frames.c: who called? CALLER_WRITE: a class whose write() destroys what it takes for empty. */
+typedef enum {
+	CALLER_NONE, CALLER_START, CALLER_DECODE, CALLER_DESTROY, CALLER_REGENERATE, CALLER_METHOD, CALLER_WRITE
+} guarda_caller;
 guarda_caller guarda_nearest_caller(zend_execute_data **frame);
 bool guarda_called_by_method(void);
 bool guarda_wants_read_and_close(zend_execute_data *frame);

@@ -191,7 +191,7 @@ fn facts(bench: &Bench<'_>, servers: &[String], noise: &Noise) -> Vec<(&'static 
         "method",
         format!(
             "persistence {}; {} paired rounds of {} s a phase for the mixes, {} rounds for idle, \
-         expire, grow, memory; ratio subject / peer by round, median, interval by order statistics",
+         expire, flush, grow, memory; ratio subject / peer by round, median, interval by order statistics",
             name_of(options.persistence),
             options.rounds,
             options.seconds,

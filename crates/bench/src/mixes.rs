@@ -51,7 +51,10 @@ fn preload_seconds(options: &crate::options::Options) -> f64 {
 }
 
 fn is_mix(figure: Figure) -> bool {
-    !matches!(figure, Figure::Idle | Figure::Expire | Figure::Grow | Figure::Memory | Figure::Php)
+    !matches!(
+        figure,
+        Figure::Idle | Figure::Expire | Figure::Flush | Figure::Grow | Figure::Memory | Figure::Php
+    )
 }
 
 /// Measures the mixes among `figures`: in every round fresh servers with fresh data, and for every

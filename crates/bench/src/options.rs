@@ -33,7 +33,7 @@ pub struct Options {
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: u32,
 
-    /// Paired rounds of idle, expire, grow and memory: each is slow, and five is the fewest that
+    /// Paired rounds of idle, expire, flush, grow and memory: each is slow, and five is the fewest that
     /// give a 90 % interval.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub slow_rounds: u32,
@@ -85,6 +85,8 @@ pub enum Figure {
     Idle,
     /// Latency of GET while many keys expire at once.
     Expire,
+    /// Latency of GET while another database is flushed.
+    Flush,
     /// Latency of SETEX while the table doubles.
     Grow,
     /// Memory of a session.

@@ -1,4 +1,4 @@
-//! The figures that take a server and some time each: idle, expire, grow, memory.
+//! The figures that take a server and some time each: idle, expire, flush, grow, memory.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,9 +19,9 @@ use crate::server::Server;
 /// Idle connections, within the default `maxclients`.
 pub(crate) const IDLE_CONNECTIONS: usize = 5_000;
 const PASSWORD: &str = "the-password-of-an-idle-connection";
-/// Sessions of the memory figure, and keys that expire at once.
+/// Sessions of the memory figure, keys that expire at once, and keys that are flushed.
 const MANY: usize = 1_000_000;
-/// Live sessions that are read while others expire.
+/// Live sessions that are read while others expire or are flushed.
 const LIVE: usize = 100_000;
 /// Connections of the paced loads, and their commands a second: far from saturation, since
 /// queueing is not the question.
@@ -34,7 +34,7 @@ const TABLE_BITS: u32 = 20;
 /// at 1, one that doubles at a load of 7/8 at 0.875.
 const GROW_FROM: f64 = 0.86;
 const GROW_TO: f64 = 1.02;
-/// Load before and after the moment of expiry.
+/// Load before and after the moment of expiry, or of the flush.
 const BEFORE: Duration = Duration::from_secs(3);
 const AFTER: Duration = Duration::from_secs(10);
 /// Expired keys must be gone after this.
@@ -58,6 +58,14 @@ fn quantities(figure: Figure) -> &'static [(&'static str, Option<f64>)] {
             ("meanwhile: max, us", None),
             ("until all are gone, s", None),
         ],
+        Figure::Flush => &[
+            ("before: p99.9, us", None),
+            ("first second: p50, us", None),
+            ("first second: p99, us", None),
+            ("first second: p99.9, us", None),
+            ("first second: max, us", None),
+            ("until FLUSHDB is answered, ms", None),
+        ],
         Figure::Grow => {
             &[("p50, us", None), ("p99, us", None), ("p99.9, us", None), ("max, us", None)]
         }
@@ -71,6 +79,7 @@ fn turn_seconds(figure: Figure, options: &Options) -> f64 {
     match figure {
         Figure::Idle => 2.0 + 20.0 * options.scale,
         Figure::Expire => 4.0 + 50.0 * options.scale,
+        Figure::Flush => 4.0 + 25.0 * options.scale,
         Figure::Grow => 1.0 + 20.0 * options.scale,
         Figure::Memory => 2.0 + 25.0 * options.scale,
         _ => 0.0,
@@ -108,7 +117,7 @@ pub(crate) fn run(bench: &mut Bench<'_>, figures: &[Figure]) -> anyhow::Result<V
 fn rows_of(bench: &Bench<'_>, figure: Figure, rounds: &[Vec<Sample>]) -> Vec<Row> {
     let detail = match figure {
         Figure::Idle => format!("{} connections", idle_count(bench.options)),
-        Figure::Expire => format!("{} keys", bench.options.scaled(MANY, 1)),
+        Figure::Expire | Figure::Flush => format!("{} keys", bench.options.scaled(MANY, 1)),
         Figure::Grow => format!("through {} keys", table_size(bench.options)),
         _ => format!("{} sessions", bench.options.scaled(MANY, 1)),
     };
@@ -129,6 +138,7 @@ fn sample(bench: &Bench<'_>, figure: Figure, side: usize) -> anyhow::Result<Samp
     match figure {
         Figure::Idle => idle(bench, side),
         Figure::Expire => expire(bench, side),
+        Figure::Flush => flush(bench, side),
         Figure::Grow => grow(bench, side),
         _ => memory(bench, side),
     }
@@ -235,33 +245,78 @@ fn expire(bench: &Bench<'_>, side: usize) -> anyhow::Result<Sample> {
     let stop = AtomicBool::new(false);
     let (timed, drained) = std::thread::scope(|scope| {
         let watcher = scope.spawn(|| watch_drain(&server, live, before, &stop));
-        let timed = paced(
-            server.tcp(),
-            PACED_CONNECTIONS,
-            READS_PER_S,
-            before + bench.options.scaled_time(AFTER),
-            &bench.payloads,
-            |number, out, expects| {
-                // A stride that has no divisor in common with the count visits every session.
-                let session = number as usize * 7919 % live;
-                push_command(out, &[b"GET".as_slice(), &mix::key(session)]);
-                expects.push(Expect::Session(session));
-            },
-        );
+        let timed = read(bench, &server, live, before + bench.options.scaled_time(AFTER));
         stop.store(timed.is_err(), Ordering::Relaxed);
         let drained = watcher.join().expect("the watcher does not panic");
         anyhow::Ok((timed?, drained?))
     })?;
-    let quiet = histogram(&timed, |due| due < before);
-    let meanwhile = histogram(&timed, |due| due >= before);
-    ensure!(quiet.len() > 0 && meanwhile.len() > 0, "too little load around the expiry");
+    let mut sample = around(&timed, before, bench.options.scaled_time(AFTER))?;
+    sample.push(drained.as_secs_f64());
+    Ok(sample)
+}
+
+fn flush(bench: &Bench<'_>, side: usize) -> anyhow::Result<Sample> {
+    let server = bench.start(side, None)?;
+    let live = bench.options.scaled(LIVE, PACED_CONNECTIONS);
+    bench.preload(&server, 0, live)?;
+    let mut client = Client::connect(server.unix())?;
+    let answer = client.call(&[b"SELECT", b"1"])?;
+    ensure!(answer == Answer::Text(b"OK".to_vec()), "SELECT gave {answer:?}");
+    client.all_ok(bench.options.scaled(MANY, 1), |index, out| {
+        mix::push_setex(out, &mix::key(index), &bench.payloads.states(index)[0]);
+    })?;
+    server.settle()?;
+    let (before, after) = (bench.options.scaled_time(BEFORE), bench.options.scaled_time(AFTER));
+    let (timed, answered) = std::thread::scope(|scope| {
+        let flusher = scope.spawn(|| {
+            std::thread::sleep(before);
+            let begun = clock::now();
+            let answer = client.call(&[b"FLUSHDB"])?;
+            ensure!(answer == Answer::Text(b"OK".to_vec()), "FLUSHDB gave {answer:?}");
+            Ok(begun.elapsed())
+        });
+        let timed = read(bench, &server, live, before + after);
+        let answered = flusher.join().expect("it does not panic");
+        anyhow::Ok((timed?, answered?))
+    })?;
+    let mut sample = around(&timed, before, Duration::from_secs(1).min(after))?;
+    sample.push(answered.as_secs_f64() * 1_000.0);
+    Ok(sample)
+}
+
+/// Reads the first `live` sessions by the clock, for a while.
+fn read(
+    bench: &Bench<'_>,
+    server: &Server,
+    live: usize,
+    length: Duration,
+) -> anyhow::Result<Vec<Timed>> {
+    paced(
+        server.tcp(),
+        PACED_CONNECTIONS,
+        READS_PER_S,
+        length,
+        &bench.payloads,
+        |number, out, expects| {
+            // A stride that has no divisor in common with the count visits every session.
+            let session = number as usize * 7919 % live;
+            push_command(out, &[b"GET".as_slice(), &mix::key(session)]);
+            expects.push(Expect::Session(session));
+        },
+    )
+}
+
+/// What reads took: p99.9 before the moment `at`, and p50, p99, p99.9 and the longest in a while from it on.
+fn around(timed: &[Timed], at: Duration, length: Duration) -> anyhow::Result<Sample> {
+    let quiet = histogram(timed, |due| due < at);
+    let meanwhile = histogram(timed, |due| (at..at + length).contains(&due));
+    ensure!(quiet.len() > 0 && meanwhile.len() > 0, "too little load before or after {at:?}");
     Ok(vec![
         quiet.quantile_us(0.999),
         meanwhile.quantile_us(0.5),
         meanwhile.quantile_us(0.99),
         meanwhile.quantile_us(0.999),
         meanwhile.max_us(),
-        drained.as_secs_f64(),
     ])
 }
 

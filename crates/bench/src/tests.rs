@@ -61,6 +61,13 @@ fn keys_expire_while_others_are_read() {
 }
 
 #[test]
+fn a_database_is_flushed_while_another_is_read() {
+    let report = measure(&options("flush --slow-rounds 1 --scale 0.002"), false).unwrap();
+    assert_eq!(report.rows.len(), 6);
+    assert!(report.rows.iter().all(|row| row.samples.iter().flatten().all(|s| *s >= 0.0)));
+}
+
+#[test]
 fn php_requests_are_measured_by_both_handlers() {
     let mut options = options("php --rounds 2 --scale 0.01");
     options.extension = Some(extension());

@@ -207,6 +207,20 @@ fn a_new_certificate_serves_new_clients_and_old_ones_stay() {
     ask(&mut new, b"PING\r\n", b"+PONG\r\n");
     assert_ne!(shown(&old), shown(&new));
     ask(&mut old, b"PING\r\n", b"+PONG\r\n");
+    // Renewed once more, in the same files: saying the same again reads them, as in Redis.
+    for end in ["crt", "key"] {
+        let file = |name: &str| setup.dir.join(format!("{name}.{end}"));
+        fs::copy(file("server"), file("renewed")).unwrap();
+    }
+    assert_eq!(call(&mut admin, "CONFIG SET TLS-cert-file renewed.crt"), "OK");
+    let mut newest = setup.connect();
+    ask(&mut newest, b"PING\r\n", b"+PONG\r\n");
+    assert_eq!(shown(&newest), shown(&old));
+    fs::write(setup.dir.join("renewed.crt"), "half a certif").unwrap();
+    let refusal = call(&mut admin, "CONFIG SET tls-cert-file renewed.crt");
+    assert!(refusal.contains("renewed.crt"), "{refusal}");
+    ask(&mut setup.connect(), b"PING\r\n", b"+PONG\r\n");
+    fs::copy(setup.dir.join("server.crt"), setup.dir.join("renewed.crt")).unwrap();
     assert_eq!(call(&mut admin, "CONFIG SET tls-auth-clients yes"), "OK");
     assert_ne!(setup.cli(&["PING"], ""), "PONG");
     ask(&mut old, b"PING\r\n", b"+PONG\r\n");

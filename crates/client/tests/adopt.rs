@@ -137,6 +137,20 @@ fn what_is_not_there_is_not_taken() {
 }
 
 #[test]
+fn an_id_too_long_for_a_file_was_never_in_one() {
+    let dir = Dir::new();
+    let (adopt, mut pool, budget) = (dir.adopt(), Pool::new(), Budget::start(SECOND));
+    let to = nowhere();
+    for len in [250, 251, 256] {
+        let id = SessionId::new(&vec![b'a'; len]).expect("letters");
+        let to = Destination { endpoint: &to, key: b"new" };
+        let taken = old(&adopt).take(&id, DAY, to, &mut pool, &budget);
+        assert!(taken.expect("no error").is_none(), "{len}");
+        old(&adopt).forget(&id, to, &mut pool, &budget).expect("nothing to forget");
+    }
+}
+
+#[test]
 fn what_is_no_file_of_phps_is_refused_without_naming_the_session() {
     let dir = Dir::new();
     let other = dir.0.join("other");

@@ -1,6 +1,7 @@
 //! What a running command sees.
 
 use guarda_resp::ReplyWriter;
+use guarda_store::Remains;
 
 use crate::client::Client;
 use crate::db::Db;
@@ -14,6 +15,9 @@ pub enum Outcome {
     Reply,
     /// Send the reply, then close the connection.
     Close,
+    /// Its reply would be longer than the client's hard output limit allows: send what came before it,
+    /// then close the connection.
+    Overflow,
     /// Nothing was written: the client waits ([`Client::waiting`]) and takes no command until it is
     /// served, its time runs out, or it goes.
     Parked,
@@ -34,6 +38,18 @@ pub enum Caller {
     Script,
     /// The append log at start.
     Log,
+}
+
+impl Context<'_, '_> {
+    /// Leaves what was removed under these locks to be freed after the reply.
+    pub(crate) fn free_later(&mut self) {
+        let mut remains = Remains::default();
+        self.db.locked.give_remains(&mut remains);
+        // The log is replayed by a server that is not serving yet.
+        if !remains.is_empty() && self.caller != Caller::Log {
+            self.host.free_later(remains);
+        }
+    }
 }
 
 /// The surroundings of one running command. Its fields are separate so that a value borrowed from

@@ -255,7 +255,7 @@ impl Db<'_, '_> {
         let empty = self.peek(key).is_some_and(|record| record.value().is_empty_collection());
         if empty {
             let hashed = self.locked.hashed(key);
-            self.locked.shard(hashed).remove(self.index, hashed);
+            self.locked.shard(hashed).discard(self.index, hashed);
             self.notify(EventClasses::GENERIC, "del", key);
         }
         empty
@@ -263,7 +263,13 @@ impl Db<'_, '_> {
 
     /// Removes a living key; returns whether it was there.
     pub fn delete(&mut self, key: &[u8]) -> bool {
-        self.take(key).is_some()
+        let found = self.peek(key).is_some();
+        if found {
+            let hashed = self.locked.hashed(key);
+            self.locked.shard(hashed).discard(self.index, hashed);
+            self.changed(key);
+        }
+        found
     }
 
     /// Removes a living key and returns its record (RENAME).

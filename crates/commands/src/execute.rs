@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guarda_resp::{Protocol, ReplyWriter};
-use guarda_store::{HashedKey, Keyspace, Locked, UnixMillis};
+use guarda_store::{HashedKey, Keyspace, Locked, Remains, UnixMillis};
 use smallvec::SmallVec;
 
 use crate::args::Args;
@@ -17,6 +17,7 @@ use crate::families::{scripting, sort};
 use crate::gates::unknown_command;
 use crate::host::Host;
 use crate::monitors;
+use crate::pause;
 use crate::pubsub::EventClasses;
 use crate::renames::Meaning;
 use crate::spec::{CommandSpec, Flags, Locks};
@@ -69,6 +70,8 @@ pub struct Worker {
     pub unawaited: u32,
     /// Set when a command published something; the owner resets it.
     pub published: bool,
+    /// What commands removed and is to be freed before they are answered; the owner does that, or has it done.
+    pub remains: Remains,
 }
 
 /// Whether a call needs the Lua interpreter, and so must run on the thread that has it.
@@ -123,6 +126,7 @@ pub fn execute(
     // What monitors among this thread's own clients are shown, waits in its mailbox.
     worker.published |= host.observations().monitors.any();
     settle_call(call, client, &mut locked, host, worker, now);
+    locked.give_remains(&mut worker.remains);
     Ok(outcome)
 }
 
@@ -155,8 +159,7 @@ fn settle_call(
 /// How a call looks keys up. What writes removes what is due even in a pause, since it may put something
 /// in its place.
 fn lookup(call: &Call<'_>, client: &Client, host: &dyn Host) -> Lookup {
-    let only_reads = call.spec.flags.contains(Flags::READONLY);
-    if only_reads && host.pause().is_on() {
+    if host.pause().is_on() && !pause::may_change(call, client, host) {
         Lookup::Still
     } else if client.no_touch {
         Lookup::Untouched
@@ -374,10 +377,19 @@ pub fn replay(
     worker: &mut Worker,
     scratch: &mut Vec<u8>,
 ) -> Result<(), String> {
-    let call = crate::gates::resolve(args).map_err(|error| error.to_string())?;
+    let call = resolve_logged(args)?;
     let mut locked = lock(&call, client, host, host.keyspace(), Duration::from_hours(1))
         .ok_or("the keyspace is locked")?;
     replay_in(args, client, host, worker, &mut locked, scratch)
+}
+
+/// Clients are shown what they sent with an unknown command; the server's own log, where this goes, is not to show
+/// data.
+fn resolve_logged<'a>(args: &'a [&'a [u8]]) -> Result<Call<'a>, String> {
+    match crate::table::table().find(args[0]) {
+        Some(_) => crate::gates::resolve(args).map_err(|error| error.to_string()),
+        None => Err(format!("unknown command '{}'", String::from_utf8_lossy(args[0]))),
+    }
 }
 
 /// As [`replay`], under locks that are held already.
@@ -392,7 +404,7 @@ pub fn replay_in(
     locked: &mut Locked<'_>,
     scratch: &mut Vec<u8>,
 ) -> Result<(), String> {
-    let call = crate::gates::resolve(args).map_err(|error| error.to_string())?;
+    let call = resolve_logged(args)?;
     scratch.clear();
     // Nobody is told of what happened long ago.
     worker.effects.wanted_events = EventClasses::default();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use guarda_store::{Keyspace, ListLimits, Locked, PackedLimits, SetLimits, UnixMillis};
+use guarda_store::{Keyspace, ListLimits, Locked, PackedLimits, Remains, SetLimits, UnixMillis};
 
 use crate::acl::Users;
 use crate::client::ClientCard;
@@ -41,6 +41,12 @@ pub struct Settings {
     pub zset_max_listpack_entries: AtomicUsize,
     pub zset_max_listpack_value: AtomicUsize,
     pub proto_max_bulk_len: AtomicUsize,
+    /// The hard limit of `client-output-buffer-limit normal`; 0: there is none.
+    pub output_hard_max: AtomicUsize,
+    /// Whether Redis would share small integers: not where a policy goes by when or how often each key is used.
+    pub shares_integers: AtomicBool,
+    pub lazyfree_lazy_user_del: AtomicBool,
+    pub lazyfree_lazy_user_flush: AtomicBool,
     /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call DEBUG.
     pub scripts_may_debug: AtomicBool,
     /// DEBUG SET-SKIP-CHECKSUM-VALIDATION: what is loaded or restored is not held to its checksum.
@@ -61,6 +67,10 @@ impl Default for Settings {
             zset_max_listpack_entries: AtomicUsize::new(128),
             zset_max_listpack_value: AtomicUsize::new(64),
             proto_max_bulk_len: AtomicUsize::new(512 << 20),
+            output_hard_max: AtomicUsize::new(0),
+            shares_integers: AtomicBool::new(true),
+            lazyfree_lazy_user_del: AtomicBool::new(false),
+            lazyfree_lazy_user_flush: AtomicBool::new(false),
             scripts_may_debug: AtomicBool::new(false),
             skips_checksums: AtomicBool::new(false),
             sessions: SessionLimits::default(),
@@ -269,6 +279,8 @@ pub trait Host: Sync {
     fn clients(&self) -> Vec<Arc<ClientCard>>;
     /// Has a client's connection closed.
     fn kill_client(&self, id: u64);
+    /// Frees what was removed while no client waits for that; at once, if there is no other thread.
+    fn free_later(&self, _remains: Remains) {}
     /// SAVE: writes the RDB file and returns when it is durable.
     fn save(&self) -> Result<(), CommandError>;
     /// After a FLUSHALL, under all shards: brings the RDB file in line where the server saves by itself, and

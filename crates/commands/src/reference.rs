@@ -154,6 +154,6 @@ mod tests {
             line("| `MSET`").is_some_and(|line| line.contains("| 3+ | 1 to the last, every 2 |"))
         );
         assert!(line("| `EVAL`").is_some_and(|line| line.contains("as many as word 2 says")));
-        assert!(line("| `FLUSHALL`").is_some_and(|line| line.contains("*ASYNC and SYNC")));
+        assert!(line("| `MONITOR`").is_some_and(|line| line.contains("*Tokens, nonces")));
     }
 }

@@ -23,8 +23,20 @@ pub(crate) fn without_secrets<'a>(call: &Call<'a>) -> SmallVec<[&'a [u8]; 8]> {
     match (call.names, call.spec.name) {
         (1, "auth") => args[1..].fill(REDACTED),
         (1, "hello") => {
-            if let Some(at) = args.iter().skip(2).position(|arg| is(arg, "auth")) {
-                args.iter_mut().skip(at + 3).take(2).for_each(|arg| *arg = REDACTED);
+            // Options may come again, a name be `auth`, and a word that is none be half a login.
+            let mut rest = args.get_mut(2..).unwrap_or_default();
+            while let Some((option, values)) = rest.split_first_mut() {
+                let is_name = is(option, "setname");
+                let count = match is_name {
+                    true => 1,
+                    false if is(option, "auth") => 2,
+                    false => usize::MAX,
+                };
+                let (values, behind) = values.split_at_mut(count.min(values.len()));
+                if !is_name {
+                    values.fill(REDACTED);
+                }
+                rest = behind;
             }
         }
         // Who has a password is not told either.
@@ -42,8 +54,10 @@ pub(crate) fn without_secrets<'a>(call: &Call<'a>) -> SmallVec<[&'a [u8]; 8]> {
             if TAKE_A_TOKEN.contains(&name) {
                 args.iter_mut().skip(3).take(1).for_each(|token| *token = REDACTED);
             }
-            if let Some(at) = args.iter().skip(4).position(|arg| is(arg, "nonce")) {
-                args.iter_mut().skip(4 + at + 1).take(1).for_each(|nonce| *nonce = REDACTED);
+            for at in 4..args.len() {
+                if is(args[at], "nonce") {
+                    args.iter_mut().skip(at + 1).take(1).for_each(|nonce| *nonce = REDACTED);
+                }
             }
             if let ("commit", Some(data)) = (name, args.get_mut(4..).and_then(|a| a.last_mut())) {
                 *data = REDACTED;

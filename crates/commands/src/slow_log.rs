@@ -141,6 +141,14 @@ mod tests {
                 "HELLO 3 SETNAME n AUTH u pw".into(),
                 "HELLO 3 SETNAME n AUTH (redacted) (redacted)".into(),
             ),
+            (
+                "HELLO 3 SETNAME auth AUTH u pw".into(),
+                "HELLO 3 SETNAME auth AUTH (redacted) (redacted)".into(),
+            ),
+            (
+                "HELLO 3 AUTH auth pw SETNAME n AUTH u2 pw2".into(),
+                "HELLO 3 AUTH (redacted) (redacted) SETNAME n AUTH (redacted) (redacted)".into(),
+            ),
             ("ACL SETUSER bob >pw".into(), "ACL SETUSER (redacted) (redacted)".into()),
             ("ACL DELUSER bob".into(), "ACL DELUSER (redacted)".into()),
             ("ACL GETUSER bob".into(), "ACL GETUSER (redacted)".into()),

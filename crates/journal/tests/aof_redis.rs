@@ -17,7 +17,7 @@ use guarda_journal::aof::{
     open_manifest,
 };
 use guarda_journal::log::{Journal, Seq, SyncPolicy, Wait};
-use guarda_journal::rdb::{EntryEncoder, RdbHeader, RdbValue, RdbValueRef, RdbWriter};
+use guarda_journal::rdb::{EntryEncoder, RdbHeader, RdbValue, RdbWriter};
 use guarda_journal::storage::{DiskStorage, Storage};
 
 const NOW: Duration = Duration::ZERO;
@@ -74,27 +74,7 @@ fn snapshot(contents: &Contents) -> Vec<u8> {
                 continue;
             }
             let mut out = Vec::new();
-            match value {
-                RdbValue::String(bytes) => {
-                    encoder.encode(&mut out, key, *expiry, RdbValueRef::String(bytes));
-                }
-                RdbValue::List(items) => {
-                    let mut items = items.iter().map(Vec::as_slice);
-                    encoder.encode(&mut out, key, *expiry, RdbValueRef::List(&mut items));
-                }
-                RdbValue::Set(items) => {
-                    let mut items = items.iter().map(Vec::as_slice);
-                    encoder.encode(&mut out, key, *expiry, RdbValueRef::Set(&mut items));
-                }
-                RdbValue::Hash(fields) => {
-                    let mut fields = fields.iter().map(|(f, v)| (f.as_slice(), v.as_slice()));
-                    encoder.encode(&mut out, key, *expiry, RdbValueRef::Hash(&mut fields));
-                }
-                RdbValue::SortedSet(members) => {
-                    let mut members = members.iter().map(|(m, s)| (m.as_slice(), *s));
-                    encoder.encode(&mut out, key, *expiry, RdbValueRef::SortedSet(&mut members));
-                }
-            }
+            value.with_ref(|value| encoder.encode(&mut out, key, *expiry, value));
             writer.entries(&out).unwrap();
         }
     }

@@ -7,9 +7,7 @@ mod common;
 use std::fs;
 
 use common::{Contents, Redis, Scratch, assert_checked, assert_same, fill, noise, read_rdb};
-use guarda_journal::rdb::{
-    EntryEncoder, RdbErrorKind, RdbEvent, RdbHeader, RdbReader, RdbValue, RdbValueRef, RdbWriter,
-};
+use guarda_journal::rdb::{EntryEncoder, RdbErrorKind, RdbEvent, RdbHeader, RdbReader, RdbWriter};
 
 /// Our own file with these contents.
 fn write_rdb(contents: &Contents, compression: bool, checksum: bool) -> Vec<u8> {
@@ -30,38 +28,10 @@ fn write_rdb(contents: &Contents, compression: bool, checksum: bool) -> Vec<u8> 
             writer.select_db(*db, keys.count() as u64, expires as u64).unwrap();
         }
         let mut out = Vec::new();
-        encode(&mut encoder, &mut out, key, *expiry, value);
+        value.with_ref(|value| encoder.encode(&mut out, key, *expiry, value));
         writer.entries(&out).unwrap();
     }
     writer.finish().unwrap()
-}
-
-fn encode(
-    encoder: &mut EntryEncoder,
-    out: &mut Vec<u8>,
-    key: &[u8],
-    expiry: Option<i64>,
-    value: &RdbValue,
-) {
-    match value {
-        RdbValue::String(bytes) => encoder.encode(out, key, expiry, RdbValueRef::String(bytes)),
-        RdbValue::List(items) => {
-            let mut items = items.iter().map(Vec::as_slice);
-            encoder.encode(out, key, expiry, RdbValueRef::List(&mut items));
-        }
-        RdbValue::Set(items) => {
-            let mut items = items.iter().map(Vec::as_slice);
-            encoder.encode(out, key, expiry, RdbValueRef::Set(&mut items));
-        }
-        RdbValue::Hash(fields) => {
-            let mut fields = fields.iter().map(|(f, v)| (f.as_slice(), v.as_slice()));
-            encoder.encode(out, key, expiry, RdbValueRef::Hash(&mut fields));
-        }
-        RdbValue::SortedSet(members) => {
-            let mut members = members.iter().map(|(m, s)| (m.as_slice(), *s));
-            encoder.encode(out, key, expiry, RdbValueRef::SortedSet(&mut members));
-        }
-    }
 }
 
 fn saved(redis: &mut Redis, scratch: &Scratch) -> Vec<u8> {

@@ -101,6 +101,23 @@ impl RdbValue {
         }
     }
 
+    /// Runs `take` on the value as it is written.
+    pub fn with_ref<R>(&self, take: impl FnOnce(RdbValueRef<'_, '_>) -> R) -> R {
+        match self {
+            Self::String(bytes) => take(RdbValueRef::String(bytes)),
+            Self::List(items) => take(RdbValueRef::List(&mut items.iter().map(Vec::as_slice))),
+            Self::Set(items) => take(RdbValueRef::Set(&mut items.iter().map(Vec::as_slice))),
+            Self::Hash(fields) => {
+                let mut fields = fields.iter().map(|(field, value)| (&field[..], &value[..]));
+                take(RdbValueRef::Hash(&mut fields))
+            }
+            Self::SortedSet(members) => {
+                let mut members = members.iter().map(|(member, score)| (&member[..], *score));
+                take(RdbValueRef::SortedSet(&mut members))
+            }
+        }
+    }
+
     /// How many elements it has; a string has one.
     pub fn len(&self) -> usize {
         match self {

@@ -61,7 +61,10 @@ pub(crate) fn apply(server: &Server, config: &Config) {
         (&settings.zset_max_listpack_entries, config.zset_max_listpack.entries),
         (&settings.zset_max_listpack_value, config.zset_max_listpack.value.0),
         (&settings.proto_max_bulk_len, config.proto_max_bulk_len.0),
+        (&settings.output_hard_max, classes.normal.hard.0),
     ];
+    settings.lazyfree_lazy_user_del.store(config.lazyfree_lazy_user_del, Ordering::Relaxed);
+    settings.lazyfree_lazy_user_flush.store(config.lazyfree_lazy_user_flush, Ordering::Relaxed);
     for (setting, value) in pairs {
         setting.store(usize::try_from(value).unwrap_or(usize::MAX), Ordering::Relaxed);
     }
@@ -118,7 +121,7 @@ pub(crate) fn config_set(
     let rejected = |error: ConfigSetError| ConfigSetRejected(error.to_string());
     let mut proposal = proposal.map_err(rejected)?;
     let mut steps = Steps::default();
-    let done = put_into_effect(server, &before, &mut proposal, &mut steps);
+    let done = put_into_effect(server, &before, pairs, &mut proposal, &mut steps);
     match done.and_then(|()| steps.finish()) {
         Ok(()) => {}
         Err(error) => return Err(rejected(error)),
@@ -169,10 +172,12 @@ impl Drop for Steps<'_> {
     }
 }
 
-/// The steps that may fail; the one that takes longest comes last.
+/// The steps that may fail; the one that takes longest comes last. `pairs` are what was given, also where it is as
+/// it was: another certificate may lie in the same file now.
 fn put_into_effect<'s>(
     server: &'s Server,
     before: &Config,
+    pairs: &[(&[u8], &[u8])],
     proposal: &mut Proposal,
     steps: &mut Steps<'s>,
 ) -> Result<(), ConfigSetError> {
@@ -191,7 +196,8 @@ fn put_into_effect<'s>(
             .map_err(|error| ConfigSetError::failed("appendfsync", error))?;
         server.log_waits.serve(server);
     }
-    if proposal.config.tls.port != 0 && names.iter().any(|name| name.starts_with("tls-")) {
+    let is_tls = |name: &[u8]| name.get(..4).is_some_and(|tls| tls.eq_ignore_ascii_case(b"tls-"));
+    if proposal.config.tls.port != 0 && pairs.iter().any(|(name, _)| is_tls(name)) {
         let tls = crate::tls::server_config(&proposal.config.tls)
             .map_err(|error| ConfigSetError::failed("tls-cert-file", error))?;
         let old = server.tls.write().replace(tls);
@@ -199,6 +205,25 @@ fn put_into_effect<'s>(
     }
     if changed("dir") {
         steps.undo.push(change_dir(server, proposal)?);
+    }
+    // As Redis names them: the first that was given.
+    let of_oom_score = ["oom-score-adj", "oom-score-adj-values"].into_iter();
+    let asked_at = |name: &str| {
+        pairs.iter().position(|(asked, _)| asked.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    if let Some(name) = of_oom_score.filter(|name| changed(name)).min_by_key(|name| asked_at(name))
+    {
+        server.oom_score.apply(&proposal.config).map_err(|error| {
+            tracing::warn!(%error, "the kernel refuses the adjustment of the OOM score");
+            let why = "Failed to set current oom_score_adj. Check server logs.";
+            ConfigSetError::failed(name, why)
+        })?;
+        let before = before.clone();
+        steps.undo.push(Box::new(move || {
+            if let Err(error) = server.oom_score.apply(&before) {
+                tracing::error!(%error, "the OOM score could not be changed back");
+            }
+        }));
     }
     let ports = ["port", "tls-port", "bind"];
     if let Some(name) = ports.into_iter().find(|name| changed(name)) {

@@ -138,12 +138,7 @@ impl Server {
         read: impl FnOnce(&mut Loader<'_, '_>) -> Result<u64, LoadError>,
     ) -> Result<(), CommandError> {
         if flushes {
-            let databases = self.keyspace.databases();
-            locked.held().for_each(|shard| {
-                for db in 0..databases {
-                    shard.flush(db);
-                }
-            });
+            locked.flush(0..self.keyspace.databases());
         }
         let keys = read(&mut Loader::new(self, locked)).map_err(|error| not_loaded(&error))?;
         let now = self.clock.now();

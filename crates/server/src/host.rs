@@ -10,7 +10,7 @@ use guarda_commands::{
     ShutdownMode, Ticket, Users,
 };
 use guarda_journal::log::Seq;
-use guarda_store::{Keyspace, Locked, UnixMillis};
+use guarda_store::{Keyspace, Locked, Remains, UnixMillis};
 
 use crate::eviction;
 use crate::io::{Heard, Message, Served};
@@ -166,6 +166,10 @@ impl Host for Server {
 
     fn kill_client(&self, id: u64) {
         self.kill(id);
+    }
+
+    fn free_later(&self, remains: Remains) {
+        self.reclaimer.free_later(remains);
     }
 
     fn save(&self) -> Result<(), CommandError> {

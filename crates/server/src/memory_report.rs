@@ -8,6 +8,7 @@ use crate::eviction::uncounted;
 use crate::info::Text;
 use crate::memory::{AllocatorFigures, allocator, used_at_start};
 use crate::state::Server;
+use crate::stats;
 
 /// The figures of this moment.
 pub(crate) fn of(server: &Server, overview: &Overview) -> MemoryReport {
@@ -75,8 +76,8 @@ pub(crate) fn memory(server: &Server, overview: &Overview, text: &mut Text) {
     text.field("mem_aof_buffer", report.log_buffer);
     text.field("mem_allocator", report.allocator);
     text.field("active_defrag_running", 0);
-    text.field("lazyfree_pending_objects", 0);
-    text.field("lazyfreed_objects", 0);
+    text.field("lazyfree_pending_objects", server.reclaimer.pending());
+    text.field("lazyfreed_objects", stats::read(&server.stats.lazily_freed));
 }
 
 fn both(text: &mut Text, name: &str, bytes: u64) {

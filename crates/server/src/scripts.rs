@@ -4,14 +4,14 @@
 //! costs no concurrency, and an I/O thread never waits for a script: it hands the call over and
 //! goes on with its other connections.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use guarda_commands::{Call, Outcome, Worker, execute, table};
 
-use crate::io::{Message, ScriptDone, ScriptJob};
+use crate::io::{CarriedOut, ScriptJob};
+use crate::jobs::JobQueue;
 use crate::state::Server;
 
 /// Scripts wait for the exclusive lock as long as it takes.
@@ -19,24 +19,18 @@ const PATIENCE: Duration = Duration::from_hours(1);
 
 /// The way to the script thread, and what it is doing.
 pub(crate) struct ScriptQueue {
-    sender: Sender<ScriptJob>,
-    receiver: Mutex<Option<Receiver<ScriptJob>>>,
+    queue: JobQueue<ScriptJob>,
     /// Monotonic milliseconds, plus one, at which the running script began; 0 when none runs.
     running_since: AtomicU64,
 }
 
 impl ScriptQueue {
     pub(crate) fn new() -> ScriptQueue {
-        let (sender, receiver) = channel();
-        ScriptQueue {
-            sender,
-            receiver: Mutex::new(Some(receiver)),
-            running_since: AtomicU64::new(0),
-        }
+        ScriptQueue { queue: JobQueue::new(), running_since: AtomicU64::new(0) }
     }
 
     pub(crate) fn push(&self, job: ScriptJob) {
-        self.sender.send(job).expect("the script thread lives as long as the server");
+        self.queue.push(job);
     }
 
     /// How long the running script has been running, if one runs.
@@ -47,10 +41,8 @@ impl ScriptQueue {
 
     /// Runs the script thread; called once.
     pub(crate) fn serve(server: &Arc<Server>) {
-        let receiver = server.scripts.receiver.lock().expect("no panics hold it").take();
-        let Some(receiver) = receiver else { return };
         let mut worker = Worker::default();
-        while let Ok(job) = receiver.recv() {
+        for job in server.scripts.queue.jobs() {
             run(server, &mut worker, job);
         }
     }
@@ -81,8 +73,9 @@ fn run(server: &Arc<Server>, worker: &mut Worker, job: ScriptJob) {
         Outcome::Reply
     });
     let wrote = std::mem::take(&mut worker.wrote);
-    let done = ScriptDone { slot, client, reply, outcome, seq: worker.seen_seq, wrote };
-    server.mailbox(thread).send(Message::ScriptDone(Box::new(done)));
+    let remains = std::mem::take(&mut worker.remains);
+    let done = CarriedOut { slot, client, reply, outcome, seq: worker.seen_seq, wrote };
+    server.tell(thread, done, remains);
     crate::memory::note_thread();
     server.retry_parked();
 }

@@ -32,7 +32,8 @@ use crate::state::{Parts, Server};
 use crate::supervision::{Background, Supervisor};
 use crate::tls::{self, TlsError};
 use crate::{
-    access, configure, crash, cron, eviction, logging, memory, shutdown, snapshots, supervision,
+    access, configure, crash, cron, eviction, logging, memory, reclaim, shutdown, snapshots,
+    supervision,
 };
 
 /// Most I/O threads that are started without being asked for.
@@ -268,6 +269,10 @@ fn build(config: Config, ready: Ready) -> Result<Arc<Server>, StartError> {
             .unwrap_or_default(),
         config_source: ready.config_source,
     });
+    if let Err(error) = server.oom_score.apply(&server.config.lock()) {
+        // Redis starts too.
+        tracing::warn!(%error, "the kernel refuses what `oom-score-adj` asks for");
+    }
     let began = server.clock.monotonic();
     server.persistence.set_loading(true);
     let report = {
@@ -391,6 +396,8 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
     let for_lua = thread::Builder::new().name("script".to_owned());
     let for_lua = for_lua.stack_size(guarda_script::STACK_LEN_MIN);
     start(for_lua, move || ScriptQueue::serve(&for_scripts))?;
+    let for_freeing = Arc::clone(server);
+    spawn("reclaim".to_owned(), move || reclaim::run(&for_freeing))?;
     let for_cron = Arc::clone(server);
     spawn("cron".to_owned(), move || cron::run(&for_cron))?;
     let for_eviction = Arc::clone(server);

@@ -11,21 +11,24 @@ use guarda_commands::{
 };
 use guarda_config::AllowedFor;
 use guarda_resp::Limits;
-use guarda_store::Keyspace;
+use guarda_store::{Keyspace, Remains};
 use parking_lot::{Mutex, RwLock};
 
+use crate::client_memory::LeavingClients;
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::diagnostics::Tampering;
 use crate::disk_times::DiskTimes;
 use crate::eviction::Eviction;
-use crate::io::{Mailbox, Message, OutputLimits, ScriptJob};
+use crate::io::{CarriedOut, Mailbox, Message, OutputLimits, ScriptJob};
 use crate::listening::Doors;
 use crate::log_waits::LogWaits;
 use crate::logins::Logins;
 use crate::memory::Memory;
+use crate::oom_score::OomScore;
 use crate::persistence::Persistence;
+use crate::reclaim::{AT_ONCE_MAX, Reclaimer, Told};
 use crate::rewriting::ConfigSource;
 use crate::scripts::ScriptQueue;
 use crate::stats::{Rates, Stats};
@@ -43,11 +46,13 @@ pub(crate) struct Server {
     pub(crate) clients: Clients,
     /// Bytes that all connections take, as their threads know it.
     pub(crate) clients_memory: AtomicUsize,
+    pub(crate) leaving_clients: LeavingClients,
     pub(crate) memory: Memory,
     pub(crate) eviction: Eviction,
     pub(crate) persistence: Persistence,
     pub(crate) scripting: Box<dyn Scripting + Send>,
     pub(crate) scripts: ScriptQueue,
+    pub(crate) reclaimer: Reclaimer,
     pub(crate) config: Mutex<guarda_config::Config>,
     /// Held while CONFIG SET changes it.
     pub(crate) config_changes: Mutex<()>,
@@ -73,6 +78,7 @@ pub(crate) struct Server {
     pub(crate) data: DataDir,
     /// Where it listens.
     pub(crate) doors: Doors,
+    pub(crate) oom_score: OomScore,
     /// What DEBUG has changed.
     pub(crate) tampering: Tampering,
     /// Set while SHUTDOWN is under way.
@@ -151,11 +157,13 @@ impl Server {
             observations,
             clients: Clients::default(),
             clients_memory: AtomicUsize::new(0),
+            leaving_clients: LeavingClients::default(),
             memory: Memory::default(),
             eviction: Eviction::default(),
             persistence,
             scripting,
             scripts: ScriptQueue::new(),
+            reclaimer: Reclaimer::new(),
             data,
             doors,
             config: Mutex::new(config),
@@ -174,6 +182,7 @@ impl Server {
             run_id,
             executable,
             config_source,
+            oom_score: OomScore::default(),
             tampering: Tampering::default(),
             is_stopping: AtomicBool::new(false),
             files_to_remove: Mutex::default(),
@@ -231,6 +240,16 @@ impl Server {
 
     pub(crate) fn run_script(&self, job: ScriptJob) {
         self.scripts.push(job);
+    }
+
+    /// Tells a thread of a command that was carried out for its client, once `remains` are freed.
+    pub(crate) fn tell(&self, thread: usize, done: CarriedOut, remains: Remains) {
+        if remains.weight() > AT_ONCE_MAX {
+            self.reclaimer.free_then(remains, Told { thread, done });
+        } else {
+            drop(remains);
+            self.mailbox(thread).send(Message::CarriedOut(Box::new(done)));
+        }
     }
 
     /// Whether a script runs.

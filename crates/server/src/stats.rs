@@ -60,6 +60,8 @@ counters! {
     expiry_micros,
     /// Most keys removed by active expiry under one hold of a shard's lock.
     expired_per_hold_max,
+    /// Objects freed while no client waited for it.
+    lazily_freed,
     query_buffer_limit_disconnections,
     output_buffer_limit_disconnections,
 }

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use crate::hash::{POSITION_BITS, SHARDS};
 use crate::locked::{Locked, LockedBy};
 use crate::record::Record;
+use crate::remains::Remains;
 use crate::shard::Shard;
 use crate::usage::Usage;
 
@@ -117,12 +118,12 @@ impl Keyspace {
 
     /// Runs `visit` on each shard in turn, holding one at a time.
     pub fn for_each_shard(&self, mut visit: impl FnMut(&mut Shard)) {
-        self.shards.iter().for_each(|shard| visit(&mut shard.lock()));
+        self.shards.iter().for_each(|shard| visit_one(shard, &mut visit));
     }
 
     /// Runs `visit` on one shard.
     pub fn with_shard<R>(&self, index: usize, visit: impl FnOnce(&mut Shard) -> R) -> R {
-        visit(&mut self.shards[index].lock())
+        visit_one(&self.shards[index], visit)
     }
 
     /// Keys of database `db`, those due but not yet removed included.
@@ -134,6 +135,17 @@ impl Keyspace {
     pub fn is_empty(&self, db: u32) -> bool {
         self.shards.iter().all(|shard| shard.lock().is_empty(db))
     }
+}
+
+/// Runs `visit` on a shard for as long as it is locked here; what was removed meanwhile is freed after that.
+pub(crate) fn visit_one<R>(shard: &Mutex<Shard>, visit: impl FnOnce(&mut Shard) -> R) -> R {
+    let mut shard = shard.lock();
+    let visited = visit(&mut shard);
+    let mut remains = Remains::default();
+    shard.give_remains(&mut remains);
+    drop(shard);
+    drop(remains);
+    visited
 }
 
 /// Splits a cursor into shard and position.
@@ -164,15 +176,27 @@ impl Locked<'_> {
         count: usize,
         mut visit: impl FnMut(&Shard, &Record),
     ) -> ScanPage {
+        self.scan_by_shard(cursor, count, |shard, from, left| {
+            shard.scan(db, from, *left, |record| {
+                *left = left.saturating_sub(1);
+                visit(shard, record);
+            })
+        })
+    }
+
+    /// A page of a walk of which `part` does what falls on one shard, while that is locked: from a
+    /// scan position on, about as many records as are left, which it counts down; it gives the position
+    /// to go on from, `None` at the end of the shard.
+    pub fn scan_by_shard(
+        &mut self,
+        cursor: u64,
+        count: usize,
+        mut part: impl FnMut(&mut Shard, u64, &mut usize) -> Option<u64>,
+    ) -> ScanPage {
         let (first, mut position) = split_cursor(cursor);
         let mut left = count.max(1);
         for index in first..SHARDS {
-            let next = self.visit_shard(index, |shard| {
-                shard.scan(db, position, left, |record| {
-                    left = left.saturating_sub(1);
-                    visit(shard, record);
-                })
-            });
+            let next = self.visit_shard(index, |shard| part(shard, position, &mut left));
             if let Some(next) = next {
                 return ScanPage { next_cursor: ((index as u64) << POSITION_BITS) | next };
             }

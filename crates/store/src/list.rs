@@ -90,6 +90,11 @@ impl ListValue {
         self.len == 0
     }
 
+    /// Number of blocks that hold the elements.
+    pub(crate) fn blocks_len(&self) -> usize {
+        self.blocks.len()
+    }
+
     /// Bytes on the heap, for memory accounting.
     pub fn heap_len(&self) -> usize {
         let blocks: usize = self.blocks.iter().map(Listpack::heap_len).sum();
@@ -133,8 +138,12 @@ impl ListValue {
         }
     }
 
-    /// Returns to the listpack encoding if half of its limits suffice.
+    /// Elements have gone: returns to the listpack encoding if half of its limits suffice, and gives
+    /// back the room of blocks once most of it lies idle.
     fn note_loss(&mut self, limits: ListLimits) {
+        if self.blocks.capacity() > 4 * self.blocks.len() + 8 {
+            self.blocks.shrink_to(2 * self.blocks.len());
+        }
         if !self.is_listpack && self.blocks.len() <= 1 {
             self.is_listpack = limits.halved().allow(self.len, self.byte_len());
         }

@@ -1,11 +1,14 @@
 //! The shards that one command (or transaction, or script) holds.
 
+use std::ops::Range;
+
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
-use crate::hash::HashedKey;
+use crate::hash::{HashedKey, SHARDS};
 use crate::keyspace::Keyspace;
 use crate::record::Record;
+use crate::remains::Remains;
 use crate::shard::Shard;
 
 /// How the shards of a [`Locked`] were taken.
@@ -16,7 +19,8 @@ pub enum LockedBy<'k> {
     Exclusive(#[allow(dead_code, reason = "held, never read")] MutexGuard<'k, ()>),
 }
 
-/// Locked shards. Dropping it releases them.
+/// Locked shards. Dropping it releases them, and frees after that what was removed and is large, unless
+/// [`Locked::give_remains`] has left that to somebody else.
 pub struct Locked<'k> {
     keyspace: &'k Keyspace,
     held: SmallVec<[(u16, MutexGuard<'k, Shard>); 2]>,
@@ -26,11 +30,27 @@ pub struct Locked<'k> {
     last_hashed: Option<(*const u8, usize, u64)>,
     /// Highest journal sequence number of the shards that a walk visited and left.
     walked_seq: u64,
+    /// What was removed from shards that a walk visited and left. It is freed after all locks are released:
+    /// fields are dropped in this order.
+    remains: Remains,
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.gather_remains();
+    }
 }
 
 impl<'k> Locked<'k> {
     pub(crate) fn new(keyspace: &'k Keyspace, by: LockedBy<'k>) -> Locked<'k> {
-        Locked { keyspace, held: SmallVec::new(), by, last_hashed: None, walked_seq: 0 }
+        Locked {
+            keyspace,
+            held: SmallVec::new(),
+            by,
+            last_hashed: None,
+            walked_seq: 0,
+            remains: Remains::default(),
+        }
     }
 
     pub(crate) fn push(&mut self, index: usize, guard: MutexGuard<'k, Shard>) {
@@ -137,7 +157,30 @@ impl<'k> Locked<'k> {
         let mut shard = self.keyspace.shards[index].lock();
         let visited = visit(&mut shard);
         self.walked_seq = self.walked_seq.max(shard.last_seq());
+        shard.give_remains(&mut self.remains);
         visited
+    }
+
+    fn gather_remains(&mut self) {
+        for (_, shard) in &mut self.held {
+            shard.give_remains(&mut self.remains);
+        }
+    }
+
+    /// Moves what was removed and takes a while to be freed. Whoever drops it should hold no lock.
+    pub fn give_remains(&mut self, to: &mut Remains) {
+        self.gather_remains();
+        to.append(&mut self.remains);
+    }
+
+    /// Empties databases of all shards; returns how many keys they had.
+    pub fn flush(&mut self, databases: Range<u32>) -> usize {
+        (0..SHARDS)
+            .map(|at| {
+                let databases = databases.clone();
+                self.visit_shard(at, |shard| databases.map(|db| shard.flush(db)).sum::<usize>())
+            })
+            .sum()
     }
 
     /// The shards held.

@@ -132,6 +132,10 @@ impl Ranked {
     pub(crate) fn remove_at(&mut self, rank: usize) -> (f64, Box<[u8]>) {
         let id = self.by_score.run_from(rank)[0];
         let last = self.len() - 1;
+        // Before the last entry takes its number: a lookup by number goes by a few bits of the hash
+        // alone, and could meet the other one's slot first.
+        let hash = field_hash(self.entry(id as usize).1);
+        self.by_member.remove(hash, |slot| slot.id == id).expect("every entry is in both indexes");
         if id as usize != last {
             let moved = self.rank_of(self.entry(last));
             self.by_score.replace(moved, id);
@@ -139,10 +143,6 @@ impl Ranked {
             let slot = self.by_member.get_mut(hash, |slot| slot.id as usize == last);
             slot.expect("every entry is in both indexes").id = id;
         }
-        // The removed member's own slot is found by its number, which two slots have now if the
-        // last entry's hash is the same: one of them is as good as the other.
-        let hash = field_hash(self.entry(id as usize).1);
-        self.by_member.remove(hash, |slot| slot.id == id).expect("every entry is in both indexes");
         self.by_score.remove(rank);
         let chunk = self.entries.last_mut().expect("there is an entry");
         let entry = chunk.pop().expect("the last chunk is not empty");
@@ -183,5 +183,46 @@ impl Ranked {
             visit(member, score);
         }
         next.unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn the_last_entry_is_found_though_the_removed_one_stood_beside_it_in_the_index() {
+        // Whatever key the hashes have: three members that a table of any size looks for at the same
+        // place by the same tag (bits 17 to 32), two of which a larger one keeps apart (bit 55).
+        let mut alike: HashMap<u64, Vec<(u64, Vec<u8>)>> = HashMap::new();
+        let names = (0..).map(|n: u32| n.to_string().into_bytes());
+        let found = names.into_iter().find_map(|name| {
+            let hash = field_hash(&name);
+            let group = alike.entry(hash >> 17 & 0xffff).or_default();
+            group.push((hash >> 55 & 1, name));
+            let removed = group.iter().find(|(bit, _)| *bit != group[0].0)?;
+            (group.len() == 3).then(|| (removed.1.clone(), group.clone()))
+        });
+        let (removed, group) = found.expect("there are endlessly many");
+        let others: Vec<&Vec<u8>> =
+            group.iter().map(|(_, name)| name).filter(|name| **name != removed).collect();
+        let [first, last] = others[..] else { panic!("three in all") };
+
+        let mut ranked = Ranked::default();
+        // The last one's slot is where the first one's was, in front of the other's.
+        ranked.insert_new(first, 1.0);
+        ranked.insert_new(&removed, 2.0);
+        assert_eq!(ranked.remove(first), Some(1.0));
+        ranked.insert_new(last, 3.0);
+        assert_eq!(ranked.remove(&removed), Some(2.0));
+        for n in 0..1_000 {
+            ranked.insert_new(format!("other {n}").as_bytes(), 4.0);
+        }
+        assert_eq!(ranked.score(last), Some(3.0));
+        assert_eq!(ranked.insert(last, 5.0), Some(3.0), "it is not added again");
+        assert_eq!(ranked.remove(last), Some(5.0));
+        assert_eq!((ranked.score(&removed), ranked.len()), (None, 1_000));
     }
 }

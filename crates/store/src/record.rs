@@ -228,6 +228,14 @@ impl Record {
         self.set_field(EPOCH, epoch.to_le_bytes());
     }
 
+    /// Allocations the value is made of, about: what freeing it costs.
+    pub(crate) fn weight(&self) -> usize {
+        match &self.0 {
+            Repr::Compact(_) => 1,
+            Repr::Boxed(object) => object.value.weight(),
+        }
+    }
+
     /// Bytes the record has on the heap, its slot in the table included; what `MEMORY USAGE` and
     /// the weight of a snapshot step count.
     pub fn heap_len(&self) -> usize {

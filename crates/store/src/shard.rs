@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::attachment::Attachment;
 use crate::hash::HashedKey;
 use crate::record::Record;
-use crate::snapshot::ShardSnapshot;
+use crate::remains::Remains;
+use crate::snapshot::{Flushed, ShardSnapshot};
 use crate::table::{Hashed, Table};
 use crate::time::UnixMillis;
 use crate::usage::Usage;
@@ -50,6 +51,8 @@ pub struct Shard {
     /// Sequence number of the last journal record that this shard's state depends on.
     last_seq: u64,
     attachment: Option<Box<dyn Attachment>>,
+    /// What was removed, to be freed once the lock is given back.
+    remains: Remains,
     usage: Arc<Usage>,
 }
 
@@ -179,7 +182,7 @@ impl Shard {
                 new.set_indexed_at(record.indexed_at());
                 new.set_uses(record.uses());
                 new.set_accessed(UnixMillis(i64::from(record.accessed()) * 1000));
-                *record = new;
+                self.remains.take(std::mem::replace(record, new));
             }
             self.usage.note(record, now);
             Self::index_expiry(&mut database.expiries, &mut database.expiring, record, expiry);
@@ -201,6 +204,7 @@ impl Shard {
         let mut record = Record::object(key.hash, key.bytes, value, expiry);
         if let Some(old) = old {
             record.set_uses(old.uses());
+            self.remains.take(old);
         }
         self.insert(db, record, now);
     }
@@ -222,7 +226,7 @@ impl Shard {
 
     /// Stores a record, its value and expiry, under another key, whatever was there before.
     pub fn set_record(&mut self, db: u32, key: HashedKey<'_>, record: Record, now: UnixMillis) {
-        self.remove(db, key);
+        self.discard(db, key);
         self.insert(db, record.renamed(key.hash, key.bytes), now);
     }
 
@@ -234,6 +238,20 @@ impl Shard {
         let database = self.database_or_new(db);
         Self::index_expiry(&mut database.expiries, &mut database.expiring, &mut record, expiry);
         database.table.insert_new(record);
+    }
+
+    /// Removes a key, expired or not; returns whether it was there. What it held is freed once the lock is
+    /// given back, if that takes a while.
+    pub fn discard(&mut self, db: u32, key: HashedKey<'_>) -> bool {
+        let removed = self.remove(db, key);
+        let was_there = removed.is_some();
+        removed.into_iter().for_each(|record| self.remains.take(record));
+        was_there
+    }
+
+    /// Moves what was removed and is to be freed once the lock is given back.
+    pub(crate) fn give_remains(&mut self, to: &mut Remains) {
+        to.append(&mut self.remains);
     }
 
     /// Removes a key, expired or not; returns its record.
@@ -257,7 +275,7 @@ impl Shard {
         Some(record)
     }
 
-    /// Empties database `db`; returns the number of keys it had.
+    /// Empties database `db`; returns the number of keys it had. They are freed once the lock is given back.
     pub fn flush(&mut self, db: u32) -> usize {
         if !self.watchers.is_empty() {
             for ((watched_db, key), flags) in &self.watchers {
@@ -279,9 +297,9 @@ impl Shard {
         match &mut self.snapshot {
             Some(snapshot) if !snapshot.done => {
                 let origin = snapshot.origin(db);
-                snapshot.flushed.push((origin, old));
+                snapshot.flushed.push(Flushed { db: origin, database: old, position: 0 });
             }
-            _ => drop(old),
+            _ => self.remains.take_table(old),
         }
         keys
     }

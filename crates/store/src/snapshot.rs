@@ -28,11 +28,20 @@ pub(crate) struct ShardSnapshot {
     /// Where the walk goes on: database, by its number at the start, and position.
     pub(crate) db: usize,
     pub(crate) position: u64,
-    /// Tables emptied by a flush after the start, each with its database number.
-    pub(crate) flushed: Vec<(u32, Database)>,
+    /// Tables emptied by a flush after the start.
+    pub(crate) flushed: Vec<Flushed>,
     /// The number that each database had at the start, as far as databases were swapped since.
     pub(crate) origins: Vec<u32>,
     pub(crate) done: bool,
+}
+
+/// A table emptied by a flush, which the walk is to go through first.
+pub(crate) struct Flushed {
+    /// The number its database had at the start.
+    pub(crate) db: u32,
+    pub(crate) database: Database,
+    /// Where the walk over it goes on.
+    pub(crate) position: u64,
 }
 
 /// The sink of a shard's snapshot at a pause of the walk, to be drained by the walker.

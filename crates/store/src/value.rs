@@ -2,7 +2,7 @@
 
 use crate::hash_value::HashValue;
 use crate::list::ListValue;
-use crate::set::SetValue;
+use crate::set::{SetForm, SetValue};
 use crate::sorted_set::SortedSetValue;
 
 /// The type names of the protocol (`TYPE`).
@@ -58,6 +58,17 @@ impl Value {
             Value::List(list) => ValueRef::List(list),
             Value::Set(set) => ValueRef::Set(set),
             Value::SortedSet(set) => ValueRef::SortedSet(set),
+        }
+    }
+
+    /// Allocations the value is made of, about: what freeing it costs.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Value::Hash(hash) if !hash.is_packed() => hash.len(),
+            Value::List(list) => list.blocks_len(),
+            Value::Set(set) if set.form() == SetForm::Table => set.len(),
+            Value::SortedSet(set) if !set.is_packed() => set.len(),
+            Value::String(_) | Value::Hash(_) | Value::Set(_) | Value::SortedSet(_) => 1,
         }
     }
 
@@ -161,3 +172,6 @@ impl Default for PackedLimits {
         PackedLimits { entries_max: 512, item_len_max: 64 }
     }
 }
+
+#[cfg(test)]
+mod tests;

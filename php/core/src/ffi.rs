@@ -422,7 +422,7 @@ pub unsafe extern "C" fn guarda_touch(
     handle.run(|request| request.touch(id, data, ttl)).map_or_else(|code| code, |()| 0)
 }
 
-/// destroy: 0 or -1.
+/// destroy: 0 or -1. `instead_of_write`: a class around the handler takes the session for empty.
 ///
 /// # Safety
 ///
@@ -432,12 +432,15 @@ pub unsafe extern "C" fn guarda_destroy(
     handle: *mut Handle,
     id: *const u8,
     id_len: usize,
+    instead_of_write: c_int,
 ) -> c_int {
     // SAFETY: the handle is alive, and one thread uses it.
     let handle = unsafe { &mut *handle };
     // SAFETY: the caller lends the id for this call.
     let id = unsafe { borrowed(id, id_len) };
-    handle.run(|request| request.destroy(id)).map_or_else(|code| code, |()| 0)
+    handle
+        .run(|request| request.destroy(id, instead_of_write != 0))
+        .map_or_else(|code| code, |()| 0)
 }
 
 /// The session is about to get another id: what belongs to it goes along. 0 or -1.

@@ -98,6 +98,9 @@ pub struct Request {
     pid: u32,
     /// The id that was found to be nobody's last: validate_sid asks again for what create_sid made.
     absent: Option<SessionId>,
+    /// The session that could not be read last: what a class that took that for an empty one
+    /// writes in its place is not stored.
+    unread: Option<SessionId>,
     /// What the application said about this session.
     carried: Carried,
     /// An upload's tick that came to nothing: what it writes is dropped without a word.
@@ -147,6 +150,7 @@ impl Request {
             failed: None,
             pid,
             absent: None,
+            unread: None,
             carried,
             missed: false,
             round_trips: 0,
@@ -222,7 +226,13 @@ impl Request {
     ///
     /// Why there is none to be had. Nothing is locked then.
     pub fn read(&mut self, id: &[u8]) -> Answer<()> {
-        match self.read_or_say(id) {
+        let read = self.read_or_say(id);
+        if read.is_err() {
+            self.unread = SessionId::new(id);
+        } else if self.is_unread(id) {
+            self.unread = None;
+        }
+        match read {
             // An id that is none is the browser's doing, and said as `files` says it.
             Err(_) if self.settings.tick && SessionId::new(id).is_some() => {
                 self.missed = true;
@@ -266,6 +276,11 @@ impl Request {
         data.map_or(&[], Vec::as_slice)
     }
 
+    /// Whether reading this session has failed, so that nobody knows what is in it.
+    fn is_unread(&self, id: &[u8]) -> bool {
+        self.unread.as_ref().is_some_and(|unread| unread.as_bytes() == id)
+    }
+
     /// The data as it is stored.
     fn stored<'a>(&self, data: &'a [u8]) -> Cow<'a, [u8]> {
         match self.settings.compression {
@@ -302,6 +317,9 @@ impl Request {
             return Ok(());
         }
         self.check()?;
+        if self.is_unread(id) {
+            return Err(UNREAD.to_owned());
+        }
         self.reopen_for(id)?;
         let session = self.session.as_ref().ok_or(UNREAD)?;
         match session.stage {
@@ -377,6 +395,9 @@ impl Request {
             return Ok(());
         }
         self.check()?;
+        if self.is_unread(id) {
+            return Err(UNREAD.to_owned());
+        }
         self.reopen_for(id)?;
         let Some(session) = self.session.as_ref() else { return Err(UNREAD.to_owned()) };
         let changed = !session.existed() || self.carried.tag.is_some();
@@ -412,14 +433,25 @@ impl Request {
 
     /// destroy: deletes the session and keeps late requests from bringing it back.
     ///
+    /// `instead_of_write`: a class around the handler takes the session for an empty one, which
+    /// Symfony's destroy. If it has not seen the data, it does not know.
+    ///
     /// # Errors
     ///
     /// Why it may still be there.
-    pub fn destroy(&mut self, id: &[u8]) -> Answer<()> {
+    pub fn destroy(&mut self, id: &[u8], instead_of_write: bool) -> Answer<()> {
         if self.is_foreign() {
             return Ok(());
         }
         let Some(id) = SessionId::new(id) else { return Ok(()) };
+        let unseen = |session: &Session| {
+            session.id == id && matches!(session.stage, Stage::Reading | Stage::Undecodable)
+        };
+        let is_unseen =
+            || self.is_unread(id.as_bytes()) || self.session.as_ref().is_some_and(unseen);
+        if instead_of_write && is_unseen() {
+            return Err(UNREAD.to_owned());
+        }
         self.end_session(&id)
     }
 

@@ -31,6 +31,39 @@ macro_rules! idle_time_under {
     };
 }
 
+/// Frequencies of keys restored, copied and renamed under an LFU policy.
+macro_rules! frequency_under {
+    ($policy:literal) => {
+        concat!(
+            "CONFIG SET maxmemory-policy ",
+            $policy,
+            "\n",
+            r#"
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 55
+        OBJECT FREQ k
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 0
+        OBJECT FREQ k
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 255
+        OBJECT FREQ k
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE
+        OBJECT FREQ k
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 500
+        OBJECT FREQ k
+        OBJECT IDLETIME k
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 255
+        COPY k l REPLACE
+        OBJECT FREQ l
+        SET k new
+        OBJECT FREQ k
+        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 255
+        DEL m
+        RENAME k m
+        OBJECT FREQ m
+        "#
+        )
+    };
+}
+
 pub(crate) const CASES: &[Case<'static>] = &[
     Case::new(
         "payloads_of_strings_are_those_of_redis",
@@ -154,51 +187,9 @@ pub(crate) const CASES: &[Case<'static>] = &[
             idle_time_under!("allkeys-lru"),
             idle_time_under!("volatile-random"),
             idle_time_under!("volatile-ttl"),
-            r#"
-        CONFIG SET maxmemory-policy allkeys-lfu
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 55
-        OBJECT FREQ k
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 0
-        OBJECT FREQ k
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 255
-        OBJECT FREQ k
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE
-        OBJECT FREQ k
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 500
-        OBJECT FREQ k
-        OBJECT IDLETIME k
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 255
-        COPY k l REPLACE
-        OBJECT FREQ l
-        SET k new
-        OBJECT FREQ k
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 255
-        DEL m
-        RENAME k m
-        OBJECT FREQ m
-        CONFIG SET maxmemory-policy volatile-lfu
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 55
-        OBJECT FREQ k
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 0
-        OBJECT FREQ k
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 255
-        OBJECT FREQ k
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE
-        OBJECT FREQ k
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE IDLETIME 500
-        OBJECT FREQ k
-        OBJECT IDLETIME k
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 255
-        COPY k l REPLACE
-        OBJECT FREQ l
-        SET k new
-        OBJECT FREQ k
-        RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 255
-        DEL m
-        RENAME k m
-        OBJECT FREQ m
-        CONFIG SET maxmemory-policy noeviction
-        "#,
+            frequency_under!("allkeys-lfu"),
+            frequency_under!("volatile-lfu"),
+            "CONFIG SET maxmemory-policy noeviction\n",
         ),
     ),
     Case::new(

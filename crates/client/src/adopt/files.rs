@@ -51,11 +51,10 @@ pub(super) fn take(
     let failed = |reason: String| Error::Adopt { place: files.dir.clone(), reason };
     let unreadable = |error: Errno| failed(format!("{}; may PHP's user read them?", text(error)));
     loop {
-        // Not blocking: it might be a pipe.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let file = match open(&path, flags, Mode::empty()) {
-            Ok(file) => File::from(file),
-            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+        let file = match open_to_lock(&path) {
+            Ok(file) => file,
+            // PHP could not have made one with a longer name either.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => return Ok(None),
             Err(Errno::LOOP) => return Err(failed("one is a symbolic link".to_owned())),
             Err(error) => return Err(unreadable(error)),
         };
@@ -118,6 +117,20 @@ impl HeldFile {
     }
 }
 
+/// Opens for writing, though nothing is written: only so can a file on NFS be locked for oneself. What
+/// may not be written is opened for reading.
+fn open_to_lock(path: &Path) -> Result<File, Errno> {
+    // Not blocking: it might be a pipe.
+    let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let opened = match open(path, flags | OFlags::RDWR, Mode::empty()) {
+        Err(Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::ISDIR) => {
+            open(path, flags | OFlags::RDONLY, Mode::empty())
+        }
+        other => other,
+    };
+    opened.map(File::from)
+}
+
 /// Where the file is: one directory for each of the id's first characters. None if the id has too
 /// few; PHP makes no such session.
 fn path_of(files: &FilesPath, id: &SessionId) -> Option<PathBuf> {
@@ -160,4 +173,25 @@ fn lock(file: &File, budget: &Budget) -> Result<(), Errno> {
 
 fn text(error: Errno) -> io::Error {
     error.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::fcntl_getfl;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_held_as_nfs_wants_it() {
+        let dir = std::env::temp_dir().join(format!("guarda-held-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let files = FilesPath { depth: 0, dir: dir.display().to_string() };
+        let id = SessionId::new(b"abcdef").unwrap();
+        std::fs::write(dir.join("sess_abcdef"), "n|i:1;").unwrap();
+        let budget = Budget::start(Duration::from_secs(5));
+        let held = take(&files, &id, None, &budget).unwrap().unwrap();
+        // An exclusive lock of a file that is open for reading alone is EBADF there (flock(2)).
+        assert!(fcntl_getfl(&held.file).unwrap().contains(OFlags::RDWR));
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
 }

@@ -40,6 +40,18 @@ pub(super) const CASES: &[(&str, &str)] = &[
          > EXISTS s s_LOCK = 0",
     ),
     (
+        "DESTROY sent again spares the session made since",
+        "> SET s old EX 1000
+         A open = open old
+         A destroy = true
+         B open = open - gone
+         B commit new = stored
+         A redestroy = false
+         > GET s = new
+         A destroy = true
+         > GET s = -",
+    ),
+    (
         "commit (a) comes before (b): the same bytes do not bring a session back",
         "> SET s old EX 1000
          A open nolock = open old

@@ -54,6 +54,8 @@ struct Actor {
     token: String,
     locked: bool,
     opened: Option<Opened>,
+    /// Of its last destroy.
+    nonce: String,
     /// Data and options of its last commit.
     committed: Vec<String>,
     waiting: Option<JoinHandle<(Connection, Opened)>>,
@@ -173,6 +175,7 @@ impl<'a> Stage<'a> {
             token: new_token(),
             locked: true,
             opened: None,
+            nonce: String::new(),
             committed: Vec::new(),
             waiting: None,
         });
@@ -240,9 +243,11 @@ impl Actor {
                 format!("{:?}", answer.expect("an answer"))
             }
             "release" => connection.release(&keys, token, &budget).expect("an answer").to_string(),
-            "destroy" => {
-                let nonce = new_token();
-                let answer = connection.destroy(&keys, token, &nonce, TOMBSTONE, &budget);
+            "destroy" | "redestroy" => {
+                if verb == "destroy" {
+                    self.nonce = new_token();
+                }
+                let answer = connection.destroy(&keys, token, &self.nonce, TOMBSTONE, &budget);
                 answer.expect("an answer").to_string()
             }
             "kills" => connection.kill(&[keys], TOMBSTONE, &budget).expect("an answer").to_string(),

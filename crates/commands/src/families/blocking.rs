@@ -1,5 +1,6 @@
 //! Commands that wait for an element: BLPOP and its relatives. How clients wait is in `waits`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,8 +139,9 @@ fn wait(cx: &mut Context<'_, '_>, keys: &[&[u8]], want: Want, timeout: Option<Du
     let own_keys = keys.iter().map(|key| Box::from(*key)).collect();
     let request = Arc::new(Request { client, protocol, keys: own_keys, want });
     let db = cx.db.index;
+    let mut seen = HashSet::with_capacity(keys.len());
     for (n, key) in keys.iter().enumerate() {
-        if keys[..n].contains(key) {
+        if !seen.insert(*key) {
             continue;
         }
         let hashed = cx.db.hashed(key);

@@ -1,5 +1,7 @@
 //! Keys whatever they hold: DEL, EXISTS, TYPE, RENAME and their relatives.
 
+use std::sync::atomic::Ordering;
+
 use guarda_store::{Record, ValueKind};
 
 use crate::args::Args;
@@ -20,7 +22,7 @@ const DEL: CommandSpec = CommandSpec {
     flags: Flags::WRITE,
     keys: Keys::range(1, -1, 1, KeyAccess::REMOVE),
     tips: MULTI_SHARD_SUM,
-    run: del,
+    run: delete,
     ..NEW
 };
 
@@ -37,14 +39,26 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
         name: "del",
         summary: "Deletes keys.",
         complexity: "O(N) where N is the number of keys, plus the elements of collections.",
+        run: |cx, args| {
+            let outcome = delete(cx, args);
+            if cx.db.settings.lazyfree_lazy_user_del.load(Ordering::Relaxed) {
+                cx.free_later();
+            }
+            outcome
+        },
         ..DEL
     },
     CommandSpec {
         name: "unlink",
-        summary: "Deletes keys; here the same as DEL.",
+        summary: "Deletes keys and frees large values after the reply.",
         since: "4.0.0",
-        complexity: "O(N) where N is the number of keys, plus the elements of collections.",
+        complexity: "O(1) for each key. What a value of N elements held is freed in O(N) by another thread.",
         flags: Flags::WRITE.union(Flags::FAST),
+        run: |cx, args| {
+            let outcome = delete(cx, args);
+            cx.free_later();
+            outcome
+        },
         ..DEL
     },
     CommandSpec {
@@ -125,7 +139,7 @@ fn count(
     Ok(Outcome::Reply)
 }
 
-fn del(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+fn delete(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     count(cx, args, |cx, key| {
         let deleted = cx.db.delete(key);
         if deleted {

@@ -1,5 +1,7 @@
 //! INFO, CONFIG, DBSIZE, FLUSHDB, FLUSHALL, SAVE and its kin, SHUTDOWN, TIME: the server as such.
 
+use std::sync::atomic::Ordering;
+
 use guarda_store::SHARDS;
 
 use crate::args::Args;
@@ -24,7 +26,6 @@ const FLUSH: CommandSpec = CommandSpec {
     categories: Categories::KEYSPACE.union(Categories::DANGEROUS),
     locks: Locks::All,
     tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
-    note: "ASYNC and SYNC are accepted and make no difference.",
     ..NEW
 };
 
@@ -259,19 +260,19 @@ fn dbsize(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
     Ok(Outcome::Reply)
 }
 
-/// Empties the databases; returns how many keys that were. ASYNC and SYNC make no difference: tables are
-/// freed at once, shard by shard, while the caller holds all of them.
+/// Empties the databases; returns how many keys that were. The caller holds all shards, for no longer than
+/// it takes to hand their tables out: they are freed after that, with ASYNC after the reply.
 fn flush(
     cx: &mut Context<'_, '_>,
     args: &mut Args<'_>,
     databases: std::ops::Range<u32>,
 ) -> Result<u64, CommandError> {
-    let _ = args.take_word("ASYNC") || args.take_word("SYNC");
+    let by_default = cx.db.settings.lazyfree_lazy_user_flush.load(Ordering::Relaxed);
+    let is_later = args.take_word("ASYNC") || !args.take_word("SYNC") && by_default;
     args.finish()?;
-    let mut removed = 0;
-    for at in 0..SHARDS {
-        let empty = |db| cx.db.locked.visit_shard(at, |shard| shard.flush(db));
-        removed += databases.clone().map(empty).sum::<usize>();
+    let removed = cx.db.locked.flush(databases);
+    if is_later {
+        cx.free_later();
     }
     Ok(removed as u64)
 }

@@ -29,8 +29,13 @@ pub(super) fn destroy(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandR
     let mut place = site(cx, key);
     let life_ms = ttl_ms.unwrap_or(millis(place.limits.tombstone_life()));
     let end = UnixMillis(place.now.0 + life_ms);
-    place.set(&tombstone_key(key), nonce, end);
-    let deleted = place.delete_session(key);
+    let tombstone = tombstone_key(key);
+    // The same once more, since its answer was lost: what is there by now was made since.
+    let is_again = place.string(&tombstone).is_ok_and(|known| known == Some(nonce));
+    let deleted = !is_again && {
+        place.set(&tombstone, nonce, end);
+        place.delete_session(key)
+    };
     release(&mut place, key, token, Cause::Destroy);
     place.effects.counters.sessions.sessions_destroyed += u64::from(deleted);
     forget_lock(cx, key, token);

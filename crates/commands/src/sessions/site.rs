@@ -73,7 +73,7 @@ impl Site<'_> {
         if !self.exists(key) {
             return false;
         }
-        self.shard.remove(self.db, HashedKey::new(key));
+        self.shard.discard(self.db, HashedKey::new(key));
         self.changed(key);
         self.effects.notify(EventClasses::GENERIC, self.db, "del", key);
         self.record(&[b"DEL", key]);

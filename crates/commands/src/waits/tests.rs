@@ -443,3 +443,18 @@ fn of_serving_and_cancelling_at_once_exactly_one_happens() {
         assert_eq!(delivered, usize::from(!cancelled), "round {round}");
     }
 }
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "what is tested is how long it takes")]
+fn waiting_for_very_many_keys_takes_no_longer_for_each_of_them() {
+    let mut bench = Bench::new();
+    let keys: Vec<String> = (0..100_000).map(|n| format!("key:{n}")).collect();
+    let began = std::time::Instant::now();
+    let client = bench.wait(7, &format!("BLPOP {} key:5 0", keys.join(" ")));
+    // Compared with each other they would take a minute, with their shards held all the time.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    bench.check("RPUSH key:5 a", int(1));
+    bench.check_delivered(&[(7, bulks(["key:5", "a"]))]);
+    assert_eq!(bench.waiting(), 0);
+    drop(client);
+}

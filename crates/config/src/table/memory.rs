@@ -111,15 +111,15 @@ pub(super) const ROWS: &[Directive] = &[
         "lazyfree-lazy-user-del",
         Kind::Bool,
         "no",
-        Status::AcceptedIgnored(LAZY),
+        Status::Implemented,
         "Make DEL behave like UNLINK.",
     ),
     Directive::new(
         "lazyfree-lazy-user-flush",
         Kind::Bool,
         "no",
-        Status::AcceptedIgnored(LAZY),
-        "Make FLUSHALL behave like FLUSHALL ASYNC.",
+        Status::Implemented,
+        "Make FLUSHALL and FLUSHDB behave as with ASYNC, unless SYNC is given.",
     ),
     Directive::new(
         "activerehashing",

@@ -16,8 +16,8 @@ use crate::listening::Door;
 pub(crate) enum Message {
     /// Serve this connection.
     Connection(Stream, Box<Client>),
-    /// A script's reply.
-    ScriptDone(Box<ScriptDone>),
+    /// The reply to a command that another thread has carried out, or ended.
+    CarriedOut(Box<CarriedOut>),
     /// Close the connection in this slot, if it is still this client's.
     Kill { slot: usize, id: u64 },
     /// Shards that commands were waiting for may be free again.
@@ -69,8 +69,8 @@ pub(crate) struct ScriptJob {
     pub(crate) args: Vec<Vec<u8>>,
 }
 
-/// A [`ScriptJob`] carried out.
-pub(crate) struct ScriptDone {
+/// A command that another thread has carried out, or ended, for the client that it was handed with it.
+pub(crate) struct CarriedOut {
     pub(crate) slot: usize,
     pub(crate) client: Box<Client>,
     pub(crate) reply: Vec<u8>,

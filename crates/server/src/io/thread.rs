@@ -318,7 +318,7 @@ impl IoThread {
         for message in self.mailbox.take() {
             match message {
                 Message::Connection(stream, client) => self.adopt(stream, *client, now),
-                Message::ScriptDone(done) => self.resume(*done, now),
+                Message::CarriedOut(done) => self.resume(*done, now),
                 Message::Kill { slot, id } => self.kill(slot, id),
                 Message::Retry => self.retry_parked(now),
                 // Every turn looks whether it is over.

@@ -10,7 +10,8 @@ use crate::time::UnixMillis;
 
 impl Shard {
     pub(super) fn expire(&mut self, db: u32, key: HashedKey<'_>) {
-        self.take_out(db, key, true);
+        let removed = self.take_out(db, key, true);
+        removed.into_iter().for_each(|record| self.remains.take(record));
         self.signal_change(db, key.bytes);
         self.expired.push((db, key.bytes.into()));
     }

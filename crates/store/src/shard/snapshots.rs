@@ -1,7 +1,8 @@
 //! A shard's part in a snapshot: the walk over it, one step at a time.
 
 use super::Shard;
-use crate::snapshot::{Captured, ShardSnapshot, SnapshotSink};
+use crate::record::Record;
+use crate::snapshot::{Captured, Flushed, ShardSnapshot, SnapshotSink};
 
 impl Shard {
     /// Starts a snapshot of this shard's present state into `sink`.
@@ -27,20 +28,9 @@ impl Shard {
         let snapshot = self.snapshot.as_mut()?;
         let epoch = snapshot.epoch;
         while !snapshot.done && snapshot.sink.pending_len() < bytes {
-            if let Some((db, table)) = snapshot.flushed.last_mut() {
-                let db = *db;
-                for record in table.table.iter().filter(|r| r.epoch() != epoch) {
-                    snapshot.sink.save(db, record);
-                }
-                snapshot.flushed.pop();
-                continue;
-            }
-            let Some(database) = self.databases.get_mut(snapshot.index(snapshot.db)) else {
-                snapshot.done = true;
-                break;
-            };
-            let (db, sink) = (snapshot.db as u32, &mut snapshot.sink);
-            let next = database.table.visit_segment(snapshot.position, |record| {
+            let index = snapshot.index(snapshot.db);
+            let sink = &mut snapshot.sink;
+            let mut save = |db: u32, record: &mut Record| {
                 if record.epoch() != epoch {
                     if sink.pending_len() >= bytes {
                         return false;
@@ -49,7 +39,23 @@ impl Shard {
                     sink.save(db, record);
                 }
                 true
-            });
+            };
+            if let Some(Flushed { db, database, position }) = snapshot.flushed.last_mut() {
+                let next = database.table.visit_segment(*position, |record| save(*db, record));
+                if let Some(next) = next {
+                    *position = next;
+                    continue;
+                }
+                let walked = snapshot.flushed.pop().map(|flushed| flushed.database);
+                walked.into_iter().for_each(|table| self.remains.take_table(table));
+                continue;
+            }
+            let Some(database) = self.databases.get_mut(index) else {
+                snapshot.done = true;
+                break;
+            };
+            let db = snapshot.db as u32;
+            let next = database.table.visit_segment(snapshot.position, |record| save(db, record));
             (snapshot.db, snapshot.position) = match next {
                 Some(position) => (snapshot.db, position),
                 None => (snapshot.db + 1, 0),
@@ -65,7 +71,10 @@ impl Shard {
     /// snapshot's by the number, which returns only after 65,536 snapshots. To be safe then, a full
     /// walk happens at least once in between: any finished snapshot is one.
     pub fn end_snapshot(&mut self) {
-        self.snapshot = None;
+        let flushed = self.snapshot.take().map(|snapshot| snapshot.flushed);
+        for Flushed { database, .. } in flushed.into_iter().flatten() {
+            self.remains.take_table(database);
+        }
     }
 }
 
@@ -76,7 +85,7 @@ mod tests {
 
     use super::*;
     use crate::hash::HashedKey;
-    use crate::record::Record;
+    use crate::remains::Remains;
     use crate::shard::tests::NOW;
     use crate::time::UnixMillis;
     use crate::value::ValueRef;
@@ -101,6 +110,40 @@ mod tests {
         fn take(&mut self) -> Vec<(u32, Vec<u8>)> {
             Vec::new()
         }
+    }
+
+    #[test]
+    fn a_flushed_table_is_walked_in_steps_and_handed_out() {
+        let mut shard = Shard::default();
+        for n in 0..2_000 {
+            shard.set_string(0, HashedKey::new(format!("k{n}").as_bytes()), b"old", None, NOW);
+        }
+        let saved = Arc::new(Mutex::new(BTreeMap::new()));
+        shard.start_snapshot(Box::new(Collect(Arc::clone(&saved), 0)));
+        assert_eq!(shard.flush(0), 2_000);
+        let mut remains = Remains::default();
+        shard.give_remains(&mut remains);
+        assert!(remains.is_empty(), "the snapshot still wants them");
+        for step in 1.. {
+            let done = shard.advance_snapshot(step * 300).is_none_or(|captured| captured.done);
+            let saved = saved.lock().expect("no panics").len();
+            assert!(saved <= step * 100, "{saved} records after {step} steps");
+            if done {
+                assert_eq!(saved, 2_000);
+                break;
+            }
+        }
+        shard.give_remains(&mut remains);
+        assert_eq!((remains.objects(), remains.weight()), (2_000, 2_000));
+
+        shard.set_string(0, HashedKey::new(b"k"), b"new", None, NOW);
+        shard.end_snapshot();
+        shard.start_snapshot(Box::new(Collect(Arc::default(), 0)));
+        assert_eq!(shard.flush(0), 1);
+        shard.end_snapshot();
+        remains.clear();
+        shard.give_remains(&mut remains);
+        assert_eq!(remains.objects(), 1, "a snapshot that is given up hands it out too");
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub(super) enum Wanted {
     New,
 }
 
+/// What is kept of the budget for what follows on the old store's answer.
+const RELEASE_TIME: Duration = Duration::from_secs(1);
+
 static HOST: OnceLock<String> = OnceLock::new();
 
 /// Notes this machine's name, once a process.
@@ -143,9 +146,11 @@ impl Request {
         let locked = session.locked;
         let (endpoint, life) = (self.endpoint(id), time_to_live(self.settings.gc_maxlifetime));
         let to = Destination { endpoint: &endpoint, key: keys.session() };
-        let budget = Budget::start(self.left);
+        // However long the old store takes, the lock here can still be released.
+        let kept = RELEASE_TIME.min(self.left / 2);
+        let budget = Budget::start(self.left.saturating_sub(kept));
         let taken = POOL.with_borrow_mut(|pool| old.take(id, life, to, pool, &budget));
-        self.left = budget.left().unwrap_or_default();
+        self.left = budget.left().unwrap_or_default() + kept;
         let Some(taken) = taken.map_err(|error| error.to_string())? else { return Ok(false) };
         let commit = Commit {
             token: &token,

@@ -114,3 +114,26 @@ fn an_old_store_that_fails_fails_the_read() {
         assert_eq!(php().run(&session(COUNT)), "2");
     });
 }
+
+#[test]
+fn an_old_store_that_hangs_leaves_no_lock_here() {
+    let port = failures::hanging();
+    let held = std::env::temp_dir().join(format!("guarda-held-{}", std::process::id()));
+    fs::create_dir_all(&held).expect("makes");
+    let file = fs::File::create(held.join(format!("sess_{ID}"))).expect("makes");
+    file.lock().expect("locks");
+    on_every_server(|at| {
+        for old in [format!("tcp://127.0.0.1:{port}"), held.display().to_string()] {
+            for handler in ["guarda", "redis"] {
+                let php = Php::new(&adopting(at, &old))
+                    .handler(handler)
+                    .ini("redis.session.locking_enabled", "1")
+                    .ini("guarda.io_budget", "0.6");
+                let said = php.run(&session("var_dump(session_start());"));
+                assert!(said.ends_with("bool(false)"), "{said}");
+                assert_eq!(at.raw("DBSIZE"), ":0", "{old} {handler}");
+            }
+        }
+    });
+    fs::remove_dir_all(&held).expect("removes");
+}

@@ -54,16 +54,21 @@ fn the_server_down_is_said_at_once_and_without_the_password() {
     failed(Php::new(socket), "cannot connect to unix:/nonexistent/guarda.sock");
 }
 
-#[test]
-fn a_server_that_hangs_costs_no_more_than_the_budget() {
+/// A server that takes everything and answers nothing.
+pub(crate) fn hanging() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     let port = listener.local_addr().expect("bound").port();
     thread::spawn(move || {
-        // Takes everything, answers nothing.
         for mut client in listener.incoming().map_while(Result::ok) {
             thread::spawn(move || while matches!(client.read(&mut [0; 1024]), Ok(1..)) {});
         }
     });
+    port
+}
+
+#[test]
+fn a_server_that_hangs_costs_no_more_than_the_budget() {
+    let port = hanging();
     for (handler, query, budget) in
         [("guarda", "read_timeout=0.5", "10"), ("guarda", "", "0.5"), ("redis", "", "0.5")]
     {
@@ -176,7 +181,7 @@ fn a_full_server_keeps_what_it_has() {
 }
 
 /// Asks the server for something in the middle of a request.
-const SAY: &str = "function say($port, $command) { $c = fsockopen('127.0.0.1', $port); \
+pub(crate) const SAY: &str = "function say($port, $command) { $c = fsockopen('127.0.0.1', $port); \
     fwrite($c, $command . \"\\r\\n\"); return fgets($c); }";
 
 #[test]

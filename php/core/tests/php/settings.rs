@@ -195,3 +195,22 @@ fn gc_has_nothing_to_do_and_says_so() {
         }
     });
 }
+
+#[test]
+fn a_process_may_load_it_anew_for_each_of_its_requests() {
+    on_redis(|at| {
+        let dir = extension().parent().expect("a directory").display().to_string();
+        let script = at.server.dir().join("dl.php");
+        let code = format!(
+            "<?php ob_start(); dl('guarda.so'); ini_set('session.save_handler', 'guarda'); {} echo ';';",
+            session(COUNT)
+        );
+        fs::write(&script, code).expect("writes");
+        let mut php = Php::bare("php-cgi", &at.path("timeout=2")).ini("extension_dir", &dir);
+        // More often than PHP has places for save handlers.
+        php.command.args(["-T", "40"]).arg(&script);
+        let said = finish(php.command.spawn().expect("php-cgi runs"));
+        assert!(!said.contains("Warning"), "{said}");
+        assert!(said.contains("1;") && said.contains("40;"), "{said}");
+    });
+}

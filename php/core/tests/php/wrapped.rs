@@ -1,5 +1,6 @@
 //! Classes of applications and frameworks around the handler.
 
+use super::failures::SAY;
 use super::*;
 
 /// Forwards everything, as frameworks do.
@@ -127,5 +128,101 @@ fn the_class_for_laravel_locks_from_read_to_write() {
              echo $h->read('fedcba9876543210'), $h->read('{ID}');"
         );
         assert_eq!(at.php().run(&login), "6in");
+    });
+}
+
+/// As PHP's manual has it, and Symfony's classes do by their return types: what could not be read is
+/// taken for empty. Symfony's, besides, destroy through methods of their own, and what is empty
+/// instead of storing it.
+const TRUSTING: &str = "class H extends SessionHandler { \
+     function read(string $id): string|false { return (string) @parent::read($id); } \
+     function write(string $id, string $data): bool { \
+         return $data === '' ? $this->destroy($id) : parent::write($id, $data); } \
+     function destroy(string $id): bool { return $this->doDestroy($id); } \
+     function doDestroy(string $id): bool { return parent::destroy($id); } }";
+
+#[test]
+fn a_session_that_could_not_be_read_is_not_overwritten_by_a_class_that_took_it_for_empty() {
+    on_every_server(|at| {
+        for handler in ["guarda", "redis"] {
+            for change in ["$_SESSION['x'] = 1;", ""] {
+                at.raw("FLUSHALL");
+                at.php().run(&session(COUNT));
+                at.raw(&format!("SET {KEY}_LOCK host|1 EX 100"));
+                let free = format!(
+                    "{SAY} session_start(); {change} say({}, 'DEL {KEY}_LOCK'); \
+                     session_write_close(); echo 'end';",
+                    at.server.port()
+                );
+                let php = at
+                    .php()
+                    .handler(handler)
+                    .ini("redis.session.locking_enabled", "1")
+                    .ini("redis.session.lock_retries", "5")
+                    .ini("guarda.lock_wait", "0.1");
+                let said = php.run(&installed(TRUSTING, &free));
+                assert!(said.contains("was not read") && said.ends_with("end"), "{said}");
+                assert_eq!(at.raw(&format!("GET {KEY}")), "\"n|i:1;\"", "{handler} {change}");
+                assert!(!at.has(&format!("{KEY}_LOCK")) && !at.has(&format!("{KEY}_GONE")));
+            }
+        }
+    });
+}
+
+#[test]
+fn undecodable_data_stays_whatever_methods_a_class_destroys_by() {
+    on_every_server(|at| {
+        at.set(KEY, b"no session at all");
+        for change in ["$_SESSION['x'] = 1;", ""] {
+            let said = at.php().run(&installed(TRUSTING, &format!("session_start(); {change}")));
+            assert!(said.contains("cannot be decoded"), "{said}");
+            assert_eq!(at.get(KEY).as_deref(), Some(&b"no session at all"[..]));
+            assert!(!at.has(&format!("{KEY}_LOCK")) && !at.has(&format!("{KEY}_GONE")));
+        }
+    });
+}
+
+#[test]
+fn the_user_stays_with_a_session_whose_class_destroys_by_other_methods() {
+    on_every_server(|at| {
+        at.php().run(&session(&format!("{COUNT} guarda_session_tag('ana');")));
+        let code = "session_start(); session_regenerate_id(true); echo session_id();";
+        let id = at.php().run(&installed(TRUSTING, code));
+        assert!(at.has(&format!("PHPREDIS_SESSION:{id}_TAG")), "{id}");
+        // A logout is one, even so.
+        let code = "session_start(); session_destroy(); echo 'out';";
+        let said = at.php().run(&format!(
+            "{TRUSTING} session_id('{id}'); session_set_save_handler(new H, true); {code}"
+        ));
+        assert_eq!(said, "out");
+        assert!(!at.has(&format!("PHPREDIS_SESSION:{id}")));
+    });
+}
+
+#[test]
+fn an_error_handler_may_close_the_session_that_a_notice_is_about() {
+    on_every_server(|at| {
+        for handler in ["guarda", "redis"] {
+            for ttl in ["0", "3000000000"] {
+                for change in ["$_SESSION['n'] = 5;", ""] {
+                    at.raw("FLUSHALL");
+                    at.set(KEY, b"n|i:5;");
+                    let code = format!(
+                        "$seen = 0; set_error_handler(function () use (&$seen) {{ \
+                             $seen++; error_reporting(0); session_write_close(); session_start(); \
+                             session_abort(); error_reporting(E_ALL); }}); \
+                         session_start(); {change} session_write_close(); \
+                         session_start(); {change} session_write_close(); echo $seen;"
+                    );
+                    let said = at
+                        .php()
+                        .handler(handler)
+                        .ini("session.gc_maxlifetime", ttl)
+                        .run(&session(&code));
+                    assert_eq!(said, "2", "{handler} {ttl} {change}");
+                    assert_eq!(at.raw(&format!("GET {KEY}")), "\"n|i:5;\"");
+                }
+            }
+        }
     });
 }

@@ -1,5 +1,5 @@
-use crate::families::session::tests::{A, generation};
-use crate::testing::{Bench, START, bulk, err, int, simple};
+use crate::families::session::tests::{A, B, generation};
+use crate::testing::{Bench, START, bulk, bulks, err, int, simple};
 
 #[test]
 fn kill_ends_sessions_and_keeps_their_requests_from_writing_them_again() {
@@ -22,6 +22,23 @@ fn kill_ends_sessions_and_keeps_their_requests_from_writing_them_again() {
     bench.run("SET u three");
     bench.check("SESSION KILL u u_LOCK", suffix);
     bench.check("EXISTS u", int(1));
+}
+
+#[test]
+fn a_destroy_that_is_sent_again_spares_what_was_made_since() {
+    let mut bench = Bench::new();
+    bench.run("SET s old PX 3600000");
+    bench.run(&format!("SESSION OPEN s {A}"));
+    bench.check(&format!("SESSION DESTROY s {A} NONCE n"), int(1));
+    let commit = format!("SESSION COMMIT s {B} absent TTL 60000 NONCE n TAG user DATA new");
+    bench.check(&commit, simple("OK"));
+    bench.journal();
+    bench.check(&format!("SESSION DESTROY s {A} NONCE n"), int(0));
+    assert!(bench.journal().is_empty());
+    bench.check("MGET s s_TAG s_GONE", bulks(["new", "user", "n"]));
+    bench.check(&format!("SESSION DESTROY s {A} NONCE other"), int(1));
+    bench.check("EXISTS s s_TAG", int(0));
+    bench.check("GET s_GONE", bulk("other"));
 }
 
 #[test]

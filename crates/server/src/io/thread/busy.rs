@@ -12,7 +12,7 @@ use guarda_store::{HashedKey, UnixMillis};
 
 use super::IoThread;
 use crate::io::connection::Connection;
-use crate::io::mailbox::ScriptDone;
+use crate::io::mailbox::CarriedOut;
 
 impl IoThread {
     /// Puts a command aside until its shards are free. It goes back to the head of the buffer.
@@ -86,9 +86,9 @@ impl IoThread {
         }
     }
 
-    /// Takes a client back from the script thread, with its reply.
-    pub(super) fn resume(&mut self, done: ScriptDone, now: UnixMillis) {
-        let ScriptDone { slot, client, reply, outcome, seq, wrote } = done;
+    /// Takes a client back from another thread, with its reply.
+    pub(super) fn resume(&mut self, done: CarriedOut, now: UnixMillis) {
+        let CarriedOut { slot, client, reply, outcome, seq, wrote } = done;
         let id = client.card.id;
         let Some(connection) = self.connections.get_mut(slot).filter(|c| c.id == id) else {
             self.bid_farewell(*client);

@@ -10,8 +10,10 @@ use guarda_resp::{ArgVec, Limits, Parsed, ProtocolError, ReplyWriter};
 use guarda_store::UnixMillis;
 
 use super::IoThread;
+use crate::io::backlog::Fault;
 use crate::io::connection::Connection;
-use crate::io::mailbox::ScriptJob;
+use crate::io::mailbox::{CarriedOut, ScriptJob};
+use crate::reclaim::AT_ONCE_MAX;
 
 /// Reads of one connection in one turn, so that a flood does not starve the others.
 const READS_PER_TURN: usize = 4;
@@ -171,6 +173,7 @@ impl IoThread {
                         return Ran { used, want: 0, stopped: true };
                     }
                     queue_is_full = self.queue_is_full(slot);
+                    self.weigh_large_output(slot);
                 }
                 Ok(Parsed::Empty { consumed }) => used += consumed,
                 Ok(Parsed::Incomplete { need_hint }) => {
@@ -315,10 +318,17 @@ impl IoThread {
             self.note_login(slot, succeeded);
         }
         if outcome == Outcome::Parked {
+            self.worker.remains.clear();
             self.begin_wait(slot);
             return Flow::Stop;
         }
-        let flow = self.settle_reply(slot, start, outcome);
+        let flow = if self.worker.remains.weight() > AT_ONCE_MAX {
+            self.reply_when_freed(slot, start, outcome);
+            Flow::Stop
+        } else {
+            self.worker.remains.clear();
+            self.settle_reply(slot, start, outcome)
+        };
         if std::mem::take(&mut self.worker.published) {
             self.hear_messages();
         }
@@ -338,7 +348,14 @@ impl IoThread {
                 client.reply_mode = ReplyMode::On;
             }
         }
-        if outcome == Outcome::Close {
+        if outcome == Outcome::Overflow {
+            tracing::warn!(client = connection.id, "closed: {}", Fault::OverHard.reason());
+            let count = &self.server.stats.output_buffer_limit_disconnections;
+            count.fetch_add(1, Ordering::Relaxed);
+            // Of EXEC's reply there is a part, which nobody is to take for the whole.
+            connection.out.truncate(start);
+        }
+        if matches!(outcome, Outcome::Close | Outcome::Overflow) {
             connection.closing = true;
         }
         if !connection.is_dirty && (connection.unsent() > 0 || connection.closing) {
@@ -346,6 +363,17 @@ impl IoThread {
             self.dirty.push(slot);
         }
         if connection.accepts_commands() { Flow::Continue } else { Flow::Stop }
+    }
+
+    /// Holds a reply, which begins at `start`, back until what the command removed is freed, by another thread.
+    fn reply_when_freed(&mut self, slot: usize, start: usize, outcome: Outcome) {
+        let remains = std::mem::take(&mut self.worker.remains);
+        let connection = &mut self.connections[slot];
+        let Some(client) = connection.client.take() else { return };
+        let reply = connection.out.split_off(start);
+        let (seq, wrote) = (self.worker.seen_seq, connection.wrote);
+        let done = CarriedOut { slot, client, reply, outcome, seq, wrote };
+        self.server.tell(self.index, done, remains);
     }
 
     fn hand_to_script_thread(&mut self, slot: usize, args: &[&[u8]]) {
