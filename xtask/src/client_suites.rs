@@ -67,7 +67,9 @@ pub(crate) fn pass() -> Result<()> {
     for suite in &SUITES {
         let skipped = exceptions.skipped(suite.client);
         let measured = suite.compare(&subject, &skipped, &fetched, &scratch.join(suite.name));
-        outcomes.push(measured.with_context(|| suite.name.to_owned())?);
+        let measured = measured.with_context(|| suite.name.to_owned())?;
+        println!("{NAME}: {}", measured.summary());
+        outcomes.push(measured);
     }
     conclude(NAME, &exceptions, &outcomes, &fetched)
 }

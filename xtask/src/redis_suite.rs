@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use anyhow::Result;
@@ -98,13 +99,17 @@ fn run_all(
 ) -> Result<Vec<Outcomes>> {
     let jobs = thread::available_parallelism().map_or(1, usize::from).min(STAGES_MAX);
     let queue = Mutex::new(VecDeque::from(names.to_vec()));
+    let (count, ended) = (names.len(), AtomicUsize::new(0));
     let work = |place: &Path, number: usize| -> Result<Vec<Outcomes>> {
         let stage = Stage::set(setting.suite, &setting.source, &setting.server, place, number)?;
         let mut done = Vec::new();
         loop {
             let next = queue.lock().expect("no worker panics with the queue").pop_front();
             let Some(name) = next else { return Ok(done) };
-            done.push(run(&stage, name, &exceptions.skipped(name), &setting.scratch)?);
+            let outcomes = run(&stage, name, &exceptions.skipped(name), &setting.scratch)?;
+            let ended = ended.fetch_add(1, Ordering::Relaxed) + 1;
+            println!("{}: {ended}/{count} {}", setting.suite.name, outcomes.summary());
+            done.push(outcomes);
         }
     };
     let results: Vec<Result<Vec<Outcomes>>> = thread::scope(|scope| {

@@ -348,3 +348,26 @@ fn clients_that_take_too_much_together_are_closed_largest_first() {
     assert_eq!(call(&mut control, "CONFIG SET maxmemory 100mb"), "OK");
     assert!(await_true(SOON, || count(&mut control, "evicted_clients") == 3));
 }
+
+#[test]
+fn no_key_goes_for_a_client_that_is_closed_for_its_replies() {
+    let server = start(&[
+        ("maxmemory-clients", "1mb"),
+        ("maxmemory-policy", "allkeys-lru"),
+        ("io-threads", "1"),
+    ]);
+    let mut control = server.connect().unwrap();
+    assert_eq!(call(&mut control, "CLIENT NO-EVICT on"), "OK");
+    for k in 0..50 {
+        assert_eq!(call(&mut control, &format!("SETRANGE k:{k} 99999 v")), "100000");
+    }
+    limit_above_use(&mut control, 4 * MIB);
+    // All at once, more than memory has room for: each command would evict keys for the replies before it.
+    for closed in 1..=3 {
+        let mut greedy = server.connect().unwrap();
+        greedy.send_raw(&b"GET k:1\r\n".repeat(300)).unwrap();
+        assert!(await_true(SOON, || count(&mut control, "evicted_clients") == closed));
+    }
+    assert_eq!(count(&mut control, "evicted_keys"), 0);
+    assert_eq!(call(&mut control, "DBSIZE"), "50");
+}

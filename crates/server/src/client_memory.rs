@@ -1,11 +1,29 @@
 //! `maxmemory-clients`: what all connections together may take.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use guarda_commands::ClientCard;
 use guarda_config::{Amount, Config};
+use parking_lot::Mutex;
 
 use crate::state::Server;
+
+/// Clients that are to be closed for what they take, and may not be closed yet: their threads do that.
+///
+/// The lock is a leaf.
+#[derive(Default)]
+pub(crate) struct LeavingClients(Mutex<Vec<Arc<ClientCard>>>);
+
+impl LeavingClients {
+    /// Bytes that they still take. No key need go for them.
+    pub(crate) fn memory(&self) -> usize {
+        let mut leaving = self.0.lock();
+        leaving.retain(|card| card.memory.load(Ordering::Relaxed) > 0);
+        leaving.iter().map(|card| card.memory.load(Ordering::Relaxed)).sum()
+    }
+}
 
 /// The limit in bytes; 0: none.
 pub(crate) fn limit_of(config: &Config) -> usize {
@@ -44,6 +62,7 @@ pub(crate) fn evict(server: &Server) {
             tracing::warn!(client = card.id, bytes, "closed: clients exceed maxmemory-clients");
             server.stats.evicted_clients.fetch_add(1, Ordering::Relaxed);
             server.kill(card.id);
+            server.leaving_clients.0.lock().push(card);
         }
     }
 }

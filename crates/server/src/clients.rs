@@ -60,7 +60,9 @@ impl Clients {
     }
 
     pub(crate) fn remove(&self, id: u64) {
-        self.by_id.lock().remove(&id);
+        if let Some(entry) = self.by_id.lock().remove(&id) {
+            entry.card.memory.store(0, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -68,6 +68,10 @@ pub(crate) fn configure(server: &Server, config: &Config) {
     *server.eviction.plan.write() = Plan { rules, slice };
     let counts = rules.is_some_and(|rules| rules.preference == Preference::Rare);
     server.keyspace.usage().set(counts, config.lfu_log_factor, config.lfu_decay_time);
+    let shares = config.maxmemory.is_none_or(|limit| limit.0 == 0)
+        || rules
+            .is_none_or(|rules| !matches!(rules.preference, Preference::Idle | Preference::Rare));
+    server.settings.shares_integers.store(shares, Ordering::Relaxed);
     server.memory.set_limit(config.maxmemory.map_or(0, |bytes| bytes.0));
     // As at once as it may be: the caller may hold shards.
     server.eviction.wake();
@@ -104,11 +108,11 @@ fn is_held_off(server: &Server) -> bool {
         || pause.is_on() && pause.left(server.clock.monotonic()).is_some()
 }
 
-/// How many bytes are beyond the limit, `uncounted` left out of account.
-fn excess(server: &Server, uncounted: u64) -> u64 {
+/// How many bytes are beyond the limit, `spared` left out of account.
+fn excess(server: &Server, spared: u64) -> u64 {
     match server.memory.limit() {
         0 => 0,
-        limit => (server.memory.used() as u64).saturating_sub(limit.saturating_add(uncounted)),
+        limit => (server.memory.used() as u64).saturating_sub(limit.saturating_add(spared)),
     }
 }
 
@@ -118,10 +122,15 @@ pub(crate) fn uncounted(server: &Server) -> u64 {
     server.persistence.pending_len() + server.persistence.snapshot_waiting() as u64
 }
 
+/// Bytes that need no eviction: those of [`uncounted`], and of clients that are being closed for what they take.
+fn spared(server: &Server) -> u64 {
+    uncounted(server) + server.leaving_clients.memory() as u64
+}
+
 /// Evicts until there is room, for as long as one command may be held up.
 fn evict(server: &Server) -> Room {
-    let mut uncounted = self::uncounted(server);
-    if excess(server, uncounted) == 0 {
+    let mut spared = self::spared(server);
+    if excess(server, spared) == 0 {
         return Room::Enough;
     }
     if server.reclaimer.is_busy() {
@@ -139,7 +148,7 @@ fn evict(server: &Server) -> Room {
     let now = server.clock.now();
     let mut evictions = 0;
     let room = loop {
-        if excess(server, uncounted) == 0 {
+        if excess(server, spared) == 0 {
             break Room::Enough;
         }
         match evictor.evict(rules, server, now) {
@@ -151,7 +160,7 @@ fn evict(server: &Server) -> Room {
             if slice.is_some_and(|slice| server.clock.since(began) > slice) {
                 break Room::Coming;
             }
-            uncounted = self::uncounted(server);
+            spared = self::spared(server);
         }
     };
     server.collect_effects(&mut evictor.effects);

@@ -14,6 +14,7 @@ use guarda_resp::Limits;
 use guarda_store::{Keyspace, Remains};
 use parking_lot::{Mutex, RwLock};
 
+use crate::client_memory::LeavingClients;
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
@@ -44,6 +45,7 @@ pub(crate) struct Server {
     pub(crate) clients: Clients,
     /// Bytes that all connections take, as their threads know it.
     pub(crate) clients_memory: AtomicUsize,
+    pub(crate) leaving_clients: LeavingClients,
     pub(crate) memory: Memory,
     pub(crate) eviction: Eviction,
     pub(crate) persistence: Persistence,
@@ -153,6 +155,7 @@ impl Server {
             observations,
             clients: Clients::default(),
             clients_memory: AtomicUsize::new(0),
+            leaving_clients: LeavingClients::default(),
             memory: Memory::default(),
             eviction: Eviction::default(),
             persistence,

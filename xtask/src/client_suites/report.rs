@@ -72,6 +72,7 @@ impl Report {
             passed: tests.values().filter(|complaint| complaint.is_none()).count(),
             tests,
             stopped: (!subject.is_whole).then(|| "the tests ended without a word".to_owned()),
+            ..Outcomes::default()
         }
     }
 }

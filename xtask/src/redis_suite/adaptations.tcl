@@ -21,6 +21,37 @@ proc wait_server_started {args} {
     error "the server of $config_file does not say that it has started"
 }
 
+# A debug build on a busy machine takes its time: what is awaited is awaited for longer.
+foreach awaiting {wait_for_condition wait_for_log_messages} tries {0 3} {
+    rename $awaiting ${awaiting}_of_suite
+    proc $awaiting {args} [string map [list NAME ${awaiting}_of_suite AT $tries] {
+        lset args AT [expr {[lindex $args AT] * 5}]
+        uplevel 1 [list NAME {*}$args]
+    }]
+}
+
+# What the fuzzer of payloads damages: values of all types in their small forms and in their large ones.
+proc generate_types_that_are_there {} {
+    foreach form {list-max-listpack-size hash-max-listpack-entries zset-max-listpack-entries} {
+        r config set $form 5
+    }
+    foreach {size elements} {small 3 large 10} {
+        for {set n 0} {$n < $elements} {incr n} {
+            r rpush list:$size $n
+            r hset hash:$size field:$n $n
+            r zadd zset:$size $n member:$n
+            r sadd set:$size member:$n
+            r sadd intset:$size $n
+        }
+    }
+    r incr int
+    r set string str
+}
+
+# Nor do commands on it come by chance that are not there.
+proc generate_fuzzy_traffic_on_key {key duration} \
+    [regsub -all {\m(BIT\w+|GETBIT|SETBIT)\M} [info body generate_fuzzy_traffic_on_key] {}]
+
 # What a replica would be sent is what the append log is given; there is no replication to attach to.
 proc attach_to_replication_stream {} {
     r config set appendonly yes

@@ -1,5 +1,7 @@
 //! What the runs of Redis's tests must show, and of its clients'.
 
+mod tally;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
@@ -8,9 +10,11 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use super::run::Outcomes;
+use tally::Tally;
 
-/// Lines shown of what makes a test fail.
+/// Lines shown of what makes a test fail, and of what the server logged meanwhile.
 const COMPLAINT_LINES_MAX: usize = 6;
+const LOG_LINES_MAX: usize = 30;
 /// More than this pass. Fewer means that something is missing here.
 const PASSED_MIN: usize = 1_000;
 
@@ -21,8 +25,30 @@ pub(crate) struct Exceptions(BTreeMap<(String, String), Exception>);
 #[derive(Debug)]
 struct Exception {
     reason: String,
+    scope: Scope,
     /// It is not even run: what it does would end the tests behind it.
     skipped: bool,
+}
+
+/// Whether a test asks for something that is there to be judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// It does: this is a difference.
+    Inside,
+    /// `absent: …`: its commands are not there yet, or never will be.
+    Absent,
+    /// `other version: …`: it asks for what Redis 7.2 does not do.
+    OtherVersion,
+}
+
+impl Scope {
+    /// That of a reason, and the reason without its mark.
+    fn of(reason: &str) -> (Self, &str) {
+        let marks = [("absent: ", Self::Absent), ("other version: ", Self::OtherVersion)];
+        let marked =
+            marks.iter().find_map(|(mark, scope)| Some((*scope, reason.strip_prefix(mark)?)));
+        marked.unwrap_or((Self::Inside, reason))
+    }
 }
 
 impl Exceptions {
@@ -32,7 +58,7 @@ impl Exceptions {
         Self::parse(&text).with_context(|| format!("{}", file.display()))
     }
 
-    /// A line `= reason`, then a line `file: test` for each test it holds for, `skip file: test` if it is not to be
+    /// A line `= reason`, `= absent: reason` or `= other version: reason`, then a line `file: test` for each test it holds for, `skip file: test` if it is not to be
     /// run; `#` begins a comment.
     fn parse(text: &str) -> Result<Self> {
         let mut exceptions = BTreeMap::new();
@@ -47,7 +73,9 @@ impl Exceptions {
             let Some((file, test)) = entry.split_once(": ") else {
                 bail!("an exception is `file: test` below its `= reason`, not `{line}`");
             };
-            let exception = Exception { reason: reason.to_owned(), skipped: entry != line };
+            let (scope, reason) = Scope::of(reason);
+            let reason = reason.to_owned();
+            let exception = Exception { reason, scope, skipped: entry != line };
             if exceptions.insert((file.to_owned(), test.to_owned()), exception).is_some() {
                 bail!("listed twice: `{entry}`");
             }
@@ -72,7 +100,7 @@ enum Finding {
     /// Too few tests pass to say anything.
     TooFew(usize),
     /// A test fails that is no exception.
-    Fails { file: String, test: String, complaint: String },
+    Fails { file: String, test: String, complaint: String, log: String },
     /// A file was not run to its end.
     Stopped { file: String, why: String },
     /// A test passes that is an exception.
@@ -89,6 +117,13 @@ impl Finding {
             Self::Stopped { why, .. } => why,
             _ => "",
         }
+    }
+
+    /// What the server logged meanwhile, the last lines of it.
+    fn log(&self) -> Vec<&str> {
+        let Self::Fails { log, .. } = self else { return Vec::new() };
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES_MAX)..].to_vec()
     }
 }
 
@@ -110,25 +145,26 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Says how the tests went, and fails if they show what must not be. What they printed is in `kept`.
+/// Says how the tests went in all, and fails if they show what must not be. What they printed is in `kept`.
 pub(crate) fn conclude(
     name: &str,
     exceptions: &Exceptions,
     outcomes: &[Outcomes],
     kept: &Path,
 ) -> Result<()> {
-    for outcome in outcomes {
-        println!("{name}: {}", outcome.summary());
-    }
     let findings = judge(exceptions, outcomes);
-    if findings.is_empty() {
-        return Ok(());
-    }
     for finding in &findings {
         println!("{name}: {finding}");
         for line in finding.complaint().lines().take(COMPLAINT_LINES_MAX) {
             println!("    {line}");
         }
+        for line in finding.log() {
+            println!("    log: {line}");
+        }
+    }
+    println!("{name}: {}", Tally::of(exceptions, outcomes));
+    if findings.is_empty() {
+        return Ok(());
     }
     bail!("{} findings; what the tests printed is in {}", findings.len(), kept.display());
 }
@@ -150,7 +186,8 @@ fn judge_file(exceptions: &Exceptions, outcomes: &Outcomes) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (test, complaint) in &outcomes.tests {
         if let Some(complaint) = complaint.clone().filter(|_| !excepted.contains_key(&**test)) {
-            findings.push(Finding::Fails { file: file(), test: test.clone(), complaint });
+            let log = outcomes.logs.get(test).cloned().unwrap_or_default();
+            findings.push(Finding::Fails { file: file(), test: test.clone(), complaint, log });
         }
     }
     if let Some(why) = outcomes.stopped.clone() {
@@ -182,7 +219,7 @@ mod tests {
             file: file.to_owned(),
             tests: tests.iter().map(|(test, ok)| ((*test).to_owned(), complaint(*ok))).collect(),
             passed: PASSED_MIN,
-            stopped: None,
+            ..Outcomes::default()
         }
     }
 

@@ -26,7 +26,6 @@ pub(crate) const REDIS: Suite = Suite {
 ///
 /// and but a few that look at the insides of Redis's process:
 ///
-/// - `unit/querybuf`, `unit/replybufsize`: how the buffers of an idle client shrink, which has none here;
 /// - `integration/logging`: the symbols of Redis's source in the report of a crash;
 /// - `integration/dismiss-mem`: what a child gives back of the memory that it shares with its parent;
 /// - `unit/tls`: does nothing unless the suite itself runs over TLS, which takes Tcl's package `tls`.
@@ -73,7 +72,9 @@ const FILES: &[File] = &[
     file("unit/protocol"),
     file("unit/pubsub"),
     file("unit/pubsubshard"),
+    file("unit/querybuf"),
     file("unit/quit"),
+    file("unit/replybufsize"),
     file("unit/slowlog"),
     file("unit/type/incr"),
     file("unit/oom-score-adj"),

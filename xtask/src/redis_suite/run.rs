@@ -24,6 +24,8 @@ pub(crate) struct Outcomes {
     ///
     /// A name may stand for several tests: if one of them fails, it has failed.
     pub(crate) tests: BTreeMap<String, Option<String>>,
+    /// What the servers logged while a test ran that failed.
+    pub(crate) logs: BTreeMap<String, String>,
     /// How many tests passed, each counted.
     pub(crate) passed: usize,
     /// Why the run stopped before its end.
@@ -91,6 +93,8 @@ pub(super) fn run(stage: &Stage, file: &str, skipped: &[&str], scratch: &Path) -
     let mut command = Command::new("timeout");
     command.args(["--kill-after=10", FILE_MAX, "tclsh", "tests/test_helper.tcl"]);
     command.args(["--single", file, "--durable", "--clients", "1", "--timeout", SILENCE_MAX]);
+    // The servers' logs are looked at; the next file's tests begin with a clean directory all the same.
+    command.arg("--dont-clean");
     command.arg("--baseport").arg(first_port.to_string());
     command.arg("--portcount").arg(ports.to_string());
     for test in skipped {
@@ -103,7 +107,35 @@ pub(super) fn run(stage: &Stage, file: &str, skipped: &[&str], scratch: &Path) -
     printed.push_str(&String::from_utf8_lossy(&output.stderr));
     let kept = scratch.join(format!("{}.log", file.replace('/', "-")));
     fs::write(&kept, &printed).with_context(|| format!("cannot write {}", kept.display()))?;
-    Ok(Outcomes::read(file, &printed))
+    let mut outcomes = Outcomes::read(file, &printed);
+    let logs = logs_in(&stage.place.join("tests/tmp"));
+    for (test, _) in outcomes.tests.iter().filter(|(_, complaint)| complaint.is_some()) {
+        outcomes.logs.insert(test.clone(), logs.iter().map(|log| part_of(log, test)).collect());
+    }
+    Ok(outcomes)
+}
+
+/// The logs of the servers that ran below a directory.
+fn logs_in(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let logs = entries.filter_map(|entry| fs::read(entry.path().join("stdout")).ok());
+    logs.map(|log| String::from_utf8_lossy(&log).into_owned()).collect()
+}
+
+/// What a log says between the beginning of a test, which the tests write into it, and that of the next.
+fn part_of(log: &str, test: &str) -> String {
+    const MARK: &str = "### Starting test ";
+    let mut is_under_way = false;
+    let mut part = String::new();
+    for line in log.lines() {
+        if let Some(begun) = line.strip_prefix(MARK) {
+            is_under_way = begun.strip_prefix(test).is_some_and(|rest| rest.starts_with(" in "));
+        } else if is_under_way {
+            part.push_str(line);
+            part.push('\n');
+        }
+    }
+    part
 }
 
 #[cfg(test)]
@@ -134,6 +166,15 @@ Expected '1' to be equal to '2'
         assert_eq!(outcomes.summary(), "unit/one: 3 passed, 1 failed");
         let complaint = outcomes.tests["it breaks"].as_deref();
         assert_eq!(complaint, Some("\nExpected '1' to be equal to '2'"));
+    }
+
+    #[test]
+    fn a_failure_is_told_with_what_the_server_logged_meanwhile() {
+        let log = "started\n### Starting test one in tests/a.tcl\nready\nasked\n\
+                   ### Starting test one more in tests/a.tcl\nended\n";
+        assert_eq!(part_of(log, "one"), "ready\nasked\n");
+        assert_eq!(part_of(log, "one more"), "ended\n");
+        assert_eq!(part_of(log, "two"), "");
     }
 
     #[test]

@@ -146,12 +146,13 @@ fn damage_in_the_middle_is_refused_with_its_place_and_nothing_is_changed() {
     }
     // A command that cannot be: what it should have done is missing from everything after it.
     let mut unknown = bytes[..record].to_vec();
-    unknown.extend_from_slice(b"*2\r\n$5\r\nWIBBL\r\n$1\r\nk\r\n");
+    unknown.extend_from_slice(b"*2\r\n$5\r\nWIBBL\r\n$6\r\nsecret\r\n");
     unknown.extend_from_slice(&bytes[record..]);
     fs::write(&path, &unknown).unwrap();
     let before = data_files(server.dir());
     let said = refused(&mut server);
-    assert!(said.contains("WIBBL") && said.contains(&format!("byte {record}")), "{said}");
+    assert!(said.contains("unknown command 'WIBBL'"), "{said}");
+    assert!(said.contains(&format!("byte {record}")) && !said.contains("secret"), "{said}");
     assert_untouched(server.dir(), &before);
     // And with the file as it was all is well.
     fs::write(&path, &bytes).unwrap();

@@ -264,7 +264,9 @@ pub(crate) const CASES: &[Case<'static>] = &[
         SET k v PX 1
         !pass 500
         DBSIZE
+        DEBUG OBJECT k //~ only encoding refcount -- addresses and times
         EXISTS k
+        DEBUG OBJECT k
         DBSIZE
         SET k v PX 1
         DEBUG SET-ACTIVE-EXPIRE 1

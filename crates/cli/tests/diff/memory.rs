@@ -32,6 +32,26 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ",
     ),
     Case::new(
+        "small_integers_are_shared_unless_keys_go_by_their_use",
+        r"
+        CONFIG SET maxmemory 1gb maxmemory-policy allkeys-lru
+        SET a 1
+        OBJECT REFCOUNT a
+        CONFIG SET maxmemory-policy volatile-lfu
+        SET b 1
+        OBJECT REFCOUNT b
+        CONFIG SET maxmemory-policy volatile-ttl
+        SET c 1
+        OBJECT REFCOUNT c
+        CONFIG SET maxmemory-policy allkeys-lru maxmemory 0
+        SET d 1
+        OBJECT REFCOUNT d
+        SET e 10000
+        OBJECT REFCOUNT e
+        CONFIG SET maxmemory-policy noeviction
+        ",
+    ),
+    Case::new(
         "uses_are_counted_under_an_lfu_policy",
         r"
         SET k v

@@ -1,5 +1,7 @@
 //! OBJECT: how a value is kept.
 
+use std::sync::atomic::Ordering;
+
 use guarda_store::{Record, SetForm, UnixMillis, ValueRef};
 
 use crate::args::Args;
@@ -153,8 +155,9 @@ fn idle_time(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
 }
 
 fn reference_count(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
+    let shares = cx.host.settings().shares_integers.load(Ordering::Relaxed);
     let count = cx.db.inspect(args.key()?).map(|record| match as_integer(record) {
-        Some(integer) if SHARED.contains(&integer) => SHARED_REFERENCES,
+        Some(integer) if shares && SHARED.contains(&integer) => SHARED_REFERENCES,
         _ => 1,
     });
     match count {
@@ -194,6 +197,15 @@ mod tests {
         bench.make_hash("h");
         bench.check("OBJECT ENCODING h", bulk("listpack"));
         bench.check("OBJECT ENCODING missing", nil());
+    }
+
+    #[test]
+    fn no_integer_is_shared_where_keys_go_by_their_use() {
+        let mut bench = Bench::new();
+        bench.check("SET k 1", ok());
+        bench.check("OBJECT REFCOUNT k", int(super::SHARED_REFERENCES));
+        bench.host.settings.shares_integers.store(false, super::Ordering::Relaxed);
+        bench.check("OBJECT REFCOUNT k", int(1));
     }
 
     #[test]

@@ -21,7 +21,7 @@ const OUTPUT_PAUSE_UNAUTHENTICATED: usize = 64 << 10;
 pub(crate) const BUFFER_KEEP_MAX: usize = 16 << 10;
 
 /// The largest output buffer that is used again for another connection.
-const SHARED_LEN_MAX: usize = BUFFER_KEEP_MAX * 4;
+pub(crate) const SHARED_LEN_MAX: usize = BUFFER_KEEP_MAX * 4;
 
 /// Memory that a queued command takes beside its arguments' bytes, at least.
 const QUEUED_CALL_LEN: usize = 64;
@@ -144,6 +144,7 @@ impl Connection {
             && !self.is_paused
             && !self.waiting_for_shards
             && client.waiting.is_none()
+            && !client.card.killed.load(Ordering::Relaxed)
             && self.unsent() < pause
     }
 
@@ -247,17 +248,11 @@ impl Connection {
         }
     }
 
-    /// Makes room for `n` bytes behind what is pending: twice as much as there is, but not beyond what is known
-    /// to be wanted.
+    /// Makes room for `n` bytes behind what is pending.
     fn make_room(&mut self, n: usize) {
         let (len, capacity) = (self.pending.len(), self.pending.capacity());
         if capacity - len < n {
-            let (least, doubled) = (len + n, capacity * 2);
-            let size = if (least..doubled).contains(&self.wanted) {
-                self.wanted
-            } else {
-                doubled.max(least)
-            };
+            let size = room_for(len + n, capacity, self.wanted);
             self.pending.reserve_exact(size - len);
         }
     }
@@ -319,5 +314,28 @@ impl Connection {
         }
         let buffer = std::mem::take(&mut self.out);
         (buffer.capacity() > 0 && buffer.capacity() <= SHARED_LEN_MAX).then_some(buffer)
+    }
+}
+
+/// The next size of a buffer that needs `least` bytes: twice what it has, but what is known to be wanted if that is less,
+/// or hardly more.
+fn room_for(least: usize, capacity: usize, wanted: usize) -> usize {
+    let doubled = capacity * 2;
+    if (least..=doubled + doubled / 4).contains(&wanted) { wanted } else { doubled.max(least) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_doubles_until_what_is_wanted_is_near() {
+        assert_eq!(room_for(10, 0, 0), 10);
+        assert_eq!(room_for(110, 100, 1_000), 200);
+        assert_eq!(room_for(110, 100, 150), 150);
+        // Not one size now, and another for the last few bytes.
+        assert_eq!(room_for(110, 100, 220), 220);
+        assert_eq!(room_for(110, 100, 251), 200);
+        assert_eq!(room_for(110, 100, 105), 200);
     }
 }

@@ -14,8 +14,10 @@ use crate::families::object::{encoding_of, idle_seconds};
 
 const NO_SUCH_KEY: CommandError = CommandError::text("ERR no such key");
 
+/// As it is kept, though it may be due: this is to be seen.
 fn record<'d>(cx: &'d mut Context<'_, '_>, key: &[u8]) -> Result<&'d Record, CommandError> {
-    cx.db.peek(key).ok_or(NO_SUCH_KEY)
+    let (db, key) = (cx.db.index, cx.db.locked.hashed(key));
+    cx.db.locked.shard(key).peek(db, key).ok_or(NO_SUCH_KEY)
 }
 
 pub(super) fn digest(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{IoThread, SPARE_BUFFERS_MAX};
 use crate::client_memory;
 use crate::io::backlog::Fault;
-use crate::io::connection::{BUFFER_KEEP_MAX, Flushed};
+use crate::io::connection::{BUFFER_KEEP_MAX, Flushed, SHARED_LEN_MAX};
 use crate::memory;
 use crate::stats::raise;
 
@@ -148,6 +148,17 @@ impl IoThread {
         if weight > before {
             // Not only at the end of the turn: what comes later in it is not to meet more.
             client_memory::evict(&self.server);
+        }
+    }
+
+    /// After each command of many that came together: what its replies take must be known before the next asks
+    /// for memory, or keys would be evicted for a client that is closed a moment later.
+    pub(super) fn weigh_large_output(&mut self, slot: usize) {
+        if self.server.limits.clients_memory_max.load(Ordering::Relaxed) > 0
+            && self.connections.get(slot).is_some_and(|c| c.out.capacity() > SHARED_LEN_MAX)
+            && !self.gives_up_too_much_output(slot)
+        {
+            self.weigh(slot);
         }
     }
 

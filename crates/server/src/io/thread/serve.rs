@@ -172,6 +172,7 @@ impl IoThread {
                         return Ran { used, want: 0, stopped: true };
                     }
                     queue_is_full = self.queue_is_full(slot);
+                    self.weigh_large_output(slot);
                 }
                 Ok(Parsed::Empty { consumed }) => used += consumed,
                 Ok(Parsed::Incomplete { need_hint }) => {
