@@ -130,7 +130,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         DEBUG NOSUCH
         DEBUG SLEEP 0
         EXEC
-        EVAL "return redis.call('debug','sleep','0')" 0 //~ code -- the script's name
+        EVAL "return redis.call('debug','sleep','0')" 0
         COMMAND INFO DEBUG
         COMMAND DOCS debug //~ any -- our own words
         "#,
@@ -171,7 +171,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         COPY k k2
         EVAL "local d=redis.call('debug','digest-value','k','k2','e') return {d[1].ok==d[2].ok, d[1].ok==d[3].ok}" 0
         DEBUG SET-DISABLE-DENY-SCRIPTS 0
-        EVAL "return redis.call('debug','digest')" 0 //~ code -- the script's name
+        EVAL "return redis.call('debug','digest')" 0
         "#,
     ),
     Case::new(

@@ -157,8 +157,8 @@ pub(crate) const CASES: &[Case<'static>] = &[
         FLUSHALL
         EXEC
         EVAL "return redis.call('flushall','sync')" 0
-        EVAL "return redis.call('flushdb','x')" 0 //~ code -- the script's name
-        EVAL_RO "return redis.call('flushall')" 0 //~ code -- the script's name
+        EVAL "return redis.call('flushdb','x')" 0
+        EVAL_RO "return redis.call('flushall')" 0
         SHUTDOWN x
         SHUTDOWN NOSAVE x
         SHUTDOWN SAVE NOSAVE
@@ -174,7 +174,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         SHUTDOWN NOSAVE
         SHUTDOWN
         EXEC
-        EVAL "return redis.call('shutdown','nosave')" 0 //~ code -- the script's name
+        EVAL "return redis.call('shutdown','nosave')" 0
         INFO ""
         INFO keyspace nonsense
         INFO a b c
@@ -194,7 +194,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         MULTI
         DEBUG SLEEP 0
         EXEC
-        EVAL "return redis.call('debug','sleep','0')" 0 //~ code -- the script's name
+        EVAL "return redis.call('debug','sleep','0')" 0
         CONFIG GET enable-debug-command
         CONFIG SET enable-debug-command yes
         "#,
@@ -209,7 +209,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         CONFIG GET
         LPUSH l a
         GET l
-        EVAL "return redis.call('get','l')" 0 //~ code -- the script's name
+        EVAL "return redis.call('get','l')" 0
         EVAL "return redis.pcall('get','l')" 0
         EVAL "return redis.error_reply('MY err')" 0
         EVAL "return {redis.error_reply('IN err'),{1,{err='DEEP err'}}}" 0
