@@ -106,12 +106,22 @@ pub fn unpack(stored: &[u8]) -> Result<(Compression, Cow<'_, [u8]>), PayloadErro
     Ok((Compression::None, stored.into()))
 }
 
+/// Whether data that is stored as it is will be taken for what it is. Of PHP's serializers' all is; a
+/// class that encrypts or compresses by itself may make what looks like a compressed session.
+pub fn is_plain(data: &[u8]) -> bool {
+    !data.starts_with(&ZSTD_MAGIC)
+        && lz4_plain_len(data).is_none()
+        && (data.is_empty() || decompress_strictly(data, PLAIN_LEN_MAX).is_err())
+}
+
 /// What to store for a session's data. `level` is `redis.session.compression_level`; only zstd has
-/// levels here. Nothing stays nothing.
+/// levels here. Nothing stays nothing, and what would not be [taken for what it is](is_plain) is packed
+/// in any case.
 pub fn pack(plain: &[u8], compression: Compression, level: i32) -> Vec<u8> {
     let packed = match compression {
         _ if plain.is_empty() || plain.len() > PLAIN_LEN_MAX => None,
-        Compression::None => None,
+        Compression::None if is_plain(plain) => None,
+        Compression::None => zstd::bulk::compress(plain, ZSTD_LEVEL_DEFAULT).ok(),
         Compression::Lzf => Compressor::new().compress(plain, usize::MAX).map(<[u8]>::to_vec),
         Compression::Zstd => {
             let level = if level < 1 { ZSTD_LEVEL_DEFAULT } else { level.min(ZSTD_LEVEL_MAX) };
@@ -156,6 +166,24 @@ fn lz4_plain_len(stored: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn data_that_looks_compressed_is_read_as_it_was_written() {
+        let lz4 = pack(&[b'x'; 99], Compression::Lz4, 0);
+        let zstd = pack(b"n|i:1;", Compression::Zstd, 3);
+        let random = [&[30][..], &[0x8f; 31]].concat();
+        for data in [&b"\x04hello"[..], &random, &lz4, &lz4[..9], &zstd, &zstd[..5]] {
+            assert!(!is_plain(data));
+            for compression in [Compression::None, Compression::Lzf, Compression::Zstd] {
+                let stored = pack(data, compression, 3);
+                assert_eq!(unpack(stored).map(|(_, data)| data).as_deref(), Ok(data));
+            }
+        }
+        for data in samples() {
+            assert!(is_plain(&data));
+            assert_eq!(pack(&data, Compression::None, 3), data);
+        }
+    }
 
     const ALL: [Compression; 3] = [Compression::Lzf, Compression::Zstd, Compression::Lz4];
 

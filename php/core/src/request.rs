@@ -11,7 +11,7 @@ use std::time::Duration;
 use guarda_client::{
     Budget, Commit, Committed, Connection, Endpoint, Error, Keys, Opened, Pool, Touched, process_id,
 };
-use guarda_session::payload::{Compression, pack, unpack};
+use guarda_session::payload::{Compression, is_plain, pack, unpack};
 use guarda_session::{DEFAULT_PREFIX, SavePath, SessionId, lock_token};
 
 use opening::Wanted;
@@ -284,7 +284,7 @@ impl Request {
     /// The data as it is stored.
     fn stored<'a>(&self, data: &'a [u8]) -> Cow<'a, [u8]> {
         match self.settings.compression {
-            Compression::None => Cow::Borrowed(data),
+            Compression::None if is_plain(data) => Cow::Borrowed(data),
             other => Cow::Owned(pack(data, other, self.settings.compression_level)),
         }
     }
