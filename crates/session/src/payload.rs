@@ -176,7 +176,7 @@ mod tests {
             assert!(!is_plain(data));
             for compression in [Compression::None, Compression::Lzf, Compression::Zstd] {
                 let stored = pack(data, compression, 3);
-                assert_eq!(unpack(stored).map(|(_, data)| data).as_deref(), Ok(data));
+                assert_eq!(unpack(&stored).map(|(_, data)| data).as_deref(), Ok(data));
             }
         }
         for data in samples() {
