@@ -173,6 +173,42 @@ fn the_log_is_not_switched_within_a_transaction_that_holds_keys() {
     assert_eq!(get(&mut client, "appendonly"), on);
 }
 
+#[test]
+fn others_are_served_while_the_log_is_switched_on() {
+    // One thread for all, and a base that takes two seconds.
+    let slow = [("io-threads", "1"), ("appendonly", "no"), ("rdb-key-save-delay", "20000")];
+    let mut server = support::start(&slow);
+    let mut client = server.connect().unwrap();
+    for n in 0..100 {
+        assert_eq!(call(&mut client, &format!("SET before{n} v")), "OK");
+    }
+    let mut switching = server.connect().unwrap();
+    switching.send(&["CONFIG", "SET", "appendonly", "yes"]).unwrap();
+    support::await_count(&mut client, "aof_rewrite_in_progress", 1);
+    for n in 0..20 {
+        assert_eq!(call(&mut client, &format!("SET during{n} v")), "OK");
+    }
+    // What comes meanwhile is done after it; a transaction, which holds shards that it needs, does not wait.
+    let mut later = server.connect().unwrap();
+    later.send(&["CONFIG", "SET", "hz", "20"]).unwrap();
+    for command in ["MULTI", "SET held v", "CONFIG SET hz 30"] {
+        call(&mut client, command);
+    }
+    let refused = call(&mut client, "EXEC");
+    assert!(refused.contains("another change of the configuration is under way"), "{refused}");
+    assert_eq!(support::count(&mut client, "aof_rewrite_in_progress"), 1, "over before its time");
+    assert_eq!(get(&mut client, "hz"), r#"["hz", "10"]"#);
+    assert_eq!(text(&switching.read().unwrap()), "OK");
+    assert_eq!(text(&later.read().unwrap()), "OK");
+    assert_eq!(get(&mut client, "hz"), r#"["hz", "20"]"#);
+
+    // From here on nothing that was acknowledged is lost.
+    server.kill9();
+    let dir = server.dir().to_str().unwrap();
+    let again = support::start(&[("appendonly", "yes"), ("dir", dir)]);
+    assert_eq!(call(&mut again.connect().unwrap(), "DBSIZE"), "121");
+}
+
 /// What the kernel has for the server.
 fn oom_score(client: &mut Connection) -> i32 {
     let pid = support::info(client, "process_id");

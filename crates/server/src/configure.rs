@@ -104,6 +104,15 @@ pub(crate) fn warn_exposed(addresses: &[String]) {
     }
 }
 
+/// How long one waits for another CONFIG SET. Behind one that takes long they come one by one by themselves
+/// (see `Server::changes_configuration_apart`), but for those in transactions: these may hold shards that
+/// it needs, and must not wait for it.
+pub(crate) const TURN_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Why it waits no longer.
+pub(crate) const CHANGES_RUN: &str =
+    "another change of the configuration is under way: try again when it has ended";
+
 /// CONFIG SET: all pairs take effect or none does. `is_local` says that the client is on this machine.
 pub(crate) fn config_set(
     server: &Server,
@@ -112,7 +121,10 @@ pub(crate) fn config_set(
 ) -> Result<(), ConfigSetRejected> {
     // One at a time, from the proposal to the result; `config` itself is not held meanwhile, since
     // rewriting the log asks it.
-    let _turn = server.config_changes.lock();
+    let turn = server.config_changes.try_lock_for(TURN_PATIENCE);
+    let Some(_turn) = turn else {
+        return Err(ConfigSetRejected(format!("ERR CONFIG SET failed - {CHANGES_RUN}")));
+    };
     let (proposal, before) = {
         let config = server.config.lock();
         let may_change_protected = config.protected_configs.allows(is_local);

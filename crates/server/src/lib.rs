@@ -14,6 +14,7 @@ mod cron;
 mod data_dir;
 mod diagnostics;
 mod disk_times;
+mod errands;
 mod eviction;
 mod host;
 mod info;
