@@ -14,6 +14,7 @@ mod codegen;
 mod demo;
 mod ext;
 mod fuzz;
+mod loopback;
 mod php;
 mod redis_suite;
 mod source;
@@ -36,6 +37,9 @@ struct Arguments {
 enum Command {
     /// Compare guarda with the Redis-compatible servers on the machine
     Bench(guarda_bench::Options),
+    /// One run of `test --only client-suites`, which gives each a network that is loopback alone
+    #[command(hide = true)]
+    ClientSuites(client_suites::Options),
     /// Write the documents that are made from the command table and the table of directives
     Codegen(codegen::Options),
     /// Show a PHP farm that keeps its sessions in guarda: two web servers, one balancer, one browser
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
     let found = build::own_path().map(drop);
     let outcome = found.and_then(|()| match Arguments::parse().command {
         Command::Bench(options) => bench::run(options),
+        Command::ClientSuites(options) => client_suites::run(&options),
         Command::Codegen(options) => codegen::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Ext(options) => ext::run(&options),

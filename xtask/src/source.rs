@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -100,8 +101,14 @@ pub(crate) fn fetch(package: &str, archives: &[Archive], directory: &Path) -> Re
 }
 
 /// Unpacks `members` (tar's patterns; none for everything) of a source into `directory`, without the
-/// directory that all of it lies in.
+/// directory that all of it lies in. What was there before is gone: it may be of another version.
 pub(crate) fn unpack(source: &Path, members: &[&str], directory: &Path) -> Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("{}", directory.display()));
+        }
+        _ => {}
+    }
     fs::create_dir_all(directory).with_context(|| format!("{}", directory.display()))?;
     let mut tar = Command::new("tar");
     tar.arg("-xf").arg(source).arg("-C").arg(directory).args(["--strip-components=1"]);

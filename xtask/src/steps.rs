@@ -63,7 +63,7 @@ enum Step {
     RedisSuite,
     /// What --long adds: Valkey's own tests with the server, fetched with Debian 13's source package
     ValkeySuite,
-    /// What --long adds: the tests of phpredis, Predis and redis-py, with redis-server and with guarda
+    /// What --long adds: the tests of phpredis, Predis, redis-py, Symfony and Laravel, with redis-server and with guarda
     ClientSuites,
     /// guarda.so by phpize and make, and as the files of packages
     Packaging,

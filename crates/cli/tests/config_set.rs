@@ -172,3 +172,115 @@ fn the_log_is_not_switched_within_a_transaction_that_holds_keys() {
     }
     assert_eq!(get(&mut client, "appendonly"), on);
 }
+
+#[test]
+fn others_are_served_while_the_log_is_switched_on() {
+    // One thread for all, and a base that takes two seconds.
+    let slow = [("io-threads", "1"), ("appendonly", "no"), ("rdb-key-save-delay", "20000")];
+    let mut server = support::start(&slow);
+    let mut client = server.connect().unwrap();
+    for n in 0..100 {
+        assert_eq!(call(&mut client, &format!("SET before{n} v")), "OK");
+    }
+    let mut switching = server.connect().unwrap();
+    switching.send(&["CONFIG", "SET", "appendonly", "yes"]).unwrap();
+    support::await_count(&mut client, "aof_rewrite_in_progress", 1);
+    for n in 0..20 {
+        assert_eq!(call(&mut client, &format!("SET during{n} v")), "OK");
+    }
+    // What comes meanwhile is done after it; a transaction, which holds shards that it needs, does not wait.
+    let mut later = server.connect().unwrap();
+    later.send(&["CONFIG", "SET", "hz", "20"]).unwrap();
+    for command in ["MULTI", "SET held v", "CONFIG SET hz 30"] {
+        call(&mut client, command);
+    }
+    let refused = call(&mut client, "EXEC");
+    assert!(refused.contains("another change of the configuration is under way"), "{refused}");
+    assert_eq!(support::count(&mut client, "aof_rewrite_in_progress"), 1, "over before its time");
+    assert_eq!(get(&mut client, "hz"), r#"["hz", "10"]"#);
+    assert_eq!(text(&switching.read().unwrap()), "OK");
+    assert_eq!(text(&later.read().unwrap()), "OK");
+    assert_eq!(get(&mut client, "hz"), r#"["hz", "20"]"#);
+
+    // From here on nothing that was acknowledged is lost.
+    server.kill9();
+    let dir = server.dir().to_str().unwrap();
+    let again = support::start(&[("appendonly", "yes"), ("dir", dir)]);
+    assert_eq!(call(&mut again.connect().unwrap(), "DBSIZE"), "121");
+}
+
+/// What the kernel has for the server.
+fn oom_score(client: &mut Connection) -> i32 {
+    let pid = support::info(client, "process_id");
+    fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap().trim().parse().unwrap()
+}
+
+/// Sets what the kernel has for the server, behind its back.
+fn set_oom_score(client: &mut Connection, score: i32) {
+    let pid = support::info(client, "process_id");
+    fs::write(format!("/proc/{pid}/oom_score_adj"), score.to_string()).unwrap();
+}
+
+#[test]
+fn the_kernel_is_told_how_readily_to_kill_the_server() {
+    let (_launch, port) = launch("oom-score-adj absolute\noom-score-adj-values 700 800 900");
+    let mut client = open(port);
+    let before = fs::read_to_string("/proc/self/oom_score_adj").unwrap();
+    let before: i32 = before.trim().parse().unwrap();
+    assert_eq!(oom_score(&mut client), 700, "from the start");
+    assert_eq!(set(&mut client, &["oom-score-adj", "no"]), "OK");
+    assert_eq!(oom_score(&mut client), before, "as it was before");
+
+    let base = before + 3;
+    set_oom_score(&mut client, base);
+    assert_eq!(set(&mut client, &["oom-score-adj-values", "20 30 40"]), "OK");
+    assert_eq!(oom_score(&mut client), base, "nothing is touched while it is off");
+    for (pairs, expected) in [
+        (&["oom-score-adj", "yes"][..], base + 20),
+        (&["oom-score-adj-values", "25 30 40"], base + 25),
+        (&["oom-score-adj", "absolute"], 25),
+        (&["oom-score-adj-values", "1500 2000 2000"], 1000),
+        (&["oom-score-adj-values", "9 9 9", "oom-score-adj", "relative"], base + 9),
+        (&["oom-score-adj", "no"], base),
+    ] {
+        assert_eq!(set(&mut client, pairs), "OK", "{pairs:?}");
+        assert_eq!(oom_score(&mut client), expected, "{pairs:?}");
+    }
+}
+
+#[test]
+fn what_fails_after_the_kernel_was_told_is_taken_back() {
+    let (_launch, port) = launch("");
+    let mut client = open(port);
+    let before = oom_score(&mut client);
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let taken = taken.local_addr().unwrap().port().to_string();
+    let pairs = ["oom-score-adj-values", "500 500 500", "oom-score-adj", "yes", "port", &taken];
+    assert_eq!(set(&mut client, &pairs), TAKEN);
+    assert_eq!(oom_score(&mut client), before);
+    assert_eq!(get(&mut client, "oom-score-adj"), r#"["oom-score-adj", "no"]"#);
+    assert_eq!(
+        get(&mut client, "oom-score-adj-values"),
+        r#"["oom-score-adj-values", "0 200 800"]"#
+    );
+}
+
+#[test]
+fn what_the_kernel_refuses_is_refused_and_changes_nothing() {
+    let (_launch, port) = launch("");
+    let mut client = open(port);
+    let before = oom_score(&mut client);
+    assert_eq!(set(&mut client, &["oom-score-adj-values", "-1000 0 0"]), "OK");
+    let answer = set(&mut client, &["maxmemory", "1gb", "oom-score-adj", "yes"]);
+    // Lowering it takes a privilege, which who runs the test may have.
+    if answer == "OK" {
+        assert_eq!(oom_score(&mut client), -1000);
+        return;
+    }
+    let refused = "ERR CONFIG SET failed (possibly related to argument 'oom-score-adj') - Failed to \
+                   set current oom_score_adj. Check server logs.";
+    assert_eq!(answer, refused);
+    assert_eq!(oom_score(&mut client), before);
+    assert_eq!(get(&mut client, "oom-score-adj"), r#"["oom-score-adj", "no"]"#);
+    assert_eq!(get(&mut client, "maxmemory"), r#"["maxmemory", "0"]"#);
+}

@@ -293,6 +293,49 @@ fn a_reply_beyond_the_hard_limit_is_not_sent_and_its_transaction_is_carried_out(
 }
 
 #[test]
+fn what_a_fixed_buffer_would_hold_is_not_counted() {
+    let server = start(&[("client-output-buffer-limit", "normal 100000 0 0")]);
+    let mut control = server.connect().unwrap();
+    for (len, is_sent) in [(98_000, true), (117_000, false)] {
+        assert_eq!(text(&control.call(&["SET", "k", &"b".repeat(len)]).unwrap()), "OK");
+        let mut client = server.connect().unwrap();
+        client.send_raw(b"GET k\r\nQUIT\r\n").unwrap();
+        assert_eq!(client.read_to_end().unwrap().len() > len, is_sent, "{len}");
+    }
+    await_count(&mut control, "client_output_buffer_limit_disconnections", 1);
+}
+
+#[test]
+fn draws_beyond_the_hard_limit_close_the_client_and_take_no_memory() {
+    let server = start(&[("client-output-buffer-limit", "normal 1000000 0 0")]);
+    let mut control = server.connect().unwrap();
+    for line in ["HSET h f v", "SADD s m", "ZADD z 1 m"] {
+        assert_eq!(call(&mut control, line), "1");
+    }
+    let draws = ["HRANDFIELD h", "SRANDMEMBER s", "ZRANDMEMBER z"];
+    for (n, command) in draws.into_iter().enumerate() {
+        let mut client = server.connect().unwrap();
+        client.send_raw(format!("PING\r\n{command} -999999999\r\nPING\r\n").as_bytes()).unwrap();
+        assert_eq!(client.read_to_end().unwrap(), b"+PONG\r\n", "{command}");
+        await_count(&mut control, "client_output_buffer_limit_disconnections", n as u64 + 1);
+    }
+    // In a transaction too, whose other commands are carried out; a script is told.
+    let mut client = server.connect().unwrap();
+    client.send_raw(b"MULTI\r\nHRANDFIELD h -999999999\r\nSET k v\r\nEXEC\r\n").unwrap();
+    let received = client.read_to_end().unwrap();
+    assert_eq!(received, b"+OK\r\n+QUEUED\r\n+QUEUED\r\n");
+    assert_eq!(call(&mut control, "GET k"), "v");
+    let script = ["EVAL", "return redis.pcall('HRANDFIELD', 'h', -999999999)", "0"];
+    assert_eq!(text(&control.call(&script).unwrap()), "ERR value is out of range");
+    assert!(server.log().contains("hard client-output-buffer-limit"), "{}", server.log());
+    // Without such a limit they are refused.
+    let set = control.call(&["CONFIG", "SET", "client-output-buffer-limit", "normal 0 0 0"]);
+    assert_eq!(text(&set.unwrap()), "OK");
+    assert_eq!(call(&mut control, "HRANDFIELD h -999999999"), "ERR value is out of range");
+    assert!(count(&mut control, "used_memory") < 16 * MIB as u64);
+}
+
+#[test]
 fn replies_beyond_the_soft_limit_close_the_client_after_its_time() {
     let server = start(&[("client-output-buffer-limit", "normal 0 4mb 1")]);
     let mut control = server.connect().unwrap();

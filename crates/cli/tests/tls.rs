@@ -255,6 +255,28 @@ fn peers_that_do_not_speak_tls_cost_nothing_and_harm_nobody() {
 }
 
 #[test]
+fn a_directory_of_authorities_may_hold_other_files() {
+    let setup = Setup::new("tls-auth-clients yes");
+    let mut admin = setup.administrator();
+    let dir = setup.dir.join("authorities");
+    fs::create_dir(&dir).unwrap();
+    let path = dir.display().to_string();
+    let set = ["CONFIG", "SET", "tls-ca-cert-file", "", "tls-ca-cert-dir", &path];
+    let refusal = support::text(&admin.call(&set).unwrap());
+    assert!(refusal.contains("tls-ca-cert-file"), "nobody is trusted: {refusal}");
+    fs::copy(setup.dir.join("ca.crt"), dir.join("ca.crt")).unwrap();
+    fs::copy(setup.dir.join("client.key"), dir.join("some.key")).unwrap();
+    fs::write(dir.join("README"), "authorities").unwrap();
+    assert_eq!(support::text(&admin.call(&set).unwrap()), "OK");
+    let served = |file: &str| {
+        let certificate = setup.client_certificate(file);
+        let arguments: Vec<&str> = certificate.iter().map(String::as_str).chain(["PING"]).collect();
+        setup.cli(&arguments, "") == "PONG"
+    };
+    assert_eq!((served("client"), served("impostor")), (true, false));
+}
+
+#[test]
 fn what_cannot_be_served_stops_the_start_and_says_how_to_mend_it() {
     for (text, parts) in [
         ("tls-port 0x", &["tls-port"][..]),

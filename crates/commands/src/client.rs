@@ -25,6 +25,23 @@ pub enum AuthState {
     Granted,
 }
 
+/// What Redis keeps of a client's replies in a fixed buffer.
+const REPLY_BUFFER_LEN: usize = 16 << 10;
+
+/// The rest is kept in a list of blocks, which are as long as the allocator makes them.
+pub(crate) const REPLY_BLOCK_LEN: usize = 20 << 10;
+
+/// Bytes of the blocks that Redis would keep so many unsent bytes in: CLIENT LIST tells them as `omem`, and
+/// `client-output-buffer-limit` counts them, and nothing else.
+pub fn listed_output(unsent: usize) -> usize {
+    unsent.saturating_sub(REPLY_BUFFER_LEN).div_ceil(REPLY_BLOCK_LEN) * REPLY_BLOCK_LEN
+}
+
+/// What of so many unsent bytes would be in the fixed buffer (`obl`).
+pub(crate) fn buffered_output(unsent: usize) -> usize {
+    unsent.min(REPLY_BUFFER_LEN)
+}
+
 /// `CLIENT REPLY`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplyMode {

@@ -329,7 +329,6 @@ const INTERNAL: &str = "tests Redis's own insides";
 const NEVER: &[(&str, &str)] = &[
     ("lolwut", "draws pictures"),
     ("migrate", OPENS_CONNECTIONS),
-    ("module", "code in C that is loaded at run time could break every other promise"),
     ("pfdebug", INTERNAL),
     ("pfselftest", INTERNAL),
     ("restore-asking", OWN_CLUSTER),
@@ -409,6 +408,7 @@ const SUBCOMMANDS: &[(&str, &[&str])] = &[
     ("config", &["get", "help", "resetstat", "rewrite", "set"]),
     ("latency", &["doctor", "graph", "help", "histogram", "history", "latest", "reset"]),
     ("memory", &["doctor", "help", "malloc-stats", "purge", "stats", "usage"]),
+    ("module", &["help", "list", "load", "loadex", "unload"]),
     ("object", &["encoding", "freq", "help", "idletime", "refcount"]),
     ("pubsub", &["channels", "help", "numpat", "numsub", "shardchannels", "shardnumsub"]),
     ("script", &["debug", "exists", "flush", "help", "kill", "load"]),
@@ -456,7 +456,7 @@ pub fn compatibility_markdown() -> String {
         for name in part.names {
             let shown = format!("`{}`", name.to_ascii_uppercase());
             match State::of(name, part.plan) {
-                State::Done => here.push(format!("{shown}{}", missing_subcommands(name))),
+                State::Done => here.push(format!("{shown}{}", missing_parts(name))),
                 State::NotYet(when) => {
                     missing.push(shown);
                     plan = format!(": {when}");
@@ -483,8 +483,22 @@ pub fn compatibility_markdown() -> String {
 /// Subcommands that are here to say that they cannot do what they are for.
 const REFUSED: [(&str, &str); 1] = [("client", "tracking")];
 
-/// What a container that is here lacks, in brackets.
-fn missing_subcommands(container: &str) -> String {
+/// Commands of which a part is here, and what to say of the rest.
+const PARTS: &[(&str, &str)] = &[
+    (
+        "module",
+        "never: LOAD, LOADEX, UNLOAD, since code in C that is loaded at run time could break every other \
+         promise",
+    ),
+    ("replicaof", "as yet only NO ONE"),
+    ("slaveof", "as yet only NO ONE"),
+];
+
+/// What a command that is here lacks, in brackets.
+fn missing_parts(container: &str) -> String {
+    if let Some((_, rest)) = PARTS.iter().find(|(name, _)| *name == container) {
+        return format!(" ({rest})");
+    }
     let Some(spec) = table().find(container.as_bytes()) else { return String::new() };
     let known = SUBCOMMANDS.iter().find(|(name, _)| *name == container);
     let missing: Vec<String> = known

@@ -15,6 +15,9 @@ pub enum Outcome {
     Reply,
     /// Send the reply, then close the connection.
     Close,
+    /// Its reply would be longer than the client's hard output limit allows: send what came before it,
+    /// then close the connection.
+    Overflow,
     /// Nothing was written: the client waits ([`Client::waiting`]) and takes no command until it is
     /// served, its time runs out, or it goes.
     Parked,

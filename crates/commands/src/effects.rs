@@ -171,10 +171,14 @@ impl Effects {
             return;
         }
         for (db, key) in shard.take_expired() {
-            self.counters.expired_keys += 1;
-            self.records.push(db, &[b"DEL", &key]);
-            self.notify(EventClasses::EXPIRED, db, "expired", &key);
+            self.note_expired(db, &key);
         }
+    }
+
+    fn note_expired(&mut self, db: u32, key: &[u8]) {
+        self.counters.expired_keys += 1;
+        self.records.push(db, &[b"DEL", key]);
+        self.notify(EventClasses::EXPIRED, db, "expired", key);
     }
 
     /// Makes messages of the keyspace events so far, for those who listen now.
@@ -192,6 +196,19 @@ impl Effects {
         self.logged |= seq.is_some();
         self.records.clear();
         seq
+    }
+
+    /// For a walk that holds one shard at a time: what it removed from `shard` because it was due goes to
+    /// the log, each key by itself, before the shard is let go.
+    pub(crate) fn append_expired_for(&mut self, shard: &mut Shard, host: &dyn Host) {
+        if !shard.has_expired() {
+            return;
+        }
+        for (db, key) in shard.take_expired() {
+            self.note_expired(db, &key);
+            self.records.end_group();
+        }
+        self.append_for(shard, host);
     }
 
     /// For a command that changes shard after shard, holding one at a time: its records about

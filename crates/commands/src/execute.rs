@@ -17,6 +17,7 @@ use crate::families::{scripting, sort};
 use crate::gates::unknown_command;
 use crate::host::Host;
 use crate::monitors;
+use crate::pause;
 use crate::pubsub::EventClasses;
 use crate::renames::Meaning;
 use crate::spec::{CommandSpec, Flags, Locks};
@@ -158,8 +159,7 @@ fn settle_call(
 /// How a call looks keys up. What writes removes what is due even in a pause, since it may put something
 /// in its place.
 fn lookup(call: &Call<'_>, client: &Client, host: &dyn Host) -> Lookup {
-    let only_reads = call.spec.flags.contains(Flags::READONLY);
-    if only_reads && host.pause().is_on() {
+    if host.pause().is_on() && !pause::may_change(call, client, host) {
         Lookup::Still
     } else if client.no_touch {
         Lookup::Untouched

@@ -10,17 +10,18 @@ const DOUBLINGS: usize = 24;
 const MICROSECOND: u64 = 1024;
 const BUCKETS: usize = LINEAR as usize + DOUBLINGS * PER_DOUBLING;
 
-/// How often each duration, in nanoseconds, was seen; 4 seconds and more are all the same.
-#[derive(Clone, Debug)]
-pub struct Histogram {
-    counts: Vec<u64>,
-    total: u64,
-}
+/// Buckets that are kept together: a doubling.
+const BLOCK: usize = PER_DOUBLING;
+const BLOCKS: usize = BUCKETS / BLOCK;
 
-impl Default for Histogram {
-    fn default() -> Histogram {
-        Histogram { counts: vec![0; BUCKETS], total: 0 }
-    }
+/// How often each duration, in nanoseconds, was seen; 4 seconds and more are all the same.
+///
+/// The calls of a command take about as long as each other: most blocks are never needed, and take no
+/// memory, nor any time where histograms are added and read.
+#[derive(Clone, Debug, Default)]
+pub struct Histogram {
+    blocks: [Option<Box<[u64; BLOCK]>>; BLOCKS],
+    total: u64,
 }
 
 /// The bucket of a value.
@@ -44,13 +45,23 @@ fn highest(bucket: usize) -> u64 {
 impl Histogram {
     /// Counts a value.
     pub(crate) fn record(&mut self, nanos: u64) {
-        self.counts[bucket(nanos)] += 1;
+        let bucket = bucket(nanos);
+        let block = &mut self.blocks[bucket / BLOCK];
+        block.get_or_insert_with(|| Box::new([0; BLOCK]))[bucket % BLOCK] += 1;
         self.total += 1;
     }
 
     /// Adds what another has counted.
     pub(crate) fn merge(&mut self, other: &Histogram) {
-        self.counts.iter_mut().zip(&other.counts).for_each(|(count, other)| *count += other);
+        for (block, other) in self.blocks.iter_mut().zip(&other.blocks) {
+            match (block, other) {
+                (_, None) => {}
+                (Some(block), Some(other)) => {
+                    block.iter_mut().zip(&**other).for_each(|(count, other)| *count += other);
+                }
+                (block, Some(_)) => block.clone_from(other),
+            }
+        }
         self.total += other.total;
     }
 
@@ -59,26 +70,36 @@ impl Histogram {
         self.total
     }
 
+    /// The buckets that may hold anything, with what they hold.
+    fn counts(&self) -> impl Iterator<Item = (usize, u64)> {
+        let blocks = self.blocks.iter().enumerate();
+        blocks.filter_map(|(at, block)| Some((at * BLOCK, block.as_ref()?))).flat_map(
+            |(first, block)| block.iter().enumerate().map(move |(at, count)| (first + at, *count)),
+        )
+    }
+
     /// The value, in nanoseconds, that this share of all values (in percent) does not exceed.
     pub fn percentile(&self, percent: f64) -> u64 {
         let wanted = ((percent / 100.0 * self.total as f64).ceil() as u64).max(1);
         let mut seen = 0;
-        let at = self.counts.iter().position(|count| {
+        let at = self.counts().find(|(_, count)| {
             seen += count;
             seen >= wanted
         });
-        at.map_or(0, highest)
+        at.map_or(0, |(bucket, _)| highest(bucket))
     }
 
     /// How many values lie below each doubling of a microsecond, cumulated; doublings that add
     /// nothing are left out.
     pub fn by_microseconds(&self) -> Vec<(u64, u64)> {
         let mut found = Vec::new();
-        let (mut seen, mut shown, mut next) = (0, 0, 0);
+        let (mut seen, mut shown) = (0, 0);
+        let mut counts = self.counts().peekable();
         for power in 0..DOUBLINGS - 1 {
             let last = bucket(MICROSECOND << power);
-            seen += self.counts[next..=last].iter().sum::<u64>();
-            next = last + 1;
+            while let Some((_, count)) = counts.next_if(|(bucket, _)| *bucket <= last) {
+                seen += count;
+            }
             if seen > shown {
                 found.push((highest(last) / 1000, seen));
                 shown = seen;
@@ -116,5 +137,32 @@ mod tests {
         let expected = [(1, 3), (2, 4), (4, 6), (8, 9), (1056, 10)];
         assert_eq!(histogram.by_microseconds(), expected);
         assert_eq!(histogram.total(), 10);
+    }
+
+    #[test]
+    fn histograms_add_up_wherever_their_values_lie() {
+        let values = [0, 255, 256, 1_000, 1_001, 70_000, 5_000_000, u64::MAX];
+        let mut all = Histogram::default();
+        let mut parts = [Histogram::default(), Histogram::default(), Histogram::default()];
+        for (at, &nanos) in values.iter().cycle().take(50).enumerate() {
+            all.record(nanos);
+            parts[at % 3].record(nanos);
+        }
+        let mut sum = Histogram::default();
+        parts.iter().for_each(|part| sum.merge(part));
+        assert_eq!((sum.total(), sum.by_microseconds()), (50, all.by_microseconds()));
+        for percent in 0..=100 {
+            let percent = f64::from(percent);
+            assert_eq!(sum.percentile(percent), all.percentile(percent), "{percent}");
+        }
+        assert_eq!(Histogram::default().percentile(50.0), 0);
+    }
+
+    #[test]
+    fn a_histogram_of_like_values_is_small() {
+        let mut histogram = Histogram::default();
+        (2_000..4_000).for_each(|nanos| histogram.record(nanos));
+        let blocks = histogram.blocks.iter().flatten().count();
+        assert!(blocks <= 2, "{blocks} blocks for values within one doubling");
     }
 }

@@ -41,6 +41,8 @@ pub struct Settings {
     pub zset_max_listpack_entries: AtomicUsize,
     pub zset_max_listpack_value: AtomicUsize,
     pub proto_max_bulk_len: AtomicUsize,
+    /// The hard limit of `client-output-buffer-limit normal`; 0: there is none.
+    pub output_hard_max: AtomicUsize,
     /// Whether Redis would share small integers: not where a policy goes by when or how often each key is used.
     pub shares_integers: AtomicBool,
     pub lazyfree_lazy_user_del: AtomicBool,
@@ -65,6 +67,7 @@ impl Default for Settings {
             zset_max_listpack_entries: AtomicUsize::new(128),
             zset_max_listpack_value: AtomicUsize::new(64),
             proto_max_bulk_len: AtomicUsize::new(512 << 20),
+            output_hard_max: AtomicUsize::new(0),
             shares_integers: AtomicBool::new(true),
             lazyfree_lazy_user_del: AtomicBool::new(false),
             lazyfree_lazy_user_flush: AtomicBool::new(false),

@@ -48,7 +48,7 @@ mod families;
 pub use acl::{AclFileError, Denial, User, Users};
 pub use args::Args;
 pub use client::{
-    AuthState, Client, ClientBuffers, ClientCard, QueuedCall, ReplyMode, Transaction,
+    AuthState, Client, ClientBuffers, ClientCard, QueuedCall, ReplyMode, Transaction, listed_output,
 };
 pub use compatibility::compatibility_markdown;
 pub use context::{Caller, CommandResult, Context, Outcome};

@@ -76,7 +76,8 @@ pub(crate) fn holds_back(call: &Call<'_>, client: &Client, host: &dyn Host) -> b
             || may_change(call, client, host))
 }
 
-fn may_change(call: &Call<'_>, client: &Client, host: &dyn Host) -> bool {
+/// Whether a call, or what a transaction has queued, may change something.
+pub(crate) fn may_change(call: &Call<'_>, client: &Client, host: &dyn Host) -> bool {
     if call.spec.locks != Locks::Transaction {
         return may_change_by_itself(call.spec, call.args, host);
     }

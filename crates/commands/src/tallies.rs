@@ -49,7 +49,7 @@ pub struct Tallies {
 }
 
 /// What one command has cost.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
     /// Calls that ran.
     pub calls: u64,
@@ -59,8 +59,14 @@ pub struct Tally {
     pub rejected: u64,
     /// Calls that ran and answered an error.
     pub failed: u64,
-    /// How long each took.
-    pub latency: Option<Box<Histogram>>,
+}
+
+/// One row's part of the statistics.
+#[derive(Default)]
+struct Row {
+    tally: Tally,
+    /// How long each call took; from the first that was to be remembered on.
+    latency: Option<Box<Histogram>>,
 }
 
 /// Statistics of all commands since start or CONFIG RESETSTAT; shared by all threads.
@@ -73,7 +79,7 @@ pub struct CommandStatistics {
 #[derive(Default)]
 struct Totals {
     /// By number of the row.
-    rows: Vec<Tally>,
+    rows: Vec<Row>,
     errors: BTreeMap<String, u64>,
 }
 
@@ -127,7 +133,7 @@ impl CommandStatistics {
             return;
         }
         let totals = &mut *part.get_or_insert_with(|| self.part()).lock();
-        totals.rows.resize_with(table().rows(), Tally::default);
+        totals.rows.resize_with(table().rows(), Row::default);
         for noted in calls.drain(..) {
             totals.rows[usize::from(noted.row)].add(noted, latency);
         }
@@ -151,41 +157,44 @@ impl CommandStatistics {
         self.parts.lock().iter().for_each(|part| *part.lock() = Totals::default());
     }
 
-    /// What all threads have added.
-    fn totals(&self) -> Totals {
-        let mut all = Totals::default();
-        for part in &*self.parts.lock() {
-            all.merge(&part.lock());
-        }
-        all
-    }
-
     /// The commands that were called or refused, by their full names (`config|get`), sorted.
     pub fn commands(&self) -> BTreeMap<String, Tally> {
-        let totals = self.totals();
+        // Without the histograms, each of which is larger than all that is asked for here.
+        let mut all = vec![Tally::default(); table().rows()];
+        for part in &*self.parts.lock() {
+            all.iter_mut().zip(&part.lock().rows).for_each(|(all, row)| all.merge(&row.tally));
+        }
         let rows = CommandTable::named_rows().filter_map(|(name, spec)| {
-            let tally = totals.rows.get(table().row(spec))?;
-            (tally.calls + tally.rejected > 0).then(|| (name, tally.clone()))
+            let tally = all[table().row(spec)];
+            (tally.calls + tally.rejected > 0).then_some((name, tally))
         });
+        rows.collect()
+    }
+
+    /// How long the calls of each command took, of those commands of which that was remembered; sorted.
+    pub fn latencies(&self) -> BTreeMap<String, Histogram> {
+        let mut all: Vec<Option<Histogram>> = vec![None; table().rows()];
+        for part in &*self.parts.lock() {
+            for (all, row) in all.iter_mut().zip(&part.lock().rows) {
+                match (all, &row.latency) {
+                    (_, None) => {}
+                    (Some(all), Some(latency)) => all.merge(latency),
+                    (all, Some(latency)) => *all = Some((**latency).clone()),
+                }
+            }
+        }
+        let rows = CommandTable::named_rows()
+            .filter_map(|(name, spec)| Some((name, all[table().row(spec)].take()?)));
         rows.collect()
     }
 
     /// How often each error was answered, by its first word.
     pub fn errors(&self) -> BTreeMap<String, u64> {
-        // Without the histograms of all commands, since a plain INFO asks for this.
         let mut errors = BTreeMap::new();
         for part in &*self.parts.lock() {
             add_errors(&mut errors, &part.lock().errors);
         }
         errors
-    }
-}
-
-impl Totals {
-    fn merge(&mut self, other: &Totals) {
-        self.rows.resize_with(self.rows.len().max(other.rows.len()), Tally::default);
-        self.rows.iter_mut().zip(&other.rows).for_each(|(row, other)| row.merge(other));
-        add_errors(&mut self.errors, &other.errors);
     }
 }
 
@@ -195,22 +204,22 @@ impl Tally {
         self.nanos += other.nanos;
         self.rejected += other.rejected;
         self.failed += other.failed;
-        if let Some(latency) = &other.latency {
-            self.latency.get_or_insert_default().merge(latency);
-        }
     }
+}
 
+impl Row {
     fn add(&mut self, noted: Noted, latency: bool) {
+        let tally = &mut self.tally;
         match noted.end {
             End::Rejected => {
-                self.rejected += 1;
+                tally.rejected += 1;
                 return;
             }
-            End::Failed => self.failed += 1,
+            End::Failed => tally.failed += 1,
             End::Answered => {}
         }
-        self.calls += 1;
-        self.nanos += u64::from(noted.nanos);
+        tally.calls += 1;
+        tally.nanos += u64::from(noted.nanos);
         if latency {
             self.latency.get_or_insert_default().record(u64::from(noted.nanos));
         }
@@ -265,7 +274,7 @@ mod tests {
         }
         let collected = &statistics.commands()["get"];
         assert_eq!((collected.calls, collected.nanos), (4, 20_000));
-        assert_eq!(collected.latency.as_ref().unwrap().total(), 4);
+        assert_eq!(statistics.latencies()["get"].total(), 4);
         assert_eq!(statistics.errors()["ERR"], 4);
         let one = numbers(&statistics, "get");
         threads[0] = Tallies::default();
@@ -276,6 +285,7 @@ mod tests {
         assert_eq!(statistics.parts.lock().len(), 2, "and its part serves the next");
         statistics.reset();
         assert!(statistics.commands().is_empty() && statistics.errors().is_empty());
+        assert!(statistics.latencies().is_empty());
     }
 
     #[test]

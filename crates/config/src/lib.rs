@@ -41,8 +41,8 @@ pub use reference::reference_markdown;
 pub use rewrite::{RewriteError, read_text, replace_users, rewrite};
 pub use secret::Secret;
 pub use settings::{
-    AllowedFor, AppendFsync, EncodingLimits, IoThreads, LogLevel, MaxmemoryPolicy, SessionSettings,
-    Settings, SignalShutdown, Supervised, TlsClients, TlsSettings,
+    AllowedFor, AppendFsync, EncodingLimits, IoThreads, LogLevel, MaxmemoryPolicy, OomScoreAdj,
+    SessionSettings, Settings, SignalShutdown, Supervised, TlsClients, TlsSettings,
 };
 pub use source::{
     Arguments, ConfigFile, FILE_LEN_MAX, FILES_MAX, INCLUDE_DEPTH_MAX, load, parse_text,

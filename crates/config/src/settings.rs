@@ -70,6 +70,10 @@ pub struct Settings {
     pub shutdown_on_sigterm: SignalShutdown,
     /// `crash-log-enabled`.
     pub crash_log_enabled: bool,
+    /// `oom-score-adj`.
+    pub oom_score_adj: OomScoreAdj,
+    /// `oom-score-adj-values`: of a master, of a replica and of a child that saves; from -2000 to 2000.
+    pub oom_score_adj_values: [i32; 3],
     /// `enable-debug-command`.
     pub debug_command: AllowedFor,
     /// `enable-protected-configs`.
@@ -238,6 +242,20 @@ macro_rules! words {
             }
         }
     };
+}
+
+words! {
+    /// `oom-score-adj`: how readily the kernel kills the process when memory runs out.
+    OomScoreAdj {
+        /// As whoever started it says.
+        No = "no",
+        /// The same as `relative`.
+        Yes = "yes",
+        /// Changed by what `oom-score-adj-values` says.
+        Relative = "relative",
+        /// As `oom-score-adj-values` says.
+        Absolute = "absolute",
+    }
 }
 
 words! {
@@ -413,6 +431,8 @@ impl Settings {
             shutdown_on_sigint: SignalShutdown::from_words(v.words("shutdown-on-sigint")),
             shutdown_on_sigterm: SignalShutdown::from_words(v.words("shutdown-on-sigterm")),
             crash_log_enabled: v.bool("crash-log-enabled"),
+            oom_score_adj: OomScoreAdj::from_word(v.choice("oom-score-adj")),
+            oom_score_adj_values: v.three("oom-score-adj-values"),
             debug_command: AllowedFor::from_word(v.choice("enable-debug-command")),
             protected_configs: AllowedFor::from_word(v.choice("enable-protected-configs")),
             pidfile: v.path("pidfile"),
@@ -527,6 +547,11 @@ impl<'a, F: Fn(&str) -> &'a Value> Lookup<F> {
             Value::Words(words) => words,
             _ => unreachable!("{name} is a list"),
         }
+    }
+
+    fn three(&self, name: &str) -> [i32; 3] {
+        let numbers: Vec<i32> = self.words(name).iter().filter_map(|n| n.parse().ok()).collect();
+        numbers.try_into().unwrap_or_else(|_| unreachable!("{name} is three numbers"))
     }
 
     fn secret(&self, name: &str) -> Secret {

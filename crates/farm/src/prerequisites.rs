@@ -9,7 +9,15 @@ use crate::install::{System, install_command};
 use crate::process::find_program;
 
 /// The autoloader of Debian's package, in PHP's include_path.
-const SYMFONY: &str = "Symfony/Component/HttpFoundation/autoload.php";
+const SYMFONY: &[&str] = &["Symfony/Component/HttpFoundation/autoload.php"];
+/// Files of Debian's packages that the tests of frameworks use.
+const FRAMEWORKS: &[&str] = &[
+    "Illuminate/Support/autoload.php",
+    "Mockery/autoload.php",
+    "Cache/IntegrationTests/autoload.php",
+    "Predis/Autoloader.php",
+    "Psr/Log/autoload.php",
+];
 
 /// A set of programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +59,12 @@ impl Need {
                 Tool::Make,
                 Tool::PhpFpm,
                 Tool::PhpCli,
+                Tool::PhpHeaders,
                 Tool::Phpredis,
                 Tool::PhpUnit,
+                Tool::Symfony,
+                Tool::Frameworks,
+                Tool::Ip,
                 Tool::Python,
                 Tool::Xz,
                 Tool::RedisServer,
@@ -98,6 +110,8 @@ pub enum Tool {
     Phpredis,
     /// Symfony's HttpFoundation, whose sessions tests run.
     Symfony,
+    /// Laravel, Predis, and what the tests of Laravel and Symfony stand on.
+    Frameworks,
     /// The balancer.
     Nginx,
     /// redis-cli, redis-check-aof and redis-check-rdb.
@@ -110,6 +124,8 @@ pub enum Tool {
     PhpUnit,
     /// Runs redis-py's tests, in an environment of their own.
     Python,
+    /// Brings loopback up in a network namespace.
+    Ip,
     /// A C compiler.
     CCompiler,
     /// make.
@@ -178,6 +194,17 @@ impl Tool {
                 "php-symfony6-http-foundation",
                 None,
             ),
+            Self::Frameworks => (
+                "Laravel and Predis, and what the tests of Laravel and Symfony stand on",
+                &[],
+                "php-laravel-framework php-predis php-mockery php-cache-integration-tests php-psr-log",
+                // It has none of them; the tests themselves come from Debian's sources.
+                "",
+                None,
+            ),
+            Self::Ip => {
+                ("brings loopback up in a network namespace", &["ip"], "iproute2", "iproute", None)
+            }
             Self::Nginx => {
                 ("balances between the web servers", &["nginx"], "nginx", "nginx", Some("nginx"))
             }
@@ -236,16 +263,17 @@ impl Tool {
     fn is_present(self) -> bool {
         match self {
             Self::Phpredis => [Self::PhpFpm, Self::PhpCli].into_iter().all(Self::loads_phpredis),
-            Self::Symfony => Self::has_symfony(),
+            Self::Symfony => Self::php_loads(SYMFONY),
+            Self::Frameworks => Self::php_loads(FRAMEWORKS),
             Self::Python => Self::makes_environments(),
             _ => self.find().is_some(),
         }
     }
 
-    /// Whether PHP finds the class by its include_path, through the package's own autoloader.
-    fn has_symfony() -> bool {
+    /// Whether PHP finds these files in its include_path and can load them.
+    fn php_loads(files: &[&str]) -> bool {
         let Some(php) = Self::PhpCli.find() else { return false };
-        let code = format!("require '{SYMFONY}';");
+        let code: String = files.iter().map(|file| format!("require '{file}';")).collect();
         let mut look = Command::new(php);
         look.args(["-r", &code]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         look.status().is_ok_and(|status| status.success())

@@ -61,6 +61,7 @@ pub(crate) fn apply(server: &Server, config: &Config) {
         (&settings.zset_max_listpack_entries, config.zset_max_listpack.entries),
         (&settings.zset_max_listpack_value, config.zset_max_listpack.value.0),
         (&settings.proto_max_bulk_len, config.proto_max_bulk_len.0),
+        (&settings.output_hard_max, classes.normal.hard.0),
     ];
     settings.lazyfree_lazy_user_del.store(config.lazyfree_lazy_user_del, Ordering::Relaxed);
     settings.lazyfree_lazy_user_flush.store(config.lazyfree_lazy_user_flush, Ordering::Relaxed);
@@ -103,6 +104,15 @@ pub(crate) fn warn_exposed(addresses: &[String]) {
     }
 }
 
+/// How long one waits for another CONFIG SET. Behind one that takes long they come one by one by themselves
+/// (see `Server::changes_configuration_apart`), but for those in transactions: these may hold shards that
+/// it needs, and must not wait for it.
+pub(crate) const TURN_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Why it waits no longer.
+pub(crate) const CHANGES_RUN: &str =
+    "another change of the configuration is under way: try again when it has ended";
+
 /// CONFIG SET: all pairs take effect or none does. `is_local` says that the client is on this machine.
 pub(crate) fn config_set(
     server: &Server,
@@ -111,7 +121,10 @@ pub(crate) fn config_set(
 ) -> Result<(), ConfigSetRejected> {
     // One at a time, from the proposal to the result; `config` itself is not held meanwhile, since
     // rewriting the log asks it.
-    let _turn = server.config_changes.lock();
+    let turn = server.config_changes.try_lock_for(TURN_PATIENCE);
+    let Some(_turn) = turn else {
+        return Err(ConfigSetRejected(format!("ERR CONFIG SET failed - {CHANGES_RUN}")));
+    };
     let (proposal, before) = {
         let config = server.config.lock();
         let may_change_protected = config.protected_configs.allows(is_local);
@@ -120,9 +133,7 @@ pub(crate) fn config_set(
     let rejected = |error: ConfigSetError| ConfigSetRejected(error.to_string());
     let mut proposal = proposal.map_err(rejected)?;
     let mut steps = Steps::default();
-    let is_tls = |name: &[u8]| name.get(..4).is_some_and(|tls| tls.eq_ignore_ascii_case(b"tls-"));
-    let rereads_tls = pairs.iter().any(|(name, _)| is_tls(name));
-    let done = put_into_effect(server, &before, &mut proposal, rereads_tls, &mut steps);
+    let done = put_into_effect(server, &before, pairs, &mut proposal, &mut steps);
     match done.and_then(|()| steps.finish()) {
         Ok(()) => {}
         Err(error) => return Err(rejected(error)),
@@ -173,13 +184,13 @@ impl Drop for Steps<'_> {
     }
 }
 
-/// The steps that may fail; the one that takes longest comes last. `rereads_tls`: a directive of TLS was
-/// given, be it as it was, since another certificate may lie in the same file now.
+/// The steps that may fail; the one that takes longest comes last. `pairs` are what was given, also where it is as
+/// it was: another certificate may lie in the same file now.
 fn put_into_effect<'s>(
     server: &'s Server,
     before: &Config,
+    pairs: &[(&[u8], &[u8])],
     proposal: &mut Proposal,
-    rereads_tls: bool,
     steps: &mut Steps<'s>,
 ) -> Result<(), ConfigSetError> {
     let names = proposal.applied.changed.clone();
@@ -197,7 +208,8 @@ fn put_into_effect<'s>(
             .map_err(|error| ConfigSetError::failed("appendfsync", error))?;
         server.log_waits.serve(server);
     }
-    if proposal.config.tls.port != 0 && rereads_tls {
+    let is_tls = |name: &[u8]| name.get(..4).is_some_and(|tls| tls.eq_ignore_ascii_case(b"tls-"));
+    if proposal.config.tls.port != 0 && pairs.iter().any(|(name, _)| is_tls(name)) {
         let tls = crate::tls::server_config(&proposal.config.tls)
             .map_err(|error| ConfigSetError::failed("tls-cert-file", error))?;
         let old = server.tls.write().replace(tls);
@@ -205,6 +217,25 @@ fn put_into_effect<'s>(
     }
     if changed("dir") {
         steps.undo.push(change_dir(server, proposal)?);
+    }
+    // As Redis names them: the first that was given.
+    let of_oom_score = ["oom-score-adj", "oom-score-adj-values"].into_iter();
+    let asked_at = |name: &str| {
+        pairs.iter().position(|(asked, _)| asked.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    if let Some(name) = of_oom_score.filter(|name| changed(name)).min_by_key(|name| asked_at(name))
+    {
+        server.oom_score.apply(&proposal.config).map_err(|error| {
+            tracing::warn!(%error, "the kernel refuses the adjustment of the OOM score");
+            let why = "Failed to set current oom_score_adj. Check server logs.";
+            ConfigSetError::failed(name, why)
+        })?;
+        let before = before.clone();
+        steps.undo.push(Box::new(move || {
+            if let Err(error) = server.oom_score.apply(&before) {
+                tracing::error!(%error, "the OOM score could not be changed back");
+            }
+        }));
     }
     let ports = ["port", "tls-port", "bind"];
     if let Some(name) = ports.into_iter().find(|name| changed(name)) {

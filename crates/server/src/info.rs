@@ -355,8 +355,7 @@ fn error_statistics(server: &Server, _: &Overview, text: &mut Text) {
 
 fn latency_statistics(server: &Server, _: &Overview, text: &mut Text) {
     let percentiles = server.config.lock().latency_percentiles.clone();
-    for (name, tally) in server.observations.commands.commands() {
-        let Some(latency) = tally.latency else { continue };
+    for (name, latency) in server.observations.commands.latencies() {
         let value = |percentile: &String| {
             let nanos = latency.percentile(percentile.parse().unwrap_or(0.0));
             format!("p{percentile}={:.3}", nanos as f64 / 1000.0)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use guarda_commands::CommandError;
 
 use crate::access;
+use crate::configure::{CHANGES_RUN, TURN_PATIENCE};
 use crate::replace::replace_file;
 use crate::state::Server;
 
@@ -31,7 +32,9 @@ pub(crate) fn config_rewrite(server: &Server) -> Result<(), CommandError> {
         return Err(CommandError::text("ERR The server is running without a config file"));
     };
     // None changes meanwhile.
-    let _turn = server.config_changes.lock();
+    let Some(_turn) = server.config_changes.try_lock_for(TURN_PATIENCE) else {
+        return Err(CommandError::owned(format!("ERR Rewriting config file: {CHANGES_RUN}")));
+    };
     let failed = |why: String| {
         tracing::warn!("CONFIG REWRITE of {}: {why}", file.display());
         CommandError::owned(format!("ERR Rewriting config file: {why}"))

@@ -8,18 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use guarda_commands::{Call, Outcome, Worker, execute, table};
+use guarda_commands::Worker;
 
-use crate::io::{CarriedOut, ScriptJob};
+use crate::errands::carry_out;
+use crate::io::Errand;
 use crate::jobs::JobQueue;
 use crate::state::Server;
 
-/// Scripts wait for the exclusive lock as long as it takes.
-const PATIENCE: Duration = Duration::from_hours(1);
-
 /// The way to the script thread, and what it is doing.
 pub(crate) struct ScriptQueue {
-    queue: JobQueue<ScriptJob>,
+    queue: JobQueue<Errand>,
     /// Monotonic milliseconds, plus one, at which the running script began; 0 when none runs.
     running_since: AtomicU64,
 }
@@ -29,8 +27,8 @@ impl ScriptQueue {
         ScriptQueue { queue: JobQueue::new(), running_since: AtomicU64::new(0) }
     }
 
-    pub(crate) fn push(&self, job: ScriptJob) {
-        self.queue.push(job);
+    pub(crate) fn push(&self, errand: Errand) {
+        self.queue.push(errand);
     }
 
     /// How long the running script has been running, if one runs.
@@ -42,40 +40,13 @@ impl ScriptQueue {
     /// Runs the script thread; called once.
     pub(crate) fn serve(server: &Arc<Server>) {
         let mut worker = Worker::default();
-        for job in server.scripts.queue.jobs() {
-            run(server, &mut worker, job);
+        let scripts = &server.scripts;
+        for errand in scripts.queue.jobs() {
+            let began = server.clock.monotonic().as_millis() as u64;
+            scripts.running_since.store(began + 1, Ordering::Relaxed);
+            carry_out(server, &mut worker, errand, || {
+                scripts.running_since.store(0, Ordering::Relaxed);
+            });
         }
     }
-}
-
-fn run(server: &Arc<Server>, worker: &mut Worker, job: ScriptJob) {
-    let ScriptJob { thread, slot, mut client, args } = job;
-    let args: Vec<&[u8]> = args.iter().map(|arg| &arg[..]).collect();
-    let queue = &server.scripts;
-    let began = server.clock.monotonic().as_millis() as u64;
-    queue.running_since.store(began + 1, Ordering::Relaxed);
-    let mut reply = Vec::new();
-    worker.seen_seq = 0;
-    // The call was admitted by the I/O thread; only its row has to be found again.
-    let outcome = match table().find(args[0]) {
-        Some(spec) => {
-            let call = Call { spec, names: 1, args: &args };
-            let now = server.clock.now();
-            worker.effects.mark = server.clock.monotonic();
-            execute(&call, &mut client, &**server, worker, now, PATIENCE, &mut reply)
-        }
-        None => Ok(Outcome::Close),
-    };
-    queue.running_since.store(0, Ordering::Relaxed);
-    server.collect(worker);
-    let outcome = outcome.unwrap_or_else(|guarda_commands::Busy| {
-        reply.extend_from_slice(b"-BUSY the keyspace could not be locked\r\n");
-        Outcome::Reply
-    });
-    let wrote = std::mem::take(&mut worker.wrote);
-    let remains = std::mem::take(&mut worker.remains);
-    let done = CarriedOut { slot, client, reply, outcome, seq: worker.seen_seq, wrote };
-    server.tell(thread, done, remains);
-    crate::memory::note_thread();
-    server.retry_parked();
 }

@@ -21,6 +21,7 @@ use signal_hook::iterator::Signals;
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::disk_times::{DiskTimes, TimedStorage};
+use crate::errands::ConfigErrands;
 use crate::io::{IoThread, Listener, Message};
 use crate::listening::{Doors, listen};
 use crate::loading::Loader;
@@ -269,6 +270,10 @@ fn build(config: Config, ready: Ready) -> Result<Arc<Server>, StartError> {
             .unwrap_or_default(),
         config_source: ready.config_source,
     });
+    if let Err(error) = server.oom_score.apply(&server.config.lock()) {
+        // Redis starts too.
+        tracing::warn!(%error, "the kernel refuses what `oom-score-adj` asks for");
+    }
     let began = server.clock.monotonic();
     server.persistence.set_loading(true);
     let report = {
@@ -394,6 +399,8 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
     start(for_lua, move || ScriptQueue::serve(&for_scripts))?;
     let for_freeing = Arc::clone(server);
     spawn("reclaim".to_owned(), move || reclaim::run(&for_freeing))?;
+    let for_config = Arc::clone(server);
+    spawn("config".to_owned(), move || ConfigErrands::serve(&for_config))?;
     let for_cron = Arc::clone(server);
     spawn("cron".to_owned(), move || cron::run(&for_cron))?;
     let for_eviction = Arc::clone(server);

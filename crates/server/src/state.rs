@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use guarda_commands::{
-    AuthState, Client, ClientCard, Effects, Observations, Pause, PubSub, Renames, Scripting,
+    AuthState, Call, Client, ClientCard, Effects, Observations, Pause, PubSub, Renames, Scripting,
     Settings, Users, Worker,
 };
 use guarda_config::AllowedFor;
@@ -20,12 +20,14 @@ use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::diagnostics::Tampering;
 use crate::disk_times::DiskTimes;
+use crate::errands::ConfigErrands;
 use crate::eviction::Eviction;
-use crate::io::{CarriedOut, Mailbox, Message, OutputLimits, ScriptJob};
+use crate::io::{CarriedOut, Errand, Mailbox, Message, OutputLimits};
 use crate::listening::Doors;
 use crate::log_waits::LogWaits;
 use crate::logins::Logins;
 use crate::memory::Memory;
+use crate::oom_score::OomScore;
 use crate::persistence::Persistence;
 use crate::reclaim::{AT_ONCE_MAX, Reclaimer, Told};
 use crate::rewriting::ConfigSource;
@@ -55,6 +57,7 @@ pub(crate) struct Server {
     pub(crate) config: Mutex<guarda_config::Config>,
     /// Held while CONFIG SET changes it.
     pub(crate) config_changes: Mutex<()>,
+    pub(crate) config_errands: ConfigErrands,
     pub(crate) users: Arc<Users>,
     pub(crate) pubsub: PubSub,
     pub(crate) pause: Pause,
@@ -77,6 +80,7 @@ pub(crate) struct Server {
     pub(crate) data: DataDir,
     /// Where it listens.
     pub(crate) doors: Doors,
+    pub(crate) oom_score: OomScore,
     /// What DEBUG has changed.
     pub(crate) tampering: Tampering,
     /// Set while SHUTDOWN is under way.
@@ -166,6 +170,7 @@ impl Server {
             doors,
             config: Mutex::new(config),
             config_changes: Mutex::new(()),
+            config_errands: ConfigErrands::new(),
             users,
             pubsub: PubSub::default(),
             pause: Pause::default(),
@@ -180,6 +185,7 @@ impl Server {
             run_id,
             executable,
             config_source,
+            oom_score: OomScore::default(),
             tampering: Tampering::default(),
             is_stopping: AtomicBool::new(false),
             files_to_remove: Mutex::default(),
@@ -235,8 +241,21 @@ impl Server {
         self.this.get().and_then(Weak::upgrade)
     }
 
-    pub(crate) fn run_script(&self, job: ScriptJob) {
-        self.scripts.push(job);
+    pub(crate) fn run_script(&self, errand: Errand) {
+        self.scripts.push(errand);
+    }
+
+    /// Whether a call changes the configuration and is carried out by the thread that is for that: it switches
+    /// the log, or comes while that is under way.
+    pub(crate) fn changes_configuration_apart(&self, call: &Call<'_>) -> bool {
+        if call.names < 2
+            || !matches!(call.spec.name, "set" | "rewrite")
+            || !call.args[0].eq_ignore_ascii_case(b"config")
+        {
+            return false;
+        }
+        let mut names = call.args.iter().skip(call.names).step_by(2);
+        names.any(|name| name.eq_ignore_ascii_case(b"appendonly")) || self.config_errands.is_busy()
     }
 
     /// Tells a thread of a command that was carried out for its client, once `remains` are freed.

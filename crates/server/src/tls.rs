@@ -153,13 +153,21 @@ fn certificates(
     directive: &'static str,
 ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let failed = |reason: String| TlsError::File { directive, path: path.to_owned(), reason };
-    let found: Vec<_> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<_, _>>)
-        .map_err(|error| failed(error.to_string()))?;
+    let found = certificates_if_any(path, directive)?;
     if found.is_empty() {
         return Err(failed("there is no certificate in it (PEM is expected)".to_owned()));
     }
     Ok(found)
+}
+
+/// None from a file that holds something else.
+fn certificates_if_any(
+    path: &Path,
+    directive: &'static str,
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<_, _>>).map_err(
+        |error| TlsError::File { directive, path: path.to_owned(), reason: error.to_string() },
+    )
 }
 
 /// Who checks clients' certificates; nobody with `tls-auth-clients no`.
@@ -171,8 +179,8 @@ fn client_verifier(
         return Ok(None);
     }
     let mut roots = RootCertStore::empty();
-    let mut add = |path: &Path, directive| {
-        for certificate in certificates(path, directive)? {
+    let mut add = |found: Vec<CertificateDer<'static>>, path: &Path, directive| {
+        for certificate in found {
             roots.add(certificate).map_err(|error| TlsError::File {
                 directive,
                 path: path.to_owned(),
@@ -182,7 +190,7 @@ fn client_verifier(
         Ok::<(), TlsError>(())
     };
     if let Some(path) = &settings.ca_cert_file {
-        add(path, "tls-ca-cert-file")?;
+        add(certificates(path, "tls-ca-cert-file")?, path, "tls-ca-cert-file")?;
     }
     if let Some(dir) = &settings.ca_cert_dir {
         let failed = |error: std::io::Error| TlsError::File {
@@ -192,8 +200,10 @@ fn client_verifier(
         };
         for entry in std::fs::read_dir(dir).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
+            // The authority's key may lie beside it, or a word about the directory.
             if path.is_file() {
-                add(&path, "tls-ca-cert-dir")?;
+                let found = certificates_if_any(&path, "tls-ca-cert-dir")?;
+                add(found, &path, "tls-ca-cert-dir")?;
             }
         }
     }

@@ -176,15 +176,27 @@ impl Locked<'_> {
         count: usize,
         mut visit: impl FnMut(&Shard, &Record),
     ) -> ScanPage {
+        self.scan_by_shard(cursor, count, |shard, from, left| {
+            shard.scan(db, from, *left, |record| {
+                *left = left.saturating_sub(1);
+                visit(shard, record);
+            })
+        })
+    }
+
+    /// A page of a walk of which `part` does what falls on one shard, while that is locked: from a
+    /// scan position on, about as many records as are left, which it counts down; it gives the position
+    /// to go on from, `None` at the end of the shard.
+    pub fn scan_by_shard(
+        &mut self,
+        cursor: u64,
+        count: usize,
+        mut part: impl FnMut(&mut Shard, u64, &mut usize) -> Option<u64>,
+    ) -> ScanPage {
         let (first, mut position) = split_cursor(cursor);
         let mut left = count.max(1);
         for index in first..SHARDS {
-            let next = self.visit_shard(index, |shard| {
-                shard.scan(db, position, left, |record| {
-                    left = left.saturating_sub(1);
-                    visit(shard, record);
-                })
-            });
+            let next = self.visit_shard(index, |shard| part(shard, position, &mut left));
             if let Some(next) = next {
                 return ScanPage { next_cursor: ((index as u64) << POSITION_BITS) | next };
             }

@@ -71,7 +71,7 @@ pub struct Settings {
     pub compression: Compression,
     /// `redis.session.compression_level`.
     pub compression_level: i32,
-    /// What the request was asked for.
+    /// What the request was asked for; empty without a lock, which nobody is shown.
     pub url: Vec<u8>,
 }
 
@@ -124,7 +124,11 @@ impl Takes {
         let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
         let number = || text.parse::<f64>().ok().filter(|_| plain);
         match self {
-            Self::Words(words) => words.iter().any(|word| word.eq_ignore_ascii_case(text)),
+            Self::Words(words) => {
+                // PHP makes nothing of an unquoted `none`.
+                let text = if text.is_empty() { "none" } else { text };
+                words.iter().any(|word| word.eq_ignore_ascii_case(text))
+            }
             Self::Seconds(min, max) => number().is_some_and(|value| (*min..=*max).contains(&value)),
             Self::SecondsOrEver(min, max) => {
                 text == "-1" || number().is_some_and(|value| (*min..=*max).contains(&value))
@@ -182,6 +186,7 @@ mod tests {
             ("guarda.empty_ttl", &["1", "2147483647"], &["0", "2147483648"]),
             ("guarda.absolute_lifetime", &["0", "28800"], &["-1", "8h"]),
             ("guarda.keep_connections", &["0", "1", "on", ""], &["2", "maybe"]),
+            ("redis.session.compression", &["none", "", "LZF"], &["gzip", "0"]),
         ] {
             for value in good {
                 assert_eq!(check(name, value.as_bytes()), Ok(()), "{name}={value}");

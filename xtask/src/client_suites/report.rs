@@ -45,11 +45,6 @@ impl Report {
         Ok(report)
     }
 
-    /// Whether the tests were run to their end.
-    pub(super) fn is_whole(&self) -> bool {
-        self.is_whole
-    }
-
     fn passed(&self) -> impl Iterator<Item = &String> {
         self.tests.iter().filter(|(_, complaint)| complaint.is_none()).map(|(test, _)| test)
     }
@@ -59,19 +54,31 @@ impl Report {
         format!("{} of {}", self.passed().count(), self.tests.len())
     }
 
-    /// What is asked of us: the tests that pass with the reference, and how they went with the subject.
-    pub(super) fn measured(&self, suite: &str, subject: &Self) -> Outcomes {
+    /// What is asked of us: the tests that pass with the reference, `passed_min` at least, and how they went with the
+    /// subject. What is complained of says in which suite.
+    pub(super) fn measured(&self, suite: &str, passed_min: usize, subject: &Self) -> Outcomes {
         let outcome = |test: &String| match subject.tests.get(test) {
             Some(outcome) => outcome.clone(),
             None => Some("it was not run, or it was skipped".to_owned()),
         };
+        let of_suite = |complaint| format!("{suite}: {complaint}");
         let tests: BTreeMap<String, Option<String>> =
-            self.passed().map(|test| (test.clone(), outcome(test))).collect();
+            self.passed().map(|test| (test.clone(), outcome(test).map(of_suite))).collect();
+        let stopped = if !self.is_whole {
+            Some("the tests ended without a word with redis-server".to_owned())
+        } else if tests.len() < passed_min {
+            let passed = tests.len();
+            Some(format!("{passed} tests pass with redis-server, not {passed_min} at least"))
+        } else if !subject.is_whole {
+            Some("the tests ended without a word".to_owned())
+        } else {
+            None
+        };
         Outcomes {
             file: suite.to_owned(),
             passed: tests.values().filter(|complaint| complaint.is_none()).count(),
             tests,
-            stopped: (!subject.is_whole).then(|| "the tests ended without a word".to_owned()),
+            stopped: stopped.map(of_suite),
             ..Outcomes::default()
         }
     }
@@ -88,9 +95,9 @@ mod tests {
     fn what_passes_with_the_reference_is_asked_of_us() {
         let reference = Report::read(REFERENCE).unwrap();
         let subject = Report::read("passed\ta\t\npassed\tb\t\nfailed\td\tbad\nend\n").unwrap();
-        let measured = reference.measured("suite", &subject);
+        let measured = reference.measured("suite", 3, &subject);
         assert_eq!(measured.tests.keys().collect::<Vec<_>>(), ["a", "d", "e"]);
-        assert_eq!(measured.tests["d"].as_deref(), Some("bad"));
+        assert_eq!(measured.tests["d"].as_deref(), Some("suite: bad"));
         assert!(measured.passed("a") && !measured.passed("e"));
         assert_eq!((measured.passed, measured.stopped), (1, None));
         assert_eq!(reference.summary(), "3 of 4");
@@ -104,11 +111,17 @@ mod tests {
     }
 
     #[test]
-    fn a_report_without_an_end_is_cut_short() {
-        let cut = Report::read("passed\ta\t\n").unwrap();
-        assert!(!cut.is_whole());
-        let reference = Report::read(REFERENCE).unwrap();
-        assert!(reference.measured("suite", &cut).stopped.is_some());
+    fn a_report_without_an_end_or_with_too_few_tests_is_cut_short() {
+        let [whole, cut] = [REFERENCE, "passed\ta\t\n"].map(|text| Report::read(text).unwrap());
+        let stopped = |reference: &Report, passed_min, subject: &Report| {
+            reference.measured("suite", passed_min, subject).stopped
+        };
+        assert_eq!(stopped(&whole, 3, &whole), None);
+        let text = "suite: the tests ended without a word";
+        assert_eq!(stopped(&whole, 3, &cut).as_deref(), Some(text));
+        assert_eq!(stopped(&cut, 1, &whole), Some(format!("{text} with redis-server")));
+        let text = "suite: 3 tests pass with redis-server, not 4 at least";
+        assert_eq!(stopped(&whole, 4, &whole).as_deref(), Some(text));
     }
 
     #[test]

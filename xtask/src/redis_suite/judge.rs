@@ -2,7 +2,7 @@
 
 mod tally;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::Path;
@@ -86,6 +86,16 @@ impl Exceptions {
     /// The tests of a file that are not to be run.
     pub(crate) fn skipped<'a>(&'a self, file: &'a str) -> Vec<&'a str> {
         self.of(file).filter(|(_, exception)| exception.skipped).map(|(test, _)| test).collect()
+    }
+
+    /// Fails if an exception is for another file than these: nothing would ever show that it is needed.
+    pub(crate) fn check_files(&self, files: &BTreeSet<&str>) -> Result<()> {
+        for (file, test) in self.0.keys() {
+            if !files.contains(file.as_str()) {
+                bail!("`{file}: {test}` is for none of {files:?}");
+            }
+        }
+        Ok(())
     }
 
     fn of<'a>(&'a self, file: &'a str) -> impl Iterator<Item = (&'a str, &'a Exception)> {
@@ -258,6 +268,14 @@ mod tests {
         let exceptions = Exceptions::parse(EXCEPTIONS).unwrap();
         assert_eq!(exceptions.skipped("unit/a"), ["it hangs"]);
         assert!(exceptions.skipped("unit/b").is_empty());
+    }
+
+    #[test]
+    fn an_exception_for_no_file_is_an_error() {
+        let exceptions = Exceptions::parse(EXCEPTIONS).unwrap();
+        assert!(exceptions.check_files(&["unit/a", "unit/b", "unit/c"].into()).is_ok());
+        let error = exceptions.check_files(&["unit/a"].into()).unwrap_err();
+        assert_eq!(error.to_string(), "`unit/b: two` is for none of {\"unit/a\"}");
     }
 
     #[test]

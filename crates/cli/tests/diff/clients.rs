@@ -12,7 +12,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         2> AUTH bob x
         2> CLIENT SETNAME me
         2> WATCH k
-        2> HELLO 3 //~ except version id modules -- the server's own
+        2> HELLO 3 //~ except version id -- the server's own
         2> CLIENT INFO //~ only name db flags user resp -- the rest is the process's own
         2> RESET
         2> CLIENT INFO //~ only name db flags user resp cmd -- the rest is the process's own
@@ -45,7 +45,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         5> MULTI
         5> RESET x
         5> EXEC
-        5> EVAL "return redis.call('reset')" 0 //~ code -- the script's name
+        5> EVAL "return redis.call('reset')" 0
         6> CLIENT NO-EVICT ON
         6> RESET
         6> CLIENT INFO //~ 7.2-has "flags=N" -- 7.0 forgets all but this
@@ -88,7 +88,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         !raw 5 "MULTI\r\nSET k v\r\nCLIENT REPLY ON\r\nSET k v\r\nEXEC\r\n"
         !raw 2 "CLIENT REPLY OFF\r\nMULTI\r\nSET k 2\r\nEXEC\r\nCLIENT REPLY ON\r\nGET k\r\n"
         !raw 1 "CLIENT REPLY OFF\r\nCLIENT REPLY NONSENSE\r\nCLIENT REPLY ON\r\n"
-        EVAL "return redis.call('client','reply','on')" 0 //~ code -- the script's name
+        EVAL "return redis.call('client','reply','on')" 0
         6> !silent CLIENT REPLY SKIP
         6> !silent BLPOP nolist 0.01
         6> PING
@@ -107,8 +107,8 @@ pub(crate) const CASES: &[Case<'static>] = &[
         r"
         2> !silent CLIENT REPLY SKIP
         2> !silent SUBSCRIBE a
-        2> PING //~ any -- in RESP3 the confirmation comes before
-        4> HELLO 3 //~ except version id modules -- the server's own
+        2> PING
+        4> HELLO 3 //~ except version id -- the server's own
         4> !silent CLIENT REPLY OFF
         4> SUBSCRIBE c
         PUBLISH c 1
@@ -118,7 +118,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         PUBLISH dd 1
         4> !read
         4> CLIENT REPLY ON
-        5> HELLO 3 //~ except version id modules -- the server's own
+        5> HELLO 3 //~ except version id -- the server's own
         5> !silent CLIENT REPLY SKIP
         5> SUBSCRIBE c
         5> PING
@@ -143,7 +143,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ACL WHOAMI
         AUTH U p
         AUTH default whatever
-        EVAL "return redis.call('auth','u','p')" 0 //~ code -- the script's name
+        EVAL "return redis.call('auth','u','p')" 0
         AUTH u p extra
         ACL DELUSER u v
         "#,
@@ -154,13 +154,13 @@ pub(crate) const CASES: &[Case<'static>] = &[
         HELLO 2 3
         HELLO AUTH default x
         HELLO SETNAME x
-        HELLO 3 SETNAME x AUTH default y SETNAME z //~ except version id modules -- the server's own
+        HELLO 3 SETNAME x AUTH default y SETNAME z //~ except version id -- the server's own
         CLIENT GETNAME
         HELLO 2 AUTH default x SETNAME "bad name"
         CLIENT GETNAME
         HELLO 3 SETNAME "bad name"
         GET missing
-        HELLO 2 setname "a" auth default "" //~ except version id modules -- the server's own
+        HELLO 2 setname "a" auth default "" //~ except version id -- the server's own
         HELLO 02
         HELLO +2
         HELLO " 2"
@@ -171,23 +171,23 @@ pub(crate) const CASES: &[Case<'static>] = &[
         MULTI
         HELLO 3
         GET missing
-        EXEC //~ shape -- it holds the server's version
+        EXEC //~ unordered-deep without version id -- the server's own
         GET missing
         MULTI
         HELLO 9
         EXEC
-        HELLO 2 //~ except version id modules -- the server's own
-        EVAL "return redis.call('hello','3')" 0 //~ code -- the script's name
+        HELLO 2 //~ except version id -- the server's own
+        EVAL "return redis.call('hello','3')" 0
         SUBSCRIBE a
-        HELLO 3 //~ except version id modules -- the server's own
-        HELLO 2 //~ except version id modules -- the server's own
+        HELLO 3 //~ except version id -- the server's own
+        HELLO 2 //~ except version id -- the server's own
         UNSUBSCRIBE
         "#,
     ),
     Case::new(
         "ping_and_echo_for_subscribers_and_in_both_protocols",
         r#"
-        HELLO 3 //~ except version id modules -- the server's own
+        HELLO 3 //~ except version id -- the server's own
         PING
         PING x
         ECHO x
@@ -199,7 +199,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         PING ""
         PING "\r\n"
         GET k
-        HELLO 2 //~ except version id modules -- the server's own
+        HELLO 2 //~ except version id -- the server's own
         PING
         PING x
         ECHO x

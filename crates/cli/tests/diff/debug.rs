@@ -5,6 +5,56 @@ use guarda_testkit::diff::Case;
 
 pub(crate) const CASES: &[Case<'static>] = &[
     Case::new(
+        "walks_remove_what_they_meet_that_is_due",
+        r#"
+        DEBUG SET-ACTIVE-EXPIRE 0
+        SET s:1 v PX 5
+        SET s:2 v PX 5
+        HSET h f v
+        PEXPIRE h 5
+        SET lives v
+        !pass 20
+        KEYS *
+        DBSIZE
+        !scan SCAN 0 MATCH none*
+        DBSIZE
+        !scan SCAN 0 MATCH s:1
+        DBSIZE
+        !scan SCAN 0 TYPE hash
+        DBSIZE //~ 7.2 ":2\r\n" -- removes only what TYPE lets through
+        !scan SCAN 0
+        DBSIZE
+        SET s:1 v PX 5
+        SET s:2 v PX 5
+        DEL lives
+        !pass 20
+        RANDOMKEY
+        DBSIZE
+        DEBUG SET-ACTIVE-EXPIRE 1
+        "#,
+    ),
+    Case::new(
+        "walks_tell_of_what_was_due",
+        r#"
+        DEBUG SET-ACTIVE-EXPIRE 0
+        CONFIG SET notify-keyspace-events Ex
+        2> SUBSCRIBE __keyevent@0__:expired
+        SET k v PX 5
+        !pass 20
+        KEYS *
+        2> PING
+        !scan SCAN 0
+        2> !read
+        SET k v PX 5
+        !pass 20
+        RANDOMKEY
+        2> !read
+        2> PING
+        CONFIG SET notify-keyspace-events ""
+        DEBUG SET-ACTIVE-EXPIRE 1
+        "#,
+    ),
+    Case::new(
         "examples_of_the_protocol",
         r"
         DEBUG PROTOCOL string
@@ -80,7 +130,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         DEBUG NOSUCH
         DEBUG SLEEP 0
         EXEC
-        EVAL "return redis.call('debug','sleep','0')" 0 //~ code -- the script's name
+        EVAL "return redis.call('debug','sleep','0')" 0
         COMMAND INFO DEBUG
         COMMAND DOCS debug //~ any -- our own words
         "#,
@@ -121,7 +171,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         COPY k k2
         EVAL "local d=redis.call('debug','digest-value','k','k2','e') return {d[1].ok==d[2].ok, d[1].ok==d[3].ok}" 0
         DEBUG SET-DISABLE-DENY-SCRIPTS 0
-        EVAL "return redis.call('debug','digest')" 0 //~ code -- the script's name
+        EVAL "return redis.call('debug','digest')" 0
         "#,
     ),
     Case::new(

@@ -220,6 +220,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         HRANDFIELD missing -5
         HRANDFIELD missing 5 WITHVALUES
         HRANDFIELD missing 0
+        HRANDFIELD missing -999999999
         HSET one f v
         HRANDFIELD one
         HRANDFIELD one 1

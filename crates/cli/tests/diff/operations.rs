@@ -4,6 +4,25 @@ use guarda_testkit::diff::Case;
 
 pub(crate) const CASES: &[Case<'static>] = &[
     Case::new(
+        "oom_scores_are_set_and_refused",
+        r#"
+        CONFIG GET oom-score-adj
+        CONFIG GET oom-score-adj-values
+        CONFIG SET oom-score-adj-values "10 20 30" oom-score-adj yes
+        CONFIG SET oom-score-adj-values "1500 1600 1700"
+        CONFIG SET oom-score-adj absolute
+        CONFIG GET oom-score-adj
+        CONFIG GET oom-score-adj-values
+        CONFIG SET oom-score-adj maybe
+        CONFIG SET oom-score-adj-values "1 2"
+        CONFIG SET oom-score-adj-values "1 2 x"
+        CONFIG SET oom-score-adj-values "1 2 2001"
+        CONFIG SET oom-score-adj-values ""
+        CONFIG SET oom-score-adj no
+        CONFIG SET oom-score-adj-values "0 200 800"
+        "#,
+    ),
+    Case::new(
         "slow_calls_are_logged_without_secrets",
         r#"
         CONFIG SET slowlog-log-slower-than 0
@@ -100,8 +119,8 @@ pub(crate) const CASES: &[Case<'static>] = &[
         SLOWLOG RESET
         AUTH default pw
         AUTH pw2
-        HELLO 3 AUTH default pw3 SETNAME n //~ except version id modules -- the server's own
-        HELLO 2 //~ except version id modules -- the server's own
+        HELLO 3 AUTH default pw3 SETNAME n //~ except version id -- the server's own
+        HELLO 2 //~ except version id -- the server's own
         ACL SETUSER carl on >pw4 ~*
         ACL DELUSER carl
         CONFIG SET requirepass "" maxclients 1000
@@ -112,7 +131,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         CONFIG SET requirepass ""
         SET k v
         EXEC
-        EVAL "return redis.pcall('auth','pw11')" 0 //~ code -- the script's name
+        EVAL "return redis.pcall('auth','pw11')" 0
         CLIENT SETNAME abc
         CLIENT KILL ID 9999999
         CLIENT LIST ID 9999999
@@ -278,7 +297,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         MULTI
         MONITOR
         EXEC
-        EVAL "return redis.call('monitor')" 0 //~ code -- the script's name
+        EVAL "return redis.call('monitor')" 0
         MONITOR x
         COMMAND INFO MONITOR
         "#,
@@ -398,7 +417,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         LATENCY
         LATENCY LATEST x
         LATENCY HISTOGRAM nosuch
-        EVAL "return redis.call('LATENCY', 'LATEST')" 0 //~ code -- the script's name
+        EVAL "return redis.call('LATENCY', 'LATEST')" 0
         CONFIG RESETSTAT
         SET k v
         GET k

@@ -5,6 +5,20 @@ use guarda_testkit::diff::Case;
 
 pub(crate) const CASES: &[Case<'static>] = &[
     Case::new(
+        "draws_beyond_the_output_limit_close_the_connection",
+        r#"
+        HSET h f v
+        SADD s m
+        ZADD z 1 m
+        CONFIG SET client-output-buffer-limit "normal 1000000 0 0"
+        2> !end "HRANDFIELD h -999999999\r\n"
+        3> !end "SRANDMEMBER s -999999999\r\n"
+        4> !end "ZRANDMEMBER z -999999999\r\n"
+        5> !end "HRANDFIELD h -999999999 WITHVALUES\r\nPING\r\n"
+        CONFIG SET client-output-buffer-limit "normal 0 0 0"
+        "#,
+    ),
+    Case::new(
         "inline_commands",
         r#"
         !raw 1 "PING\r\n"

@@ -50,6 +50,60 @@ pub(crate) const CASES: &[Case<'static>] = &[
         "#,
     ),
     Case::new(
+        "a_master_without_replicas",
+        r#"
+        ROLE
+        ROLE x
+        REPLICAOF NO ONE
+        SLAVEOF no one
+        REPLICAOF
+        REPLICAOF NO
+        REPLICAOF no two
+        REPLICAOF x -1
+        SLAVEOF x 65536
+        SLAVEOF NO ONE x
+        EVAL "return redis.pcall('ROLE')" 0
+        EVAL "return redis.pcall('REPLICAOF', 'NO', 'ONE')" 0
+        MULTI
+        ROLE
+        REPLICAOF NO ONE
+        SLAVEOF x y
+        EXEC
+        COMMAND INFO role replicaof slaveof //~ unordered-deep -- flags and categories are sets
+        COMMAND DOCS role //~ keys -- the texts are our own
+        ACL DRYRUN default ROLE
+        ACL SETUSER limited on nopass +@all -@dangerous
+        ACL DRYRUN limited ROLE //~ 7.2-has "User limited has no permissions to run the 'role' command" -- names the user
+        ACL SETUSER limited -@all +role +replicaof
+        ACL DRYRUN limited REPLICAOF NO ONE
+        ACL DELUSER limited
+        "#,
+    ),
+    Case::new(
+        "there_are_no_modules",
+        r#"
+        MODULE
+        MODULE LIST
+        MODULE LIST x
+        MODULE NOSUCH
+        MODULE LOAD
+        MODULE LOAD /nosuch.so //~ code -- Redis names a directive that would allow it
+        MODULE LOADEX /nosuch.so CONFIG a b //~ code -- Redis names a directive that would allow it
+        MODULE UNLOAD nosuch //~ code -- Redis names a directive that would allow it
+        MODULE UNLOAD
+        EVAL "return redis.pcall('MODULE', 'LIST')" 0
+        MULTI
+        MODULE LIST
+        EXEC
+        COMMAND INFO module //~ unordered-deep -- a hash table has no order
+        COMMAND INFO module|list module|help //~ unordered-deep -- flags and categories are sets
+        ACL SETUSER limited on nopass +module|list
+        ACL DRYRUN limited MODULE LIST
+        ACL DRYRUN limited MODULE HELP //~ 7.2-has "User limited has no permissions to run the 'module|help' command" -- names the user
+        ACL DELUSER limited
+        "#,
+    ),
+    Case::new(
         "dbsize_flushdb_flushall",
         r"
         DBSIZE
@@ -103,8 +157,8 @@ pub(crate) const CASES: &[Case<'static>] = &[
         FLUSHALL
         EXEC
         EVAL "return redis.call('flushall','sync')" 0
-        EVAL "return redis.call('flushdb','x')" 0 //~ code -- the script's name
-        EVAL_RO "return redis.call('flushall')" 0 //~ code -- the script's name
+        EVAL "return redis.call('flushdb','x')" 0
+        EVAL_RO "return redis.call('flushall')" 0
         SHUTDOWN x
         SHUTDOWN NOSAVE x
         SHUTDOWN SAVE NOSAVE
@@ -120,7 +174,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         SHUTDOWN NOSAVE
         SHUTDOWN
         EXEC
-        EVAL "return redis.call('shutdown','nosave')" 0 //~ code -- the script's name
+        EVAL "return redis.call('shutdown','nosave')" 0
         INFO ""
         INFO keyspace nonsense
         INFO a b c
@@ -140,7 +194,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         MULTI
         DEBUG SLEEP 0
         EXEC
-        EVAL "return redis.call('debug','sleep','0')" 0 //~ code -- the script's name
+        EVAL "return redis.call('debug','sleep','0')" 0
         CONFIG GET enable-debug-command
         CONFIG SET enable-debug-command yes
         "#,
@@ -155,7 +209,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         CONFIG GET
         LPUSH l a
         GET l
-        EVAL "return redis.call('get','l')" 0 //~ code -- the script's name
+        EVAL "return redis.call('get','l')" 0
         EVAL "return redis.pcall('get','l')" 0
         EVAL "return redis.error_reply('MY err')" 0
         EVAL "return {redis.error_reply('IN err'),{1,{err='DEEP err'}}}" 0

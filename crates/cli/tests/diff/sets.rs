@@ -254,6 +254,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         SRANDMEMBER missing
         SRANDMEMBER missing 3
         SRANDMEMBER missing -3
+        SRANDMEMBER missing -999999999
         SRANDMEMBER s x
         SRANDMEMBER s 1 2
         SRANDMEMBER s x 2

@@ -454,6 +454,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         ZRANDMEMBER one -2
         ZRANDMEMBER one -2 WITHSCORES
         ZRANDMEMBER one 0
+        ZRANDMEMBER missing -999999999
         ZRANDMEMBER one 0 WITHSCORES
         ZADD z 1 a 2 b 3 c 4 d
         ZRANDMEMBER z //~ shape -- the choice is random

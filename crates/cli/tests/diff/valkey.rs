@@ -153,12 +153,6 @@ pub(crate) const DEVIATIONS: &[Deviation<'_>] = &[
     ),
     since(
         "scripting_cmsgpack",
-        "cmsgpack_packs_tables",
-        "Lua's tables have another order, since 8.1",
-        &["EVAL 'return (((function() local t={} for i=1,70000"],
-    ),
-    since(
-        "scripting_cmsgpack",
         "cmsgpack_is_called_in_many_ways",
         "the name of the copyright's holder changed after Redis 7.2",
         &["EVAL 'return cmsgpack._NAME"],

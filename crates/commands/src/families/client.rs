@@ -9,9 +9,10 @@ use guarda_resp::{Protocol, ReplyWriter};
 use guarda_store::UnixMillis;
 
 use crate::args::Args;
-use crate::client::{ClientCard, ReplyMode};
+use crate::client::{ClientCard, REPLY_BLOCK_LEN, ReplyMode, buffered_output, listed_output};
 use crate::context::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
+use crate::families::client_kill::{self, ClientKind};
 use crate::families::connection::{client_name, is_plain};
 use crate::families::{client_modes, subcommand_help};
 use crate::host::Host;
@@ -99,7 +100,7 @@ const SUBCOMMANDS: &[CommandSpec] = &[
         complexity: PER_CLIENT,
         arity: Arity::at_least(3),
         flags: FLAGS.union(Flags::ADMIN),
-        run: kill,
+        run: client_kill::kill,
         ..NEW
     },
     CommandSpec {
@@ -333,11 +334,8 @@ fn client_ids(texts: &[&[u8]]) -> Result<Vec<u64>, CommandError> {
     ids.ok_or(CommandError::text("ERR Invalid client ID"))
 }
 
-/// Length of a block of replies in Redis, by which CLIENT LIST tells what waits for whom.
-const REPLY_BLOCK_LEN: usize = 16 << 10;
-
 /// All clients but those that are as good as gone.
-fn living(host: &dyn Host) -> Vec<Arc<ClientCard>> {
+pub(super) fn living(host: &dyn Host) -> Vec<Arc<ClientCard>> {
     let mut cards = host.clients();
     cards.retain(|card| !card.killed.load(Ordering::Relaxed));
     cards
@@ -377,11 +375,11 @@ pub(crate) fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
     let bytes = |count: &AtomicUsize| count.load(Ordering::Relaxed);
     let (total, buffers) = (bytes(&card.memory), &card.buffers);
     // Redis has a fixed buffer and, for what does not fit, a list of blocks.
-    let fixed = bytes(&buffers.unsent).min(REPLY_BLOCK_LEN);
-    let listed = bytes(&buffers.unsent) - fixed;
+    let unsent = bytes(&buffers.unsent);
+    let (fixed, listed) = (buffered_output(unsent), listed_output(unsent));
     let (query, free) = (bytes(&buffers.query), bytes(&buffers.query_free));
     let (held, queued) = (bytes(&buffers.args), bytes(&buffers.queued));
-    let (blocks, reply) = (listed.div_ceil(REPLY_BLOCK_LEN), bytes(&buffers.reply));
+    let (blocks, reply) = (listed / REPLY_BLOCK_LEN, bytes(&buffers.reply));
     writeln!(
         out,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub={} psub={} \
@@ -405,126 +403,6 @@ pub(crate) fn describe(out: &mut Vec<u8>, card: &ClientCard, now: UnixMillis) {
         text(&details.lib_ver),
     )
     .expect("writing to memory cannot fail");
-}
-
-/// Kinds of clients that CLIENT LIST and CLIENT KILL tell apart.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ClientKind {
-    Normal,
-    Master,
-    Replica,
-    PubSub,
-}
-
-impl ClientKind {
-    fn parse(name: &[u8]) -> Result<ClientKind, CommandError> {
-        match &name.to_ascii_lowercase()[..] {
-            b"normal" => Ok(ClientKind::Normal),
-            b"master" => Ok(ClientKind::Master),
-            b"slave" | b"replica" => Ok(ClientKind::Replica),
-            b"pubsub" => Ok(ClientKind::PubSub),
-            _ => Err(CommandError::quoting(&[b"ERR Unknown client type '", name, b"'"])),
-        }
-    }
-
-    /// Without replication there are no others.
-    fn of(card: &ClientCard) -> ClientKind {
-        if card.is_subscriber() { ClientKind::PubSub } else { ClientKind::Normal }
-    }
-}
-
-// Killing --------------------------------------------------------------------------------------
-
-/// What CLIENT KILL selects: clients that meet all conditions given.
-#[derive(Default)]
-struct KillFilter<'a> {
-    id: Option<u64>,
-    addr: Option<&'a [u8]>,
-    laddr: Option<&'a [u8]>,
-    kind: Option<ClientKind>,
-    user: Option<&'a [u8]>,
-    /// Whether the caller is left alone.
-    skip_me: bool,
-}
-
-impl<'a> KillFilter<'a> {
-    fn parse(args: &mut Args<'a>, host: &dyn Host) -> Result<KillFilter<'a>, CommandError> {
-        let mut filter = KillFilter { skip_me: true, ..KillFilter::default() };
-        while !args.is_empty() {
-            if args.rest().len() < 2 {
-                return Err(CommandError::Syntax);
-            }
-            if args.take_word("ID") {
-                let id = parse_i64(args.bytes()?).and_then(|id| u64::try_from(id).ok());
-                let id = id.filter(|id| *id > 0);
-                let error = CommandError::text("ERR client-id should be greater than 0");
-                filter.id = Some(id.ok_or(error)?);
-            } else if args.take_word("TYPE") {
-                filter.kind = Some(ClientKind::parse(args.bytes()?)?);
-            } else if args.take_word("ADDR") {
-                filter.addr = Some(args.bytes()?);
-            } else if args.take_word("LADDR") {
-                filter.laddr = Some(args.bytes()?);
-            } else if args.take_word("USER") {
-                filter.user = Some(known_user(args.bytes()?, host)?);
-            } else if args.take_word("SKIPME") {
-                filter.skip_me = args.take_word("YES");
-                if !filter.skip_me && !args.take_word("NO") {
-                    return Err(CommandError::Syntax);
-                }
-            } else {
-                return Err(CommandError::Syntax);
-            }
-        }
-        Ok(filter)
-    }
-
-    fn selects(&self, card: &ClientCard, me: u64) -> bool {
-        self.id.is_none_or(|id| id == card.id)
-            && self.addr.is_none_or(|addr| addr == card.addr.as_bytes())
-            && self.laddr.is_none_or(|laddr| laddr == card.laddr.as_bytes())
-            && self.kind.is_none_or(|kind| kind == ClientKind::of(card))
-            && self.user.is_none_or(|user| user == card.details.lock().user.as_bytes())
-            && !(self.skip_me && card.id == me)
-    }
-}
-
-fn known_user<'a>(user: &'a [u8], host: &dyn Host) -> Result<&'a [u8], CommandError> {
-    if host.users().find(user).is_some() {
-        return Ok(user);
-    }
-    Err(CommandError::quoting(&[b"ERR No such user '", user, b"'"]))
-}
-
-fn kill(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
-    // The old form, CLIENT KILL addr, kills the caller too and must find its victim.
-    let is_old_form = args.rest().len() == 1;
-    let filter = if is_old_form {
-        KillFilter { addr: Some(args.bytes()?), ..KillFilter::default() }
-    } else {
-        KillFilter::parse(args, cx.host)?
-    };
-    let me = cx.client.card.id;
-    let mut killed = 0;
-    let mut outcome = Outcome::Reply;
-    for card in living(cx.host).iter().filter(|card| filter.selects(card, me)) {
-        killed += 1;
-        if card.id == me {
-            // The caller hears of it first.
-            outcome = Outcome::Close;
-        } else {
-            card.killed.store(true, Ordering::Relaxed);
-            cx.host.kill_client(card.id);
-        }
-    }
-    if !is_old_form {
-        cx.reply.integer(killed);
-    } else if killed == 0 {
-        return Err(CommandError::text("ERR No such client"));
-    } else {
-        cx.reply.ok();
-    }
-    Ok(outcome)
 }
 
 // Unblocking -----------------------------------------------------------------------------------
@@ -561,12 +439,12 @@ fn unblock_client(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResul
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::testing::{Bench, START, bulk, err, int, new_client, nil, ok, simple};
 
     /// A bench with clients 1 (who speaks), 2 and 3, at 127.0.0.1:1, :20 and :30.
-    fn crowd() -> Bench {
+    pub(in crate::families) fn crowd() -> Bench {
         let bench = Bench::new();
         let mut cards = vec![Arc::clone(&bench.client.card)];
         for id in [2, 3] {
@@ -608,10 +486,6 @@ mod tests {
              oll=0 omem=0 tot-mem=0 events=r cmd=NULL user=default redir=-1 resp=2 lib-name= \
              lib-ver=\n"
         )
-    }
-
-    fn asked(bench: &Bench) -> Vec<String> {
-        std::mem::take(&mut *bench.host.asked.lock())
     }
 
     #[test]
@@ -699,68 +573,6 @@ mod tests {
         bench.check(r#"CLIENT SETNAME """#, ok());
         bench.check("CLIENT GETNAME", nil());
         bench.check("CLIENT SETINFO badger x", err("ERR Unrecognized option 'badger'"));
-    }
-
-    #[test]
-    fn kill_by_filter_spares_the_caller_unless_told_otherwise() {
-        let mut bench = crowd();
-        bench.check("CLIENT KILL TYPE normal", int(2));
-        assert_eq!(asked(&bench), ["kill_client 2", "kill_client 3"]);
-        bench.check("CLIENT KILL TYPE normal", int(0));
-        bench.check("CLIENT KILL ID 1", int(0));
-        assert!(asked(&bench).is_empty());
-        bench.check("CLIENT KILL ID 1 SKIPME no", int(1));
-        assert!(asked(&bench).is_empty(), "the caller is closed after its reply");
-    }
-
-    #[test]
-    fn kill_wants_all_its_conditions_met() {
-        let mut bench = crowd();
-        bench.host.clients.lock()[1].details.lock().user = "default".into();
-        for line in [
-            "CLIENT KILL ID 2 ADDR 127.0.0.1:30",
-            "CLIENT KILL TYPE replica",
-            "CLIENT KILL ADDR nowhere",
-            "CLIENT KILL LADDR 127.0.0.1:3",
-            "CLIENT KILL ID 99",
-        ] {
-            bench.check(line, int(0));
-        }
-        let line = "CLIENT KILL id 99 ID 3 addr 127.0.0.1:30 LADDR 127.0.0.1:2 TYPE normal USER \
-                    default SKIPME yes";
-        bench.check(line, int(1));
-        assert_eq!(asked(&bench), ["kill_client 3"]);
-    }
-
-    #[test]
-    fn kill_by_address_alone_must_find_someone_and_may_be_the_caller() {
-        let mut bench = crowd();
-        bench.check("CLIENT KILL 127.0.0.1:9", err("ERR No such client"));
-        bench.check("CLIENT KILL ID", err("ERR No such client"));
-        bench.check("CLIENT KILL 127.0.0.1:20", ok());
-        assert_eq!(asked(&bench), ["kill_client 2"]);
-        bench.check("CLIENT KILL 127.0.0.1:1", ok());
-        assert!(asked(&bench).is_empty());
-    }
-
-    #[test]
-    fn kill_refuses_what_it_does_not_know() {
-        let mut bench = crowd();
-        for line in [
-            "CLIENT KILL bogus x",
-            "CLIENT KILL ID 2 ADDR",
-            "CLIENT KILL SKIPME maybe",
-            "CLIENT KILL MAXAGE 10",
-        ] {
-            bench.check(line, err("ERR syntax error"));
-        }
-        for id in ["x", "0", "-2"] {
-            let error = err("ERR client-id should be greater than 0");
-            bench.check(&format!("CLIENT KILL ID {id} SKIPME no"), error);
-        }
-        bench.check("CLIENT KILL TYPE bogus", err("ERR Unknown client type 'bogus'"));
-        bench.check("CLIENT KILL USER nobody", err("ERR No such user 'nobody'"));
-        assert!(asked(&bench).is_empty());
     }
 
     #[test]

@@ -9,7 +9,9 @@ use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::db::Db;
 use crate::error::CommandError;
-use crate::families::draws::{DRAWN_LEN_MAX, draw_count, is_huge, shuffle_front};
+use crate::families::draws::{
+    DRAWN_LEN_MAX, Draws, admit_draws, draw_count, is_beyond_pairs, shuffle_front,
+};
 use crate::families::hashes::NEW;
 use crate::families::scan::{PageOptions, begin_page, parse_cursor};
 use crate::spec::{Arity, CommandSpec, Flags, KeyAccess, Keys};
@@ -137,13 +139,17 @@ fn hrandfield(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let count = draw_count(args)?;
     let with_values = args.take_word("WITHVALUES");
     args.finish()?;
-    if is_huge(count, with_values) {
+    if is_beyond_pairs(count, with_values) {
         return Err(CommandError::OutOfRange);
     }
-    let Some(hash) = cx.db.collection::<HashValue>(key)? else {
+    if cx.db.collection::<HashValue>(key)?.is_none() {
         cx.reply.array(0);
         return Ok(Outcome::Reply);
-    };
+    }
+    if count < 0 && admit_draws(cx, count.unsigned_abs())? == Draws::Overflow {
+        return Ok(Outcome::Overflow);
+    }
+    let hash = cx.db.peek_collection::<HashValue>(key)?.expect("looked at above");
     if count < 0 {
         let start = cx.reply.buf.len();
         let draws = count.unsigned_abs() as usize;
@@ -402,6 +408,7 @@ mod tests {
         {
             bench.check(line, err("ERR syntax error"));
         }
+        bench.check("HRANDFIELD nokey -999999999", array([]));
         let head = format!("*{DRAWS_MAX}\r\n");
         assert!(bench.run(&format!("HRANDFIELD h -{DRAWS_MAX}")).starts_with(head.as_bytes()));
     }

@@ -12,6 +12,7 @@ pub(crate) mod acl;
 mod blocking;
 mod blocking_sorted;
 pub(crate) mod client;
+mod client_kill;
 mod client_modes;
 mod cluster;
 mod command_info;
@@ -25,10 +26,12 @@ mod keys;
 pub(crate) mod list_pops;
 mod lists;
 mod memory;
+mod modules;
 mod object;
 mod observing;
 mod pubsub;
 mod replicas;
+mod replication;
 mod scan;
 pub(crate) mod scripting;
 mod server;
@@ -93,6 +96,8 @@ pub(crate) const FAMILIES: &[&[CommandSpec]] = &[
     observing::FAMILY,
     memory::FAMILY,
     replicas::FAMILY,
+    replication::FAMILY,
+    modules::FAMILY,
     cluster::FAMILY,
     session::FAMILY,
     command_info::FAMILY,

@@ -8,7 +8,6 @@ use crate::error::CommandError;
 use crate::families::subcommand_help;
 use crate::latency_graph;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Group};
-use crate::tallies::Tally;
 
 const NEW: CommandSpec = CommandSpec { group: Group::Server, ..CommandSpec::NEW };
 const LOADING_STALE: Flags = Flags::LOADING.union(Flags::STALE);
@@ -315,17 +314,15 @@ fn histogram(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
                     || asked.eq_ignore_ascii_case(container.as_bytes())
             })
     };
-    let tallies = cx.host.observations().commands.commands();
-    let shown: Vec<(&String, &Tally)> =
-        tallies.iter().filter(|(name, tally)| tally.latency.is_some() && is_asked(name)).collect();
+    let mut shown = cx.host.observations().commands.latencies();
+    shown.retain(|name, _| is_asked(name));
     cx.reply.map(shown.len());
-    for (name, tally) in shown {
-        let buckets = tally.latency.iter().flat_map(|latency| latency.by_microseconds());
-        let buckets: Vec<(u64, u64)> = buckets.collect();
-        cx.reply.bulk_str(name);
+    for (name, latency) in shown {
+        let buckets = latency.by_microseconds();
+        cx.reply.bulk_str(&name);
         cx.reply.map(2);
         cx.reply.bulk_str("calls");
-        cx.reply.integer(tally.latency.as_ref().map_or(0, |latency| latency.total()) as i64);
+        cx.reply.integer(latency.total() as i64);
         cx.reply.bulk_str("histogram_usec");
         cx.reply.map(buckets.len());
         for (micros, count) in buckets {

@@ -1,14 +1,17 @@
 //! Walks over all keys: SCAN, KEYS, RANDOMKEY.
 
 use guarda_resp::ReplyWriter;
-use guarda_store::{Record, SHARDS, UnixMillis, glob_match};
+use guarda_store::{HashedKey, Record, SHARDS, SWEEP_MAX, Shard, UnixMillis, glob_match};
 
 use crate::args::Args;
-use crate::context::{CommandResult, Context, Outcome};
+use crate::context::{Caller, CommandResult, Context, Outcome};
 use crate::db::Db;
+use crate::effects::{Effects, Lookup};
 use crate::error::CommandError;
 use crate::families::keys::NEW;
+use crate::host::Host;
 use crate::spec::{Arity, Categories, CommandSpec, Flags, Locks};
+use crate::waits::ShardWaits;
 
 pub(crate) const FAMILY: &[CommandSpec] = &[
     CommandSpec {
@@ -47,9 +50,44 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
     },
 ];
 
-/// Whether a walk shows this record: one that is due is gone already, though nobody removed it.
-fn is_shown(record: &Record, now: UnixMillis, pattern: Option<&[u8]>) -> bool {
-    !record.is_due(now) && pattern.is_none_or(|pattern| glob_match(pattern, record.key(), false))
+/// Removes what a walk meets that is due, as whoever reads such a key does.
+struct Expiry<'a> {
+    effects: &'a mut Effects,
+    host: &'a dyn Host,
+    db: u32,
+    now: UnixMillis,
+    /// Transactions and scripts hold all shards, and go to the log as one.
+    holds_one: bool,
+}
+
+impl<'a> Expiry<'a> {
+    fn of(
+        effects: &'a mut Effects,
+        host: &'a dyn Host,
+        db: u32,
+        now: UnixMillis,
+        caller: Caller,
+    ) -> Expiry<'a> {
+        Expiry { effects, host, db, now, holds_one: caller == Caller::Client }
+    }
+
+    /// Removes those of `due` that are, at most [`SWEEP_MAX`] of them. Locks of sessions that somebody
+    /// holds or awaits are left to the sweep, which renews their leases first: else a jump of the clock would
+    /// free them all.
+    fn remove(&mut self, shard: &mut Shard, due: &[Box<[u8]>]) {
+        if self.effects.lookup == Lookup::Still {
+            return;
+        }
+        for key in due.iter().take(SWEEP_MAX) {
+            let waits = ShardWaits::of(shard);
+            if !waits.is_some_and(|waits| waits.sessions.is_tended(self.db, key)) {
+                let _gone = shard.get(self.db, HashedKey::new(key), self.now);
+            }
+        }
+        if self.holds_one {
+            self.effects.append_expired_for(shard, self.host);
+        }
+    }
 }
 
 /// A pattern that not every key matches.
@@ -63,7 +101,9 @@ fn keys(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let mark = cx.reply.begin_array();
     let mut found = 0;
     cx.db.locked.scan(index, 0, usize::MAX, |record| {
-        if is_shown(record, now, pattern) {
+        // As in Redis it hides what is due, and leaves it: SCAN and RANDOMKEY do not.
+        let is_wanted = pattern.is_none_or(|pattern| glob_match(pattern, record.key(), false));
+        if is_wanted && !record.is_due(now) {
             cx.reply.bulk(record.key());
             found += 1;
         }
@@ -125,6 +165,13 @@ pub(crate) fn begin_page(reply: &mut ReplyWriter<'_>, next_cursor: u64, len: usi
     reply.array(len);
 }
 
+/// Whether SCAN's MATCH and TYPE let a record through.
+fn is_listed(record: &Record, pattern: Option<&[u8]>, kind: Option<&[u8]>) -> bool {
+    let is_kind = |kind: &[u8]| record.value().kind().name().as_bytes().eq_ignore_ascii_case(kind);
+    pattern.is_none_or(|pattern| glob_match(pattern, record.key(), false))
+        && kind.is_none_or(is_kind)
+}
+
 fn scan(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let cursor = parse_cursor(args.bytes()?)?;
     let (mut pattern, mut kind, mut count) = (None, None, 10);
@@ -147,13 +194,23 @@ fn scan(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let mark = cx.reply.begin_array();
     let mut found = 0;
     let count = usize::try_from(count).unwrap_or(usize::MAX);
-    let next = cx.db.locked.scan(index, cursor, count, |record| {
-        let is_kind =
-            |kind: &[u8]| record.value().kind().name().as_bytes().eq_ignore_ascii_case(kind);
-        if is_shown(record, now, pattern) && kind.is_none_or(is_kind) {
-            cx.reply.bulk(record.key());
-            found += 1;
-        }
+    let mut expiry = Expiry::of(cx.db.effects, cx.host, index, now, cx.caller);
+    let next = cx.db.locked.scan_by_shard(cursor, count, |shard, from, left| {
+        let mut due: Vec<Box<[u8]>> = Vec::new();
+        let next = shard.scan(index, from, *left, |record| {
+            *left = left.saturating_sub(1);
+            if !is_listed(record, pattern, kind) {
+                return;
+            }
+            if !record.is_due(now) {
+                cx.reply.bulk(record.key());
+                found += 1;
+            } else if due.len() < SWEEP_MAX {
+                due.push(record.key().into());
+            }
+        });
+        expiry.remove(shard, &due);
+        next
     });
     cx.reply.end_array(mark, found);
     // The cursor stands before the keys but is known only after them.
@@ -178,6 +235,7 @@ fn random_key(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
         total += cx.db.locked.visit_shard(shard, |shard| shard.len(index)) as u64;
         *end = total;
     }
+    let mut expiry = Expiry::of(cx.db.effects, cx.host, index, now, cx.caller);
     for _ in 0..DRAWS_MAX {
         if total == 0 {
             break;
@@ -185,24 +243,34 @@ fn random_key(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
         let drawn = Db::random() % total;
         let shard = ends.partition_point(|&end| end <= drawn);
         let found = cx.db.locked.visit_shard(shard, |shard| {
-            let record = shard.random(index, Db::random).filter(|r| is_shown(r, now, None));
-            record.map(|record| cx.reply.bulk(record.key()))
+            let record = shard.random(index, Db::random)?;
+            if !record.is_due(now) {
+                cx.reply.bulk(record.key());
+                return Some(());
+            }
+            let due = record.key().into();
+            expiry.remove(shard, &[due]);
+            None
         });
         if found.is_some() {
             return Ok(Outcome::Reply);
         }
     }
-    // Nearly all keys are due and not yet removed.
+    // Nearly all keys were due.
     let mut found = false;
     let mut shard = 0;
     while !found && shard < SHARDS {
         cx.db.locked.visit_shard(shard, |shard| {
+            let mut due: Vec<Box<[u8]>> = Vec::new();
             shard.scan(index, 0, usize::MAX, |record| {
-                if !found && is_shown(record, now, None) {
+                if !found && !record.is_due(now) {
                     cx.reply.bulk(record.key());
                     found = true;
+                } else if !found && due.len() < SWEEP_MAX {
+                    due.push(record.key().into());
                 }
-            })
+            });
+            expiry.remove(shard, &due);
         });
         shard += 1;
     }
@@ -217,6 +285,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use guarda_resp::Frame;
+    use guarda_store::{HashedKey, SWEEP_MAX};
 
     use crate::testing::*;
 
@@ -329,6 +398,111 @@ mod tests {
         bench.check("RANDOMKEY", nil());
         bench.check("SET alive v", ok());
         bench.check("RANDOMKEY", bulk("alive"));
+    }
+
+    /// The bench with a key that lives and these that are due.
+    fn with_due(due: usize) -> Bench {
+        let mut bench = filled(1);
+        for n in 0..due {
+            bench.check(&format!("PSETEX due:{n} 5 v"), ok());
+        }
+        bench.make_hash("h");
+        bench.check("PEXPIRE h 5", int(1));
+        bench.advance(5);
+        bench.journal();
+        bench
+    }
+
+    #[test]
+    fn a_scan_removes_what_it_meets_that_is_due() {
+        let mut bench = with_due(3);
+        let mut expired = bench.worker.effects.counters.expired_keys;
+        for (options, left, gone) in [
+            ("MATCH nothing*", 5, 0),
+            ("MATCH due:1", 4, 1),
+            ("TYPE list", 4, 0),
+            ("TYPE hash", 3, 1),
+            ("", 1, 2),
+            ("", 1, 0),
+        ] {
+            scan_all(&mut bench, options);
+            bench.check("DBSIZE", int(left));
+            expired += gone as u64;
+            assert_eq!(bench.worker.effects.counters.expired_keys, expired, "{options}");
+            // Each by itself, as in Redis: keys that are due have nothing to do with each other.
+            let groups = bench.host.log.take();
+            assert_eq!(groups.len(), gone, "{options}: {groups:?}");
+            assert!(groups.iter().all(|group| group.len() == 1 && group[0].1[0] == b"DEL"));
+        }
+    }
+
+    #[test]
+    fn what_a_transaction_removes_goes_to_the_log_with_it() {
+        let mut bench = with_due(2);
+        for line in ["MULTI", "SCAN 0 COUNT 100", "SET k v", "EXEC"] {
+            bench.run(line);
+        }
+        let groups = bench.host.log.take();
+        assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [4], "{groups:?}");
+    }
+
+    #[test]
+    fn a_random_keys_draw_removes_what_is_due() {
+        let mut bench = with_due(300);
+        for _ in 0..1_000 {
+            bench.check("RANDOMKEY", bulk("key:0"));
+        }
+        bench.check("DBSIZE", int(1));
+        assert_eq!(bench.worker.effects.counters.expired_keys, 301);
+    }
+
+    #[test]
+    fn keys_hides_what_is_due_and_leaves_it() {
+        let mut bench = with_due(3);
+        bench.check("KEYS *", bulks(["key:0"]));
+        bench.check("DBSIZE", int(5));
+        assert!(bench.journal().is_empty());
+    }
+
+    #[test]
+    fn a_walk_in_a_pause_removes_nothing() {
+        let mut bench = with_due(3);
+        bench.check("CLIENT PAUSE 1000 WRITE", ok());
+        assert_eq!(scan_all(&mut bench, "").0, [b"key:0"]);
+        bench.check("RANDOMKEY", bulk("key:0"));
+        for line in ["MULTI", "SCAN 0 COUNT 100", "RANDOMKEY", "GET due:1", "EXEC"] {
+            bench.run(line);
+        }
+        bench.check("DBSIZE", int(5));
+        assert!(bench.journal().is_empty());
+    }
+
+    #[test]
+    fn one_hold_of_a_lock_removes_no_more_than_a_sweep_does() {
+        let mut bench = Bench::new();
+        let names = (0..).map(|n| format!("due:{n}"));
+        let of_one_shard = names.filter(|name| HashedKey::new(name.as_bytes()).shard() == 7);
+        for name in of_one_shard.take(SWEEP_MAX + 50) {
+            bench.check(&format!("PSETEX {name} 5 v"), ok());
+        }
+        bench.advance(5);
+        for left in [50, 0] {
+            assert_eq!(scan_all(&mut bench, "COUNT 1000").0.len(), 0);
+            bench.check("DBSIZE", int(left));
+        }
+    }
+
+    #[test]
+    fn a_jump_of_the_clock_lets_a_scan_take_no_lock_from_a_connection() {
+        let mut bench = Bench::new();
+        bench.run("SESSION OPEN s guarda:0000000000000000000000000000000a LEASE 10000");
+        bench.check("EXISTS s_LOCK", int(1));
+        bench.now.0 += 3_600_000;
+        scan_all(&mut bench, "");
+        bench.check("RANDOMKEY", nil());
+        bench.check("DBSIZE", int(1));
+        bench.tend();
+        bench.check("PTTL s_LOCK", int(10_000));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::db::Db;
 use crate::error::CommandError;
-use crate::families::draws::{DRAWN_LEN_MAX, draw_count, is_huge, shuffle_front};
+use crate::families::draws::{DRAWN_LEN_MAX, Draws, admit_draws, draw_count, shuffle_front};
 use crate::families::sets::{NEW, remove_one};
 use crate::pubsub::EventClasses;
 use crate::spec::{Arity, CommandSpec, Flags, KeyAccess, Keys};
@@ -138,13 +138,14 @@ fn srandmember(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
         return Err(CommandError::Syntax);
     }
     let count = draw_count(args)?;
-    if is_huge(count, false) {
-        return Err(CommandError::OutOfRange);
-    }
-    let Some(set) = cx.db.collection::<SetValue>(key)? else {
+    if cx.db.collection::<SetValue>(key)?.is_none() {
         cx.reply.array(0);
         return Ok(Outcome::Reply);
-    };
+    }
+    if count < 0 && admit_draws(cx, count.unsigned_abs())? == Draws::Overflow {
+        return Ok(Outcome::Overflow);
+    }
+    let set = cx.db.peek_collection::<SetValue>(key)?.expect("looked at above");
     if count >= 0 {
         let chosen = distinct(set, usize::try_from(count).unwrap_or(usize::MAX));
         cx.reply.array(chosen.len());

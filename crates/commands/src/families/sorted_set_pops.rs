@@ -8,7 +8,9 @@ use crate::args::Args;
 use crate::context::{CommandResult, Context, Outcome};
 use crate::db::Db;
 use crate::error::CommandError;
-use crate::families::draws::{DRAWN_LEN_MAX, draw_count, is_huge, shuffle_front};
+use crate::families::draws::{
+    DRAWN_LEN_MAX, Draws, admit_draws, draw_count, is_beyond_pairs, shuffle_front,
+};
 use crate::families::set_algebra::key_count;
 use crate::families::sorted_sets::{NEW, announce_removed, write_members};
 use crate::spec::{Arity, CommandSpec, Flags, KeyAccess, Keys};
@@ -204,13 +206,17 @@ fn zrandmember(cx: &mut Context<'_, '_>, args: &mut Args<'_>) -> CommandResult {
     let count = draw_count(args)?;
     let with_scores = args.take_word("WITHSCORES");
     args.finish()?;
-    if is_huge(count, with_scores) {
+    if is_beyond_pairs(count, with_scores) {
         return Err(CommandError::OutOfRange);
     }
-    let Some(set) = cx.db.collection::<SortedSetValue>(key)? else {
+    if cx.db.collection::<SortedSetValue>(key)?.is_none() {
         cx.reply.array(0);
         return Ok(Outcome::Reply);
-    };
+    }
+    if count < 0 && admit_draws(cx, count.unsigned_abs())? == Draws::Overflow {
+        return Ok(Outcome::Overflow);
+    }
+    let set = cx.db.peek_collection::<SortedSetValue>(key)?.expect("looked at above");
     if count >= 0 {
         let chosen = distinct(set, usize::try_from(count).unwrap_or(usize::MAX));
         write_members(&mut cx.reply, chosen.into_iter(), with_scores);

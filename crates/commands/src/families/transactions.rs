@@ -152,8 +152,9 @@ fn exec(cx: &mut Context<'_, '_>, _: &mut Args<'_>) -> CommandResult {
             cx.reply.error_bytes(&text);
             continue;
         }
-        if run(&call, cx) == Outcome::Close {
-            outcome = Outcome::Close;
+        match run(&call, cx) {
+            Outcome::Reply | Outcome::Parked => {}
+            ends => outcome = ends,
         }
     }
     cx.client.card.details.lock().multi = None;

@@ -75,6 +75,11 @@ impl ShardSessions {
         self.locks.get_mut(&db)?.get_mut(lock)
     }
 
+    /// Whether the lock belongs to somebody's connection, which renews it, or is awaited.
+    pub(crate) fn is_tended(&mut self, db: u32, lock: &[u8]) -> bool {
+        self.find(db, lock).is_some_and(|state| state.owner.is_some() || state.has_waiters())
+    }
+
     pub(crate) fn find_or_new(&mut self, db: u32, lock: &[u8]) -> &mut LockState {
         let locks = self.locks.entry(db).or_default();
         if !locks.contains_key(lock) {

@@ -4,7 +4,6 @@ use super::{Directive, Status, int};
 use crate::kind::Kind;
 
 const YES_NO_LOCAL: Kind = Kind::Enum(&["no", "yes", "local"]);
-const NO_SUCH_COMMANDS: &str = "the server does not have these commands";
 
 pub(super) const ROWS: &[Directive] = &[
     Directive::new(
@@ -65,8 +64,8 @@ pub(super) const ROWS: &[Directive] = &[
         "enable-module-command",
         YES_NO_LOCAL,
         "no",
-        Status::AcceptedIgnored(NO_SUCH_COMMANDS),
-        "Whether MODULE may be used.",
+        Status::AcceptedIgnored("there are no modules"),
+        "Whether modules may be loaded.",
     )
     .immutable(),
 ];

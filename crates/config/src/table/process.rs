@@ -171,15 +171,15 @@ pub(super) const ROWS: &[Directive] = &[
         "oom-score-adj",
         Kind::Enum(&["no", "yes", "relative", "absolute"]),
         "no",
-        Status::AcceptedIgnored("set OOMScoreAdjust= in the systemd unit instead"),
+        Status::Implemented,
         "Adjust how readily the kernel kills the process when memory runs out.",
     ),
     Directive::new(
         "oom-score-adj-values",
         Kind::OomScores,
         "0 200 800",
-        Status::AcceptedIgnored("set OOMScoreAdjust= in the systemd unit instead"),
-        "The adjustments.",
+        Status::Implemented,
+        "The adjustment; those of a replica and of a saving child, which are the second and third, are kept.",
     ),
     Directive::new(
         "disable-thp",

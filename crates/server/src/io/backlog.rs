@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use guarda_commands::listed_output;
+
 /// How long a client may leave its replies unread without taking a single byte. Its connection
 /// holds up to [`OUTPUT_PAUSE`](super::connection::OUTPUT_PAUSE) bytes of memory meanwhile.
 pub(crate) const STALL_MAX: Duration = Duration::from_mins(1);
@@ -13,9 +15,9 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 /// One class of `client-output-buffer-limit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct OutputLimit {
-    /// Unsent bytes at which the client is closed at once; 0 = none.
+    /// Bytes, as [`listed_output`] counts them, beyond which the client is closed at once; 0 = none.
     pub(crate) hard: usize,
-    /// Unsent bytes that a client may have for `soft_for`; 0 = none.
+    /// Bytes, as [`listed_output`] counts them, beyond which the client is closed after `soft_for`; 0 = none.
     pub(crate) soft: usize,
     pub(crate) soft_for: Duration,
 }
@@ -23,7 +25,7 @@ pub(crate) struct OutputLimit {
 impl OutputLimit {
     /// Whether a client with so much to be sent is closed at once.
     pub(crate) fn is_exceeded_by(self, unsent: usize) -> bool {
-        self.hard > 0 && unsent > self.hard
+        self.hard > 0 && listed_output(unsent) > self.hard
     }
 }
 
@@ -110,7 +112,7 @@ impl Backlogs {
         if moved {
             backlog.progress_at = now;
         }
-        if limit.soft > 0 && unsent > limit.soft {
+        if limit.soft > 0 && listed_output(unsent) > limit.soft {
             backlog.over_soft_since.get_or_insert(now);
         } else {
             backlog.over_soft_since = None;
@@ -192,15 +194,18 @@ mod tests {
 
     #[test]
     fn the_hard_limit_is_at_once_and_the_soft_one_after_its_time() {
-        let limit = OutputLimit { hard: 1000, soft: 500, soft_for: s(10) };
+        let limit = OutputLimit { hard: 40 << 10, soft: 20 << 10, soft_for: s(10) };
         let mut backlogs = Backlogs::default();
-        assert_eq!(backlogs.note((1, 1), 1000, true, limit, s(0)), None);
-        assert_eq!(backlogs.note((1, 1), 1001, true, limit, s(0)), Some(Fault::OverHard));
-        assert_eq!(backlogs.note((2, 2), 501, true, limit, s(0)), None);
-        assert_eq!(backlogs.note((2, 2), 501, true, limit, s(10)), None);
-        assert_eq!(backlogs.note((2, 2), 501, true, limit, s(11)), Some(Fault::OverSoft));
+        assert_eq!(backlogs.note((1, 1), 56 << 10, true, limit, s(0)), None);
+        assert_eq!(backlogs.note((1, 1), (56 << 10) + 1, true, limit, s(0)), Some(Fault::OverHard));
+        assert_eq!(backlogs.note((2, 2), (36 << 10) + 1, true, limit, s(0)), None);
+        assert_eq!(backlogs.note((2, 2), (36 << 10) + 1, true, limit, s(10)), None);
+        assert_eq!(
+            backlogs.note((2, 2), (36 << 10) + 1, true, limit, s(11)),
+            Some(Fault::OverSoft)
+        );
         // Below the limit for a moment: the time begins again.
-        assert_eq!(backlogs.note((2, 2), 500, true, limit, s(11)), None);
-        assert_eq!(backlogs.note((2, 2), 501, true, limit, s(12)), None);
+        assert_eq!(backlogs.note((2, 2), 36 << 10, true, limit, s(11)), None);
+        assert_eq!(backlogs.note((2, 2), (36 << 10) + 1, true, limit, s(12)), None);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use guarda_commands::{Client, Outcome, Publication};
+use guarda_commands::{Client, CommandSpec, Outcome, Publication};
 use mio::Waker;
 
 use super::accept::Listener;
@@ -60,12 +60,16 @@ pub(crate) struct Place {
 }
 
 /// A command handed to the script thread, with the client's state while it runs.
-pub(crate) struct ScriptJob {
+pub(crate) struct Errand {
     /// The thread to answer.
     pub(crate) thread: usize,
     /// The connection's slot there.
     pub(crate) slot: usize,
     pub(crate) client: Box<Client>,
+    /// The call's row.
+    pub(crate) spec: &'static CommandSpec,
+    /// Arguments that are names.
+    pub(crate) names: usize,
     pub(crate) args: Vec<Vec<u8>>,
 }
 

@@ -17,5 +17,5 @@ mod waits;
 
 pub(crate) use accept::{Listener, bind_tcp, bind_unix};
 pub(crate) use backlog::{OutputLimit, OutputLimits};
-pub(crate) use mailbox::{CarriedOut, Heard, Mailbox, Message, Place, ScriptJob, Served};
+pub(crate) use mailbox::{CarriedOut, Errand, Heard, Mailbox, Message, Place, Served};
 pub(crate) use thread::IoThread;

@@ -4,6 +4,9 @@ use super::EXPIRY_TOLERANCE_MS;
 use super::vocabulary::innermost;
 use crate::diff::mask::Mask;
 
+/// Why what is said of the server itself differs.
+const OWN: &str = "the server's own times and figures";
+
 /// What the replies to a command may differ in.
 pub(super) fn mask_for(args: &[Vec<u8>], queued: bool) -> Mask {
     let time = || "time passes between the two servers".to_owned();
@@ -39,17 +42,16 @@ pub(super) fn mask_for(args: &[Vec<u8>], queued: bool) -> Mask {
                 Mask::Either(names.to_vec(), made)
             }
             // Redis's small integers are shared objects: their counts and times are everybody's.
-            _ => Mask::Any("counts and times of shared objects are the server's own".to_owned()),
+            _ => Mask::Shape("counts and times of shared objects are the server's own".to_owned()),
         },
         b"HELLO" => Mask::Except(
             vec!["version".to_owned(), "id".to_owned()],
             "versions and connections are counted apart".to_owned(),
         ),
         b"TIME" => Mask::Shape(time()),
-        b"COMMAND" | b"LASTSAVE" | b"INFO" => {
-            Mask::Any("the server's own times and figures".to_owned())
-        }
-        b"DUMP" => Mask::Any("each server packs and compresses in its own way".to_owned()),
+        b"LASTSAVE" => Mask::Shape(OWN.to_owned()),
+        b"COMMAND" | b"INFO" if args.len() == 1 => Mask::Any(OWN.to_owned()),
+        b"DUMP" => Mask::Shape("each server packs and compresses in its own way".to_owned()),
         // Keys that were set with a time in the past count until somebody looks at them.
         b"DBSIZE" => Mask::Within(12, "expired keys count until they are looked at".to_owned()),
         b"SCAN" | b"HSCAN" | b"SSCAN" | b"ZSCAN" if queued => {
@@ -64,20 +66,33 @@ pub(super) fn mask_for(args: &[Vec<u8>], queued: bool) -> Mask {
 
 /// The same for the subcommands that speak of the server itself, or of a part of it if more words follow.
 fn of_the_server(command: &[u8], subcommand: &[u8], is_narrowed: bool) -> Option<Mask> {
-    let own = || Mask::Any("the server's own times and figures".to_owned());
+    let own = || Mask::Any(OWN.to_owned());
+    let figure = || Mask::Shape(OWN.to_owned());
     let sets = || "flags and categories are sets".to_owned();
     Some(match (command.to_ascii_uppercase().as_slice(), subcommand) {
         // Of all commands, or all categories.
-        (b"ACL", b"CAT") | (b"COMMAND", b"DOCS" | b"INFO" | b"LIST") if !is_narrowed => own(),
+        (b"ACL", b"CAT")
+        | (b"COMMAND", b"DOCS" | b"INFO" | b"LIST")
+        | (b"LATENCY", b"HISTOGRAM")
+            if !is_narrowed =>
+        {
+            own()
+        }
+        (b"ACL", b"LOG")
+        | (b"LATENCY", b"DOCTOR" | b"LATEST")
+        | (b"SLOWLOG", b"GET")
+        | (b"MEMORY", b"DOCTOR" | b"MALLOC-STATS" | b"STATS") => own(),
         (b"CLIENT", b"ID")
         | (b"COMMAND", b"COUNT")
-        | (b"ACL", b"LIST" | b"LOG")
-        | (b"LATENCY", b"DOCTOR" | b"HISTOGRAM" | b"LATEST" | b"RESET")
-        | (b"SLOWLOG", b"GET" | b"LEN")
-        | (b"MEMORY", b"DOCTOR" | b"MALLOC-STATS" | b"STATS")
-        | (b"DEBUG", b"OBJECT" | b"DIGEST-VALUE") => own(),
-        (b"ACL", b"DRYRUN") => Mask::Any("7.2 names the user".to_owned()),
-        (b"ACL", b"GETUSER") => Mask::Keys("7.2 has a flag more".to_owned()),
+        | (b"LATENCY", b"RESET")
+        | (b"SLOWLOG", b"LEN")
+        | (b"DEBUG", b"OBJECT" | b"DIGEST-VALUE") => figure(),
+        (b"ACL", b"LIST") => Mask::Shape("7.2 has a flag more".to_owned()),
+        (b"ACL", b"DRYRUN") => Mask::Shape("7.2 names the user".to_owned()),
+        (b"ACL", b"GETUSER") => Mask::Except(
+            ["flags", "commands"].map(str::to_owned).to_vec(),
+            "7.2 has a flag more, and keeps rules that change nothing".to_owned(),
+        ),
         (b"ACL", b"GENPASS") => Mask::Shape("the choice is random".to_owned()),
         (b"ACL", b"CAT") | (b"COMMAND", b"LIST") => Mask::Unordered(sets()),
         (b"CLIENT", b"INFO") => {

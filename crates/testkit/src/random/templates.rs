@@ -358,6 +358,7 @@ const WORDS: &str = "help has words of its own";
 pub const LEFT_OUT: &[(&str, &str)] = &[
     ("acl|help", WORDS),
     ("client|help", WORDS),
+    ("cluster|help", WORDS),
     ("command|help", WORDS),
     ("config|help", WORDS),
     ("latency|help", WORDS),
@@ -375,6 +376,7 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ("monitor", SEVERAL),
     ("client|no-touch", NEWER),
     ("client|setinfo", NEWER),
+    ("cluster|myshardid", NEWER),
     ("waitaof", NEWER),
     ("digest", NEWER),
     ("quit", ENDS),

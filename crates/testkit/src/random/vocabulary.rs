@@ -272,14 +272,22 @@ fn fill(prng: &mut Prng, template: &str) -> Vec<Vec<u8>> {
     args
 }
 
-/// The commands that may come, subcommands as `config|get`, or `cluster|{...}` where there are many.
+/// The commands that may come, and their subcommands as `config|get`.
 #[must_use]
 pub fn commands() -> BTreeSet<String> {
     let mut all: BTreeSet<String> = ["delex", "delifeq"].map(str::to_owned).into();
     for (_, template) in TEMPLATES {
-        let words: Vec<String> = template.split(' ').map(str::to_ascii_lowercase).collect();
-        all.insert(words[0].clone());
-        all.extend(words.get(1).map(|second| format!("{}|{second}", words[0])));
+        let mut words = template.split(' ').map(str::to_ascii_lowercase);
+        let name = words.next().expect("a text has a first part");
+        match words.next().as_deref() {
+            Some("{cluster}") => all.extend(CLUSTER.iter().map(|subcommand| {
+                let subcommand = String::from_utf8_lossy(subcommand).to_ascii_lowercase();
+                format!("{name}|{subcommand}")
+            })),
+            Some(second) => drop(all.insert(format!("{name}|{second}"))),
+            None => {}
+        }
+        all.insert(name);
     }
     all
 }
@@ -299,8 +307,38 @@ pub fn innermost(args: &[Vec<u8>]) -> &[Vec<u8>] {
     }
 }
 
+/// The options of a kind; `?` is no option at all.
+fn options_of(kind: &str) -> Option<&'static [&'static str]> {
+    Some(match kind {
+        "set-options" => &["NX", "XX", "GET", "KEEPTTL", "EX", "PX", "EXAT", "PXAT", "?"],
+        "getex-options" => &["EX", "PX", "EXAT", "PXAT", "PERSIST", "?"],
+        "expire-options" => &["NX", "XX", "?"],
+        "expireat-options" => &["NX", "XX", "GT", "LT", "?"],
+        "restore-options" => &["REPLACE", "ABSTTL", "IDLETIME", "FREQ", "?"],
+        "zadd-options" => &["NX", "XX", "GT", "LT", "CH", "INCR", "?"],
+        "zrange-options" => &["REV", "WITHSCORES", "?"],
+        "zunion-options" => &["WITHSCORES", "AGGREGATE", "WEIGHTS", "?"],
+        _ => return None,
+    })
+}
+
 fn words_of(prng: &mut Prng, kind: &str, args: &mut Vec<Vec<u8>>) {
+    if let Some(choices) = options_of(kind) {
+        return options(prng, args, choices);
+    }
     let choices = match kind {
+        "value" => return args.push(value(prng)),
+        "integer" | "float" if prng.percent(30) => {
+            return args.push(number(prng, kind == "float"));
+        }
+        "pattern" if prng.percent(40) => return args.push(pattern(prng)),
+        "directive" => {
+            return args.push(SETTINGS[prng.below(SETTINGS.len())].0.as_bytes().to_vec());
+        }
+        "setting" => {
+            let (name, values) = SETTINGS[prng.below(SETTINGS.len())];
+            return args.extend([name, prng.pick(values)].map(|word| word.as_bytes().to_vec()));
+        }
         "key" => KEYS,
         "set-key" | "zset-key" if prng.percent(10) => KEYS,
         "set-key" => SET_KEYS,
@@ -308,36 +346,14 @@ fn words_of(prng: &mut Prng, kind: &str, args: &mut Vec<Vec<u8>>) {
         "lex-key" => LEX_KEYS,
         "lex" => LEX_BOUNDS,
         "bound" => BOUNDS,
+        // Mostly the first few, which are numbers of one or two digits.
         "score" => &SCORES[..if prng.percent(80) { 8 } else { SCORES.len() }],
-        "zadd-options" => {
-            options(prng, args, &["NX", "XX", "GT", "LT", "CH", "INCR", "?"]);
-            return;
-        }
-        "zrange-options" => {
-            options(prng, args, &["REV", "WITHSCORES", "?"]);
-            return;
-        }
-        "zunion-options" => {
-            options(prng, args, &["WITHSCORES", "AGGREGATE", "WEIGHTS", "?"]);
-            return;
-        }
         // Mostly the first few, which are integers.
         "member" => &MEMBERS[..if prng.percent(60) { 5 } else { MEMBERS.len() }],
         "field" => FIELDS,
-        "value" => {
-            args.push(value(prng));
-            return;
-        }
-        "integer" | "float" if prng.percent(30) => {
-            args.push(number(prng, kind == "float"));
-            return;
-        }
         "integer" => INTEGERS,
         "float" => FLOATS,
-        "pattern" if prng.percent(40) => {
-            args.push(pattern(prng));
-            return;
-        }
+        "pattern" => PATTERNS,
         "seconds" => SECONDS,
         "millis" => MILLIS,
         "at" => AT,
@@ -347,55 +363,24 @@ fn words_of(prng: &mut Prng, kind: &str, args: &mut Vec<Vec<u8>>) {
         "small" => SMALL,
         "sort-by" => SORT_BY,
         "sort-get" => SORT_GET,
-        "pattern" => PATTERNS,
         "database" => DATABASES,
         "protocol" => PROTOCOLS,
-        "directive" => {
-            args.push(SETTINGS[prng.below(SETTINGS.len())].0.as_bytes().to_vec());
-            return;
-        }
-        "setting" => {
-            let (name, values) = SETTINGS[prng.below(SETTINGS.len())];
-            args.push(name.as_bytes().to_vec());
-            args.push(prng.pick(values).as_bytes().to_vec());
-            return;
-        }
         "acl-rule" => ACL_RULES,
         "example" => EXAMPLES,
         "cluster" => CLUSTER,
         "payload" => PAYLOADS,
         "type" => TYPES,
-        "restore-options" => {
-            options(prng, args, &["REPLACE", "ABSTTL", "IDLETIME", "FREQ", "?"]);
-            return;
-        }
         "transfer" => &[TRANSFER],
         "unlock" => &[UNLOCK],
         "swap" => &[SWAP],
         "script" => SCRIPTS,
         "sha" => &[SHA],
-        "set-options" => {
-            options(prng, args, &["NX", "XX", "GET", "KEEPTTL", "EX", "PX", "EXAT", "PXAT", "?"]);
-            return;
-        }
-        "getex-options" => {
-            options(prng, args, &["EX", "PX", "EXAT", "PXAT", "PERSIST", "?"]);
-            return;
-        }
-        "expire-options" => {
-            options(prng, args, &["NX", "XX", "?"]);
-            return;
-        }
-        "expireat-options" => {
-            options(prng, args, &["NX", "XX", "GT", "LT", "?"]);
-            return;
-        }
         other => unreachable!("no kind of word is called {other}"),
     };
     args.push(prng.pick(choices).to_vec());
 }
 
-/// None, one, or sometimes several that may exclude each other; `?` is no option at all.
+/// None, one, or sometimes several that may exclude each other.
 fn options(prng: &mut Prng, args: &mut Vec<Vec<u8>>, choices: &[&str]) {
     let count = match prng.below(10) {
         0..3 => 0,
@@ -411,7 +396,7 @@ fn options(prng: &mut Prng, args: &mut Vec<Vec<u8>>, choices: &[&str]) {
             continue;
         }
         args.push(mixed_case(prng, option.as_bytes()));
-        let times = match option {
+        let values = match option {
             "EX" => SECONDS,
             "PX" => MILLIS,
             "EXAT" => AT,
@@ -424,7 +409,7 @@ fn options(prng: &mut Prng, args: &mut Vec<Vec<u8>>, choices: &[&str]) {
             }
             _ => continue,
         };
-        args.push(prng.pick(times).to_vec());
+        args.push(prng.pick(values).to_vec());
     }
 }
 
@@ -492,16 +477,20 @@ mod tests {
 
     #[test]
     fn every_template_is_used() {
-        let used: BTreeSet<Vec<u8>> = generate(3, 20_000, 2)
-            .into_iter()
-            .map(|op| innermost(&op.args)[0].to_ascii_uppercase())
+        // The words of a template up to the first that is chosen, of which two tell most templates apart.
+        let words = |count: usize, args: &[Vec<u8>]| -> Vec<String> {
+            let words = args.iter().take(count);
+            words.map(|word| String::from_utf8_lossy(word).to_ascii_uppercase()).collect()
+        };
+        let ops = generate(3, 20_000, 2);
+        let used: BTreeSet<Vec<String>> = [1, 2]
+            .iter()
+            .flat_map(|count| ops.iter().map(move |op| words(*count, innermost(&op.args))))
             .collect();
-        for (_, template) in TEMPLATES {
-            let name = template.split(' ').next().unwrap();
-            if *template == COMPARED {
-                continue;
-            }
-            assert!(used.contains(name.as_bytes()), "{name} never came");
+        for (_, template) in TEMPLATES.iter().filter(|(_, template)| *template != COMPARED) {
+            let fixed = template.split(' ').take(2).take_while(|word| !word.starts_with('{'));
+            let fixed: Vec<String> = fixed.map(str::to_ascii_uppercase).collect();
+            assert!(used.contains(&fixed), "{template} never came");
         }
     }
 }

@@ -226,3 +226,21 @@ fn an_error_handler_may_close_the_session_that_a_notice_is_about() {
         }
     });
 }
+
+#[test]
+fn what_a_class_makes_of_the_data_comes_back_though_it_looks_compressed() {
+    // A byte in front that is one of LZF's, as an encrypting class may have it by chance.
+    let class = "class H extends SessionHandler { \
+         function read(string $id): string|false { return substr(parent::read($id), 1); } \
+         function write(string $id, string $data): bool { \
+             return parent::write($id, chr(strlen($data) - 1) . $data); } }";
+    on_every_server(|at| {
+        for compression in ["none", "lzf"] {
+            at.raw("FLUSHALL");
+            for n in ["1", "2", "3"] {
+                let php = at.php().handler("redis").ini("redis.session.compression", compression);
+                assert_eq!(php.run(&installed(class, COUNT)), n, "{compression}");
+            }
+        }
+    });
+}

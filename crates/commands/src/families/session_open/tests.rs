@@ -114,7 +114,7 @@ fn the_longest_hold_bounds_leases_and_raises_tombstones() {
     bench.host.settings.sessions.lock_max_hold_s.store(5, Ordering::Relaxed);
     bench.run(&format!("SESSION OPEN s {A}"));
     bench.check("PTTL s_LOCK", int(5_000));
-    bench.run(&format!("SESSION DESTROY s {A} NONCE n"));
+    bench.run(&format!("SESSION DESTROY s {A} NONCE m"));
     bench.check("PTTL s_GONE", int(900_000));
 }
 

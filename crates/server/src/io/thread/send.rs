@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{IoThread, SPARE_BUFFERS_MAX};
 use crate::client_memory;
 use crate::io::backlog::Fault;
-use crate::io::connection::{BUFFER_KEEP_MAX, Flushed, SHARED_LEN_MAX};
+use crate::io::connection::{Flushed, SHARED_LEN_MAX};
 use crate::memory;
 use crate::stats::raise;
 
@@ -120,12 +120,12 @@ impl IoThread {
     }
 
     /// Closes a client with more replies than its hard limit allows, though it might take them all at once: as
-    /// Redis does, which does not count what its fixed buffer holds either.
+    /// Redis does.
     pub(super) fn gives_up_too_much_output(&mut self, slot: usize) -> bool {
         let Some(connection) = self.connections.get(slot) else { return false };
         let unsent = connection.unsent();
-        let is_too_much = unsent > BUFFER_KEEP_MAX
-            && connection.output_limit(&self.server.output_limits()).is_exceeded_by(unsent);
+        let limit = connection.output_limit(&self.server.output_limits());
+        let is_too_much = limit.is_exceeded_by(unsent);
         if is_too_much {
             self.give_up(slot, Fault::OverHard);
         }

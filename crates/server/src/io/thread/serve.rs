@@ -3,15 +3,16 @@
 use std::sync::atomic::Ordering;
 
 use guarda_commands::{
-    Admission, AuthState, Busy, Client, Flags, Meaning, Outcome, ReplyMode, admit, execute,
+    Admission, AuthState, Busy, Call, Client, Flags, Meaning, Outcome, ReplyMode, admit, execute,
     needs_script_thread, note_refusal, unknown_command,
 };
 use guarda_resp::{ArgVec, Limits, Parsed, ProtocolError, ReplyWriter};
 use guarda_store::UnixMillis;
 
 use super::IoThread;
+use crate::io::backlog::Fault;
 use crate::io::connection::Connection;
-use crate::io::mailbox::{CarriedOut, ScriptJob};
+use crate::io::mailbox::{CarriedOut, Errand};
 use crate::reclaim::AT_ONCE_MAX;
 
 /// Reads of one connection in one turn, so that a flood does not starve the others.
@@ -286,11 +287,19 @@ impl IoThread {
                 connection.needs_sync |= !call.spec.flags.contains(Flags::LOCKS_ONLY);
                 if needs_script_thread(&call, client, &*self.server) {
                     self.worker.effects.counters.commands_processed += 1;
-                    self.hand_to_script_thread(slot, args);
+                    if let Some(errand) = self.errand(slot, &call) {
+                        self.server.run_script(errand);
+                    }
                     return Flow::Stop;
                 }
                 let done = if self.would_wait_for_script(slot, &call) {
                     Err(Busy)
+                } else if self.server.changes_configuration_apart(&call) {
+                    self.worker.effects.counters.commands_processed += 1;
+                    if let Some(errand) = self.errand(slot, &call) {
+                        self.server.config_errands.push(errand);
+                    }
+                    return Flow::Stop;
                 } else {
                     let connection = &mut self.connections[slot];
                     let Some(client) = connection.client.as_deref_mut() else { return Flow::Stop };
@@ -347,7 +356,14 @@ impl IoThread {
                 client.reply_mode = ReplyMode::On;
             }
         }
-        if outcome == Outcome::Close {
+        if outcome == Outcome::Overflow {
+            tracing::warn!(client = connection.id, "closed: {}", Fault::OverHard.reason());
+            let count = &self.server.stats.output_buffer_limit_disconnections;
+            count.fetch_add(1, Ordering::Relaxed);
+            // Of EXEC's reply there is a part, which nobody is to take for the whole.
+            connection.out.truncate(start);
+        }
+        if matches!(outcome, Outcome::Close | Outcome::Overflow) {
             connection.closing = true;
         }
         if !connection.is_dirty && (connection.unsent() > 0 || connection.closing) {
@@ -368,9 +384,11 @@ impl IoThread {
         self.server.tell(self.index, done, remains);
     }
 
-    fn hand_to_script_thread(&mut self, slot: usize, args: &[&[u8]]) {
-        let Some(client) = self.connections[slot].client.take() else { return };
-        let args = args.iter().map(|arg| arg.to_vec()).collect();
-        self.server.run_script(ScriptJob { thread: self.index, slot, client, args });
+    /// The call as an errand for another thread; the client goes with it.
+    fn errand(&mut self, slot: usize, call: &Call<'_>) -> Option<Errand> {
+        let client = self.connections[slot].client.take()?;
+        let (spec, names) = (call.spec, call.names);
+        let args = call.args.iter().map(|arg| arg.to_vec()).collect();
+        Some(Errand { thread: self.index, slot, client, spec, names, args })
     }
 }
