@@ -65,7 +65,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         SLOWLOG
         SLOWLOG NOSUCH
         SLOWLOG LEN x
-        CONFIG SET slowlog-log-slower-than 10000
+        CONFIG SET slowlog-log-slower-than 100000000
         "#,
     ),
     Case::new(
@@ -91,7 +91,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         SLOWLOG GET
         SLOWLOG GET 5
         CONFIG SET slowlog-max-len 128
-        CONFIG SET slowlog-log-slower-than 10000
+        CONFIG SET slowlog-log-slower-than 100000000
         SLOWLOG LEN
         SLOWLOG RESET x
         SLOWLOG GET 5 x

@@ -59,7 +59,7 @@ pub(crate) struct Place {
     pub(crate) slot: u32,
 }
 
-/// A command handed to the script thread, with the client's state while it runs.
+/// A command handed to another thread, with the client's state while it runs.
 pub(crate) struct Errand {
     /// The thread to answer.
     pub(crate) thread: usize,
