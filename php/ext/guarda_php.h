@@ -22,6 +22,7 @@
 ZEND_BEGIN_MODULE_GLOBALS(guarda)
 	guarda_handle *current; /* the handle that is open, or NULL */
 	bool current_is_redis; /* whether it is of the handler `redis` */
+	bool keeps_cookie; /* session.use_cookies is off for a moment: see guarda_keep_cookie() */
 ZEND_END_MODULE_GLOBALS(guarda)
 
 ZEND_EXTERN_MODULE_GLOBALS(guarda)
@@ -49,6 +50,7 @@ void guarda_mask_save_path(bool masked);
 extern const ps_module guarda_ps_module;
 extern const ps_module guarda_ps_module_redis;
 void guarda_drop_handle(guarda_handle *handle);
+void guarda_keep_cookie(bool keep);
 
 /* guarda_functions.c */
 extern const zend_function_entry guarda_functions[];
