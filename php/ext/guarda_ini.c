@@ -4,10 +4,12 @@
 #include "ext/standard/html.h"
 #include "ext/standard/info.h"
 
-/* The core knows what each entry takes. */
+/* The core knows what each entry takes. PHP asks before every change: at the start of a process, a
+ * thread or a request, by ini_set(), and when all is put back at the end of a request. */
 static PHP_INI_MH(on_change)
 {
 	char message[256];
+	memset(GUARDA_G(entries_are_read), 0, sizeof(GUARDA_G(entries_are_read)));
 	if (guarda_check(ZSTR_VAL(entry->name), new_value ? (const uint8_t *) ZSTR_VAL(new_value) : NULL,
 			new_value ? ZSTR_LEN(new_value) : 0, message, sizeof(message)) == 0) {
 		return SUCCESS;
@@ -54,12 +56,18 @@ static const zend_ini_entry_def redis_entries[][2] = {
 };
 #define REDIS_ENTRIES (sizeof(redis_entries) / sizeof(redis_entries[0]))
 
+/* Whether all of phpredis's entries are ours: nobody tells us of changes to the others. */
+static bool owns_redis_entries;
+
 void guarda_register_ini(int module_number, bool redis)
 {
 	zend_register_ini_entries(guarda_entries, module_number);
+	owns_redis_entries = redis;
 	for (size_t at = 0; redis && at < REDIS_ENTRIES; at++) {
 		const zend_ini_entry_def *entry = redis_entries[at];
-		if (!zend_hash_str_exists(EG(ini_directives), entry->name, entry->name_length)) {
+		if (zend_hash_str_exists(EG(ini_directives), entry->name, entry->name_length)) {
+			owns_redis_entries = false;
+		} else {
 			zend_register_ini_entries(entry, module_number);
 		}
 	}
@@ -162,12 +170,38 @@ static void settings_of_redis(guarda_settings *settings)
 	wait_us = wait_us > 0 ? wait_us : 20000;
 	retries = retries == 0 ? 100 : retries;
 	settings->lock_wait_ms = milliseconds(retries < 0 ? -1 : (double) retries * wait_us / 1e6);
-	expire = expire > 0 ? expire : INI_INT("max_execution_time");
-	settings->lock_ttl_ms = milliseconds(expire > 0 ? (double) expire : INI_FLT("guarda.lock_ttl"));
+	settings->lock_ttl_ms = expire > 0 ? milliseconds((double) expire) : 0;
 	settings->readonly_on_timeout = INI_BOOL("redis.session.lock_failure_readonly");
 	settings->early_refresh = INI_BOOL("redis.session.early_refresh");
 	settings->compression = INI_STR("redis.session.compression");
 	settings->compression_level = INI_INT("redis.session.compression_level");
+}
+
+static void read_entries(guarda_settings *settings, bool redis)
+{
+	const char *vanished = INI_STR("guarda.on_vanished");
+	memset(settings, 0, sizeof(*settings));
+	settings->mode = GUARDA_LOCK;
+	settings->redis = redis;
+	settings->recreate = vanished && !strcasecmp(vanished, "recreate");
+	settings->lock_max_hold_ms = milliseconds(INI_FLT("guarda.lock_max_hold"));
+	settings->lock_max_waiters = INI_INT("guarda.lock_max_waiters");
+	settings->io_budget_ms = milliseconds(INI_FLT("guarda.io_budget"));
+	settings->empty_ttl_s = INI_INT("guarda.empty_ttl");
+	settings->absolute_lifetime_s = INI_INT("guarda.absolute_lifetime");
+	settings->keep = INI_BOOL("guarda.keep_connections");
+	if (redis) {
+		settings_of_redis(settings);
+	} else {
+		settings_of_guarda(settings);
+	}
+}
+
+/* max_execution_time is PHP's own, which does not tell us when it changes. */
+static int64_t default_lock_ttl_ms(void)
+{
+	zend_long seconds = INI_INT("max_execution_time");
+	return milliseconds(seconds > 0 ? (double) seconds : INI_FLT("guarda.lock_ttl"));
 }
 
 /* A web request has its URL, a script on the command line its path. */
@@ -178,30 +212,23 @@ static const char *url_now(void)
 
 void guarda_settings_now(guarda_settings *settings, bool redis)
 {
-	const char *vanished = INI_STR("guarda.on_vanished");
 	zend_execute_data *frame = NULL;
-	memset(settings, 0, sizeof(*settings));
-	settings->mode = GUARDA_LOCK;
-	settings->redis = redis;
+	if (!GUARDA_G(entries_are_read)[redis]) {
+		read_entries(&GUARDA_G(entries)[redis], redis);
+		GUARDA_G(entries_are_read)[redis] = !redis || owns_redis_entries;
+	}
+	*settings = GUARDA_G(entries)[redis];
+	if (settings->lock_ttl_ms == 0) {
+		settings->lock_ttl_ms = default_lock_ttl_ms();
+	}
 	settings->strict = PS(use_strict_mode);
-	settings->recreate = vanished && !strcasecmp(vanished, "recreate");
-	settings->lock_max_hold_ms = milliseconds(INI_FLT("guarda.lock_max_hold"));
-	settings->lock_max_waiters = INI_INT("guarda.lock_max_waiters");
-	settings->io_budget_ms = milliseconds(INI_FLT("guarda.io_budget"));
-	settings->empty_ttl_s = INI_INT("guarda.empty_ttl");
-	settings->absolute_lifetime_s = INI_INT("guarda.absolute_lifetime");
 	/* opcache.preload runs in the process that FPM forks its workers from. */
-	settings->keep = INI_BOOL("guarda.keep_connections") && !(CG(compiler_options) & ZEND_COMPILE_PRELOAD);
+	settings->keep = settings->keep && !(CG(compiler_options) & ZEND_COMPILE_PRELOAD);
 	settings->tick = PS(rfc1867_progress) != NULL;
 	settings->gc_maxlifetime_s = PS(gc_maxlifetime);
 	settings->now_s = (int64_t) time(NULL);
 	settings->serializer = PS(serializer) ? PS(serializer)->name : "";
 	settings->url = url_now();
-	if (redis) {
-		settings_of_redis(settings);
-	} else {
-		settings_of_guarda(settings);
-	}
 	switch (guarda_nearest_caller(&frame)) {
 		case CALLER_START:
 			if (guarda_wants_read_and_close(frame)) {

@@ -23,6 +23,8 @@ ZEND_BEGIN_MODULE_GLOBALS(guarda)
 	guarda_handle *current; /* the handle that is open, or NULL */
 	bool current_is_redis; /* whether it is of the handler `redis` */
 	bool keeps_cookie; /* session.use_cookies is off for a moment: see guarda_keep_cookie() */
+	guarda_settings entries[2]; /* what the INI entries say, for the handlers `guarda` and `redis` */
+	bool entries_are_read[2]; /* and none has changed since */
 ZEND_END_MODULE_GLOBALS(guarda)
 
 ZEND_EXTERN_MODULE_GLOBALS(guarda)

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use guarda_resp::{Frame, FrameDecoder, encode_command};
+use smallvec::SmallVec;
 
 use crate::deadline::{Budget, now};
 use crate::endpoint::Endpoint;
@@ -30,6 +31,9 @@ const SHORT_TIMEOUT: Duration = Duration::from_secs(1);
 const KEPT_MAX: usize = 64 * 1024;
 /// How often a connection that was closed is made again, with `retry_interval`; as in phpredis.
 const RETRIES: u32 = 10;
+
+/// The answers to commands that travelled together; mostly it is one.
+pub(crate) type Frames = SmallVec<[Frame; 2]>;
 
 /// What a server watches (WATCH) for a connection.
 #[derive(Debug, PartialEq, Eq)]
@@ -92,7 +96,7 @@ impl Connection {
     /// [`Error::Connect`], [`Error::Tls`] or [`Error::CredentialsFile`].
     pub fn connect(endpoint: &Endpoint, budget: &Budget) -> Result<Self, Error> {
         let prologue = Prologue::of(endpoint)?;
-        let limit = budget.within(endpoint.connect_timeout);
+        let limit = budget.within(now(), endpoint.connect_timeout);
         let failed = |source| Error::Connect { endpoint: endpoint.to_string(), source };
         let mut transport = Transport::connect(&endpoint.address, &limit).map_err(failed)?;
         if let Some(options) = &endpoint.tls {
@@ -252,7 +256,7 @@ impl Connection {
         commands: &[impl AsRef<[&'a [u8]]>],
         patience: Duration,
         budget: &Budget,
-    ) -> Result<Vec<Frame>, Error> {
+    ) -> Result<Frames, Error> {
         let encode = |out: &mut Vec<u8>| {
             commands.iter().for_each(|command| encode_command(out, command.as_ref()));
         };
@@ -266,7 +270,7 @@ impl Connection {
         answers: usize,
         patience: Duration,
         budget: &Budget,
-    ) -> Result<Vec<Frame>, Error> {
+    ) -> Result<Frames, Error> {
         self.round_trips += 1;
         let mut outgoing = std::mem::take(&mut self.outgoing);
         outgoing.clear();
@@ -289,20 +293,28 @@ impl Connection {
         answers: usize,
         patience: Duration,
         budget: &Budget,
-    ) -> Result<Vec<Frame>, Error> {
+    ) -> Result<Frames, Error> {
+        let started = now();
+        let mut looked = Some(started);
         // What any other command may take: a server that is silent for longer lets us wait, or hangs.
-        let mut unasked = (!patience.is_zero()).then(|| budget.within(self.endpoint.read_timeout));
+        let mut unasked =
+            (!patience.is_zero()).then(|| budget.within(started, self.endpoint.read_timeout));
         let mut budget = *budget;
         budget.extend(patience);
         let limit = self.endpoint.read_timeout.map(|limit| limit.saturating_add(patience));
-        let own = budget.within(limit);
-        let started = now();
+        let own = budget.within(started, limit);
         let mut sent = 0;
-        let mut frames = Vec::with_capacity(answers);
+        let mut frames = Frames::with_capacity(answers);
         loop {
+            let rest = bytes.get(sent..).unwrap_or_default();
+            if rest.is_empty() && self.take_answers(answers, &mut frames)? {
+                return Ok(frames);
+            }
+            // Before all that may wait.
+            let time = looked.take().unwrap_or_else(now);
             let waited = || now().saturating_duration_since(started);
-            let Some(mut left) = own.left() else { return Err(self.silent(waited())) };
-            match unasked.map(|until| until.left()) {
+            let Some(mut left) = own.left_at(time) else { return Err(self.silent(waited())) };
+            match unasked.map(|until| until.left_at(time)) {
                 Some(None) => {
                     unasked = None;
                     if probe::hangs(&self.endpoint, waited()) {
@@ -314,19 +326,10 @@ impl Connection {
                 None => {}
             }
             self.set_timeout(left)?;
-            let done = if let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
-                self.transport.write(rest).map(|count| sent += count)
-            } else if let Some(frame) = self.decoded(answers > frames.len() + 1)? {
-                match self.prologue.steps.pop_front() {
-                    None => frames.push(frame),
-                    Some(step) => step.check(&frame, &self.endpoint)?,
-                }
-                if self.prologue.steps.is_empty() && frames.len() == answers {
-                    return Ok(frames);
-                }
-                continue;
-            } else {
+            let done = if rest.is_empty() {
                 self.receive()
+            } else {
+                self.transport.write(rest).map(|count| sent += count)
             };
             match done {
                 Ok(()) => {}
@@ -337,6 +340,21 @@ impl Connection {
                 Err(source) => return Err(self.lost(source)),
             }
         }
+    }
+
+    /// Takes the answers that are here, those to the prologue first; whether there are as many now
+    /// as were asked for.
+    fn take_answers(&mut self, wanted: usize, frames: &mut Frames) -> Result<bool, Error> {
+        while let Some(frame) = self.decoded(wanted > frames.len() + 1)? {
+            match self.prologue.steps.pop_front() {
+                None => frames.push(frame),
+                Some(step) => step.check(&frame, &self.endpoint)?,
+            }
+            if self.prologue.steps.is_empty() && frames.len() == wanted {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn silent(&self, waited: Duration) -> Error {

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+/// A century stands for no end at all.
+const ENDLESS: Duration = Duration::from_hours(876_600);
+
 /// What is left of the time that one session may spend on input and output.
 ///
 /// Waiting for a lock counts apart: see [`Open::lock`](crate::Open::lock).
@@ -14,19 +17,23 @@ impl Budget {
     /// Starts now.
     pub fn start(total: Duration) -> Self {
         let now = now();
-        // A century stands for no end at all.
-        let century = Duration::from_hours(876_600);
-        Self { end: now.checked_add(total.min(century)).unwrap_or(now) }
+        Self { end: now.checked_add(total.min(ENDLESS)).unwrap_or(now) }
     }
 
     /// What is left; None when nothing is.
     pub fn left(&self) -> Option<Duration> {
-        self.end.checked_duration_since(now()).filter(|left| !left.is_zero())
+        self.left_at(now())
     }
 
-    /// The same, or an earlier end: what is left of it, but no more than `limit` from now on.
-    pub(crate) fn within(&self, limit: Option<Duration>) -> Self {
-        limit.map_or(*self, |limit| Self { end: self.end.min(Self::start(limit).end) })
+    /// What is left at a time; None when nothing is.
+    pub(crate) fn left_at(&self, time: Instant) -> Option<Duration> {
+        self.end.checked_duration_since(time).filter(|left| !left.is_zero())
+    }
+
+    /// The same, or an earlier end: what is left of it, but no more than `limit` from `time` on.
+    pub(crate) fn within(&self, time: Instant, limit: Option<Duration>) -> Self {
+        let end = limit.and_then(|limit| time.checked_add(limit.min(ENDLESS)));
+        Self { end: end.map_or(self.end, |end| end.min(self.end)) }
     }
 
     /// A later end, for time that does not count.

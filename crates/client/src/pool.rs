@@ -1,8 +1,9 @@
 //! Idle connections, kept between requests.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use guarda_session::save_path::Address;
+use guarda_session::save_path::{Address, Host};
 
 use crate::connection::Connection;
 use crate::deadline::{Budget, now};
@@ -34,7 +35,8 @@ pub struct Pool {
 
 #[derive(Debug)]
 struct Idle {
-    connection: Connection,
+    /// Boxed: it is large, and goes through many hands.
+    connection: Box<Connection>,
     since: Instant,
 }
 
@@ -46,8 +48,8 @@ struct Known {
     since: Instant,
 }
 
-fn is_over(since: Instant, limit: Duration) -> bool {
-    now().saturating_duration_since(since) > limit
+fn is_over(since: Instant, limit: Duration, time: Instant) -> bool {
+    time.saturating_duration_since(since) > limit
 }
 
 impl Pool {
@@ -61,23 +63,53 @@ impl Pool {
     /// # Errors
     ///
     /// [`Error`] if a new one was needed and failed.
-    pub fn take(&mut self, endpoint: &Endpoint, budget: &Budget) -> Result<Connection, Error> {
+    pub fn take(&mut self, endpoint: &Endpoint, budget: &Budget) -> Result<Box<Connection>, Error> {
+        self.take_where(|idle| idle == endpoint, || Cow::Borrowed(endpoint), budget)
+    }
+
+    /// [`take`](Self::take) for the endpoint of a host, with timeouts for where it sets none: where
+    /// one is idle, nothing is copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`take`](Self::take).
+    pub fn take_for(
+        &mut self,
+        host: &Host,
+        connect: Option<Duration>,
+        read: Option<Duration>,
+        budget: &Budget,
+    ) -> Result<Box<Connection>, Error> {
+        let endpoint = || Cow::Owned(Endpoint::of(host, connect, read));
+        self.take_where(|idle| idle.is_of(host, connect, read), endpoint, budget)
+    }
+
+    fn take_where<'a>(
+        &mut self,
+        leads_there: impl Fn(&Endpoint) -> bool,
+        endpoint: impl FnOnce() -> Cow<'a, Endpoint>,
+        budget: &Budget,
+    ) -> Result<Box<Connection>, Error> {
         let mut closed = false;
-        while let Some(at) = self.idle.iter().rposition(|i| i.connection.endpoint == *endpoint) {
+        while let Some(at) = self.idle.iter().rposition(|i| leads_there(&i.connection.endpoint)) {
             let Idle { mut connection, since } = self.idle.remove(at);
-            let old = is_over(since, IDLE_TIME_MAX) || is_over(connection.made, AGE_MAX);
+            let time = now();
+            let old =
+                is_over(since, IDLE_TIME_MAX, time) || is_over(connection.made, AGE_MAX, time);
             if !old && connection.is_clean() {
                 connection.reused = true;
                 return Ok(connection);
             }
             closed |= !old;
         }
-        let mut connection = if closed {
-            Connection::connect_again(endpoint, budget)?
+        let endpoint = endpoint();
+        let mut connection = Box::new(if closed {
+            Connection::connect_again(&endpoint, budget)?
         } else {
-            Connection::connect(endpoint, budget)?
-        };
-        self.known.retain(|known| !is_over(known.since, MEMORY));
+            Connection::connect(&endpoint, budget)?
+        });
+        let time = now();
+        self.known.retain(|known| !is_over(known.since, MEMORY, time));
         let known = self.known.iter().find(|known| known.address == endpoint.address);
         connection.has_session_commands = known.map(|known| known.has_session_commands);
         Ok(connection)
@@ -85,7 +117,7 @@ impl Pool {
 
     /// Keeps a connection for the next request, unless it is broken or of another process, which is
     /// closed: without a word to the server, since after a fork the parent still uses it.
-    pub fn put(&mut self, connection: Connection) {
+    pub fn put(&mut self, connection: Box<Connection>) {
         if connection.is_broken() || connection.pid != process_id() {
             return;
         }

@@ -6,28 +6,24 @@ mod overview;
 mod plain;
 mod requests;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use guarda_session::{Holder, aside_key, lock_key, tag_key, tombstone_key};
 
+use operation::sha1_hex;
 pub use overview::{List, Listed, Page};
 
-/// The keys of one session.
+/// The keys of one session: its own, and those beside it, which are made when they are wanted.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Keys {
     session: Vec<u8>,
-    lock: Vec<u8>,
-    tombstone: Vec<u8>,
-    tag: Vec<u8>,
 }
 
 impl Keys {
     /// The keys that belong to a session's own.
     pub fn new(session_key: Vec<u8>) -> Self {
-        let lock = lock_key(&session_key);
-        let tombstone = tombstone_key(&session_key);
-        let tag = tag_key(&session_key);
-        Self { session: session_key, lock, tombstone, tag }
+        Self { session: session_key }
     }
 
     /// The session's own.
@@ -35,7 +31,19 @@ impl Keys {
         &self.session
     }
 
-    /// Of the copy that is set aside; seldom wanted.
+    fn lock(&self) -> Vec<u8> {
+        lock_key(&self.session)
+    }
+
+    fn tombstone(&self) -> Vec<u8> {
+        tombstone_key(&self.session)
+    }
+
+    fn tag(&self) -> Vec<u8> {
+        tag_key(&self.session)
+    }
+
+    /// Of the copy that is set aside.
     fn aside(&self) -> Vec<u8> {
         aside_key(&self.session)
     }
@@ -93,8 +101,8 @@ pub struct Opened {
     pub status: Status,
     /// The stored bytes; None: no session.
     pub data: Option<Vec<u8>>,
-    /// Identifies these bytes in COMMIT.
-    pub generation: Vec<u8>,
+    /// What the server calls these bytes; None: it leaves that to [`generation`](Self::generation).
+    pub named: Option<Vec<u8>>,
     /// The tombstone that is there.
     pub nonce: Option<Vec<u8>>,
     /// How long the lock was waited for.
@@ -104,8 +112,17 @@ pub struct Opened {
 impl Opened {
     /// One that was not opened.
     fn refused(status: Status) -> Self {
-        let (data, generation, nonce) = (None, Vec::new(), None);
-        Self { status, data, generation, nonce, waited: Duration::ZERO }
+        Self { status, data: None, named: None, nonce: None, waited: Duration::ZERO }
+    }
+
+    /// Identifies the stored bytes in COMMIT. Where scripts are used, nobody hashes what nobody asks
+    /// for.
+    pub fn generation(&self) -> Cow<'_, [u8]> {
+        match (&self.named, &self.data) {
+            (Some(name), _) => Cow::Borrowed(name),
+            (None, None) => Cow::Borrowed(b"absent"),
+            (None, Some(data)) => Cow::Owned(sha1_hex(data).into_bytes()),
+        }
     }
 
     /// Whether there was a session.
@@ -127,9 +144,7 @@ pub struct Commit<'a> {
     /// As in OPEN.
     pub token: &'a str,
     /// What OPEN answered.
-    pub generation: &'a [u8],
-    /// What OPEN answered.
-    pub nonce: Option<&'a [u8]>,
+    pub opened: &'a Opened,
     /// Time to live from now on.
     pub ttl: Duration,
     /// Whether OPEN took a lock.

@@ -215,8 +215,7 @@ fn request(to: &Endpoint, adopt: &Adopt, crash: Crash) -> Result<Option<Vec<u8>>
         }
         let commit = Commit {
             token: &token,
-            generation: &opened.generation,
-            nonce: None,
+            opened: &opened,
             ttl: DAY,
             locked: false,
             recreate: false,

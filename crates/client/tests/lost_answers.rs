@@ -38,8 +38,7 @@ fn open(connection: &mut Connection) -> Result<Opened, Error> {
 fn commit(connection: &mut Connection, opened: &Opened) -> Result<Committed, Error> {
     let commit = Commit {
         token: TOKEN,
-        generation: &opened.generation,
-        nonce: None,
+        opened,
         ttl: LONG,
         locked: true,
         recreate: false,

@@ -29,7 +29,7 @@ fn endpoint(server: &Server, query: &str) -> Endpoint {
 
 /// One request's view of one session.
 struct Request {
-    connection: Connection,
+    connection: Box<Connection>,
     keys: Keys,
     token: String,
     locked: bool,
@@ -69,8 +69,7 @@ impl Request {
         let opened = self.opened.as_ref().expect("opened before");
         let commit = Commit {
             token: &self.token,
-            generation: &opened.generation,
-            nonce: opened.nonce.as_deref(),
+            opened,
             ttl: HOUR,
             locked: self.locked,
             recreate: false,
@@ -135,8 +134,8 @@ fn open_commit_open_gives_what_was_committed() {
     on_every_server(|at| {
         let mut request = at.request("s");
         let opened = request.open();
+        assert_eq!(*opened.generation(), *b"absent");
         assert_eq!((opened.status, opened.data, opened.nonce), (Status::Open, None, None));
-        assert_eq!(opened.generation, b"absent");
         assert!(at.raw("GET s_LOCK").contains("guarda:"));
         assert_eq!(request.commit("n|i:1;"), Committed::Stored);
         assert!(at.raw("EXISTS s_LOCK").contains('0'), "commit releases the lock");

@@ -34,7 +34,7 @@ fn raw(server: &Server, command: &str) -> String {
 
 /// A session that is open.
 struct Opening {
-    connection: Connection,
+    connection: Box<Connection>,
     keys: Keys,
     token: String,
     locked: bool,
@@ -58,8 +58,7 @@ impl Opening {
     fn commit(mut self, pool: &mut Pool, tag: Option<&[u8]>) -> Result<Committed, Error> {
         let commit = Commit {
             token: &self.token,
-            generation: &self.opened.generation,
-            nonce: self.opened.nonce.as_deref(),
+            opened: &self.opened,
             ttl: TTL,
             locked: self.locked,
             recreate: false,

@@ -295,7 +295,10 @@ impl FrameDecoder {
 
     /// Forgets a half-received reply.
     pub fn reset(&mut self) {
-        *self = Self::new(self.limits);
+        self.pos = 0;
+        self.scanned = 0;
+        self.bulk = None;
+        self.open.clear();
     }
 
     /// Decodes the reply at the start of `buf`: the reply and the bytes it took, or None if it is
@@ -317,31 +320,23 @@ impl FrameDecoder {
             let mut whole = match self.next_item(buf)? {
                 Item::Incomplete => return Ok(None),
                 Item::Whole(frame) => Some(frame),
+                // An aggregate of no elements is whole from its beginning.
+                Item::Begin(kind, 0) => {
+                    self.begin(kind, 0)?;
+                    self.open.pop().and_then(close)
+                }
                 Item::Begin(kind, left) => {
                     self.begin(kind, left)?;
                     None
                 }
             };
-            // Give a whole frame to its parent, which may thereby become whole itself; an
-            // aggregate of no elements is whole from its beginning.
-            loop {
-                match (self.open.last_mut(), whole.take()) {
-                    (None, Some(frame)) => return Ok(Some((frame, self.pos))),
-                    (None, None) => break,
-                    (Some(parent), Some(frame)) => {
-                        parent.items.push(frame);
-                        parent.left -= 1;
-                    }
-                    (Some(_), None) => {}
-                }
-                match self.open.pop_if(|parent| parent.left == 0) {
-                    Some(done) => whole = close(done.kind, done.items),
-                    None => break,
-                }
-                if whole.is_none() {
-                    // An attribute ended: the frame it belongs to comes next.
-                    break;
-                }
+            // Give a whole frame to its parent, which may thereby become whole itself. After an
+            // attribute the frame comes that it belongs to.
+            while let Some(frame) = whole {
+                let Some(parent) = self.open.last_mut() else { return Ok(Some((frame, self.pos))) };
+                parent.items.push(frame);
+                parent.left -= 1;
+                whole = if parent.left == 0 { self.open.pop().and_then(close) } else { None };
             }
         }
     }
@@ -389,7 +384,7 @@ impl FrameDecoder {
         let max = self.limits.line_len_max;
         let rest = &buf[self.pos + 1..];
         let window = &rest[..rest.len().min(max.saturating_add(1))];
-        let Some(at) = memchr(b'\r', &window[self.scanned..]) else {
+        let Some(at) = find_cr(&window[self.scanned..]) else {
             self.scanned = window.len();
             return if window.len() > max {
                 Err(FrameError::LineTooLong { max })
@@ -443,8 +438,17 @@ impl FrameDecoder {
     }
 }
 
+/// Most lines are a few digits, shorter than a search for many bytes at once takes.
+fn find_cr(bytes: &[u8]) -> Option<usize> {
+    const FEW: usize = 4;
+    let (few, rest) = bytes.split_at(bytes.len().min(FEW));
+    let near = few.iter().position(|byte| *byte == b'\r');
+    near.or_else(|| memchr(b'\r', rest).map(|at| few.len() + at))
+}
+
 /// The frame that an aggregate's elements make; None for an attribute.
-fn close(kind: Kind, items: Vec<Frame>) -> Option<Frame> {
+fn close(done: Open) -> Option<Frame> {
+    let Open { kind, items, .. } = done;
     match kind {
         Kind::Array => Some(Frame::Array(items)),
         Kind::Set => Some(Frame::Set(items)),

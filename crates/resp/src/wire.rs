@@ -7,8 +7,11 @@ const HEADER_LEN_MAX: usize = 1 + 20 + 2;
 #[inline]
 pub(crate) fn push_header(buf: &mut Vec<u8>, marker: u8, value: usize) {
     if value < 10 {
-        // Most aggregates and many bulks: one copy of four bytes, no formatting.
+        // Most aggregates and many bulks: one copy of a few bytes, no formatting.
         buf.extend_from_slice(&[marker, b'0' + value as u8, b'\r', b'\n']);
+    } else if value < 100 {
+        let (tens, ones) = (value as u8 / 10, value as u8 % 10);
+        buf.extend_from_slice(&[marker, b'0' + tens, b'0' + ones, b'\r', b'\n']);
     } else {
         let mut digits = itoa::Buffer::new();
         push_line(buf, marker, digits.format(value).as_bytes());

@@ -9,6 +9,7 @@
 //! looks compressed and cannot be unpacked is an error, upon which the stored bytes must be left as
 //! they are.
 
+use std::borrow::Cow;
 use std::io::Read as _;
 
 use crc::{CRC_8_NRSC_5, Crc};
@@ -69,40 +70,40 @@ pub enum PayloadError {
     TooLong(Compression),
 }
 
-/// The session's data, and how it was compressed. Data that is not compressed is returned as it is.
+/// The session's data, and how it was compressed. Data that is not compressed is lent as it is.
 ///
 /// ```
 /// use guarda_session::payload::{Compression, pack, unpack};
 ///
 /// let stored = pack(b"n|i:1;", Compression::Zstd, 3);
-/// assert_eq!(unpack(stored), Ok((Compression::Zstd, b"n|i:1;".to_vec())));
-/// assert_eq!(unpack(b"n|i:1;".to_vec()), Ok((Compression::None, b"n|i:1;".to_vec())));
+/// assert_eq!(unpack(&stored), Ok((Compression::Zstd, b"n|i:1;".into())));
+/// assert_eq!(unpack(b"n|i:1;"), Ok((Compression::None, b"n|i:1;".into())));
 /// ```
 ///
 /// # Errors
 ///
 /// [`PayloadError`].
-pub fn unpack(stored: Vec<u8>) -> Result<(Compression, Vec<u8>), PayloadError> {
+pub fn unpack(stored: &[u8]) -> Result<(Compression, Cow<'_, [u8]>), PayloadError> {
     if stored.starts_with(&ZSTD_MAGIC) {
-        return unpack_zstd(&stored).map(|plain| (Compression::Zstd, plain));
+        return unpack_zstd(stored).map(|plain| (Compression::Zstd, plain.into()));
     }
-    let lz4_len = lz4_plain_len(&stored);
+    let lz4_len = lz4_plain_len(stored);
     if let Some(plain_len) = lz4_len
         && let Ok(plain) = lz4_flex::block::decompress(&stored[LZ4_HEADER_LEN..], plain_len)
         && plain.len() == plain_len
     {
-        return Ok((Compression::Lz4, plain));
+        return Ok((Compression::Lz4, plain.into()));
     }
     if !stored.is_empty()
-        && let Ok(plain) = decompress_strictly(&stored, PLAIN_LEN_MAX)
+        && let Ok(plain) = decompress_strictly(stored, PLAIN_LEN_MAX)
     {
-        return Ok((Compression::Lzf, plain));
+        return Ok((Compression::Lzf, plain.into()));
     }
     // Only now: one LZF stream of binary data in many begins like an LZ4 header.
     if lz4_len.is_some() {
         return Err(PayloadError::Damaged(Compression::Lz4));
     }
-    Ok((Compression::None, stored))
+    Ok((Compression::None, stored.into()))
 }
 
 /// Whether data that is stored as it is will be taken for what it is. Of PHP's serializers' all is; a
@@ -175,7 +176,7 @@ mod tests {
             assert!(!is_plain(data));
             for compression in [Compression::None, Compression::Lzf, Compression::Zstd] {
                 let stored = pack(data, compression, 3);
-                assert_eq!(unpack(stored).map(|(_, data)| data).as_deref(), Ok(data));
+                assert_eq!(unpack(&stored).map(|(_, data)| data).as_deref(), Ok(data));
             }
         }
         for data in samples() {
@@ -213,7 +214,7 @@ mod tests {
                 for level in [-1, 0, 1, 3, 22, 99] {
                     let stored = pack(&sample, compression, level);
                     assert!(
-                        unpack(stored) == Ok((compression, sample.clone())),
+                        unpack(&stored) == Ok((compression, sample[..].into())),
                         "{compression:?} {level} {}",
                         sample.len()
                     );
@@ -228,7 +229,7 @@ mod tests {
     #[test]
     fn what_is_not_compressed_stays_as_it_is() {
         for sample in samples().into_iter().chain([Vec::new(), b"\x1f".to_vec()]) {
-            assert!(unpack(sample.clone()) == Ok((Compression::None, sample)));
+            assert!(unpack(&sample) == Ok((Compression::None, sample[..].into())));
         }
     }
 
@@ -237,15 +238,15 @@ mod tests {
         for sample in samples().into_iter().take(5) {
             let zstd = pack(&sample, Compression::Zstd, 3);
             for cut in 4..zstd.len() {
-                let error = unpack(zstd[..cut].to_vec());
+                let error = unpack(&zstd[..cut]);
                 assert_eq!(error, Err(PayloadError::Damaged(Compression::Zstd)), "{cut}");
             }
             let garbage = [&zstd[..], b"x"].concat();
-            assert_eq!(unpack(garbage), Err(PayloadError::Damaged(Compression::Zstd)));
+            assert_eq!(unpack(&garbage), Err(PayloadError::Damaged(Compression::Zstd)));
         }
         let lz4 = pack(&vec![b'a'; 1000], Compression::Lz4, 0);
         let cut = lz4[..lz4.len() - 1].to_vec();
-        assert_eq!(unpack(cut), Err(PayloadError::Damaged(Compression::Lz4)));
+        assert_eq!(unpack(&cut), Err(PayloadError::Damaged(Compression::Lz4)));
     }
 
     /// Found by random inputs: byte 0x13 is the checksum of the four after it.
@@ -254,7 +255,7 @@ mod tests {
         let plain = b"\x0a\x03\0\0\x03\x01\x01\0\0\x03\x02\x01\x20\x08\x20\x04\x02\0\x01\x01";
         let stored = pack(plain, Compression::Lzf, 0);
         assert!(lz4_plain_len(&stored).is_some());
-        assert_eq!(unpack(stored), Ok((Compression::Lzf, plain.to_vec())));
+        assert_eq!(unpack(&stored), Ok((Compression::Lzf, plain.into())));
     }
 
     #[test]
@@ -262,7 +263,8 @@ mod tests {
         let most = vec![0; PLAIN_LEN_MAX];
         // LZF's limit has its own test, and takes its time without optimisation.
         for compression in [Compression::Zstd, Compression::Lz4] {
-            let unpacked = unpack(pack(&most, compression, 1)).expect("just fits");
+            let packed = pack(&most, compression, 1);
+            let unpacked = unpack(&packed).expect("just fits");
             assert!(unpacked.0 == compression && unpacked.1.len() == PLAIN_LEN_MAX);
         }
         let claimed = zstd::bulk::compress(&vec![0; PLAIN_LEN_MAX + 1], 1).expect("packs");
@@ -270,7 +272,7 @@ mod tests {
         std::io::Write::write_all(&mut unclaimed, &vec![0; PLAIN_LEN_MAX + 1]).expect("packs");
         for bomb in [claimed, unclaimed.finish().expect("packs")] {
             assert!(bomb.len() < 20_000);
-            assert_eq!(unpack(bomb), Err(PayloadError::TooLong(Compression::Zstd)));
+            assert_eq!(unpack(&bomb), Err(PayloadError::TooLong(Compression::Zstd)));
         }
     }
 

@@ -11,12 +11,13 @@ pub const TOKEN_PREFIX: &str = "guarda:";
 /// assert_eq!(lock_token(&[0xab; 16]), format!("guarda:{}", "ab".repeat(16)));
 /// ```
 pub fn lock_token(random: &[u8; 16]) -> String {
-    let mut token = String::with_capacity(TOKEN_PREFIX.len() + 32);
-    token.push_str(TOKEN_PREFIX);
-    for byte in random {
-        for nibble in [byte >> 4, byte & 15] {
-            token.push(char::from(b"0123456789abcdef"[usize::from(nibble)]));
-        }
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut digits = [0; 32];
+    for (pair, byte) in digits.as_chunks_mut().0.iter_mut().zip(random) {
+        *pair = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
     }
+    let mut token = String::with_capacity(TOKEN_PREFIX.len() + digits.len());
+    token.push_str(TOKEN_PREFIX);
+    token.push_str(str::from_utf8(&digits).expect("digits are ASCII"));
     token
 }

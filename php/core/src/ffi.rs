@@ -77,18 +77,16 @@ const UNREAD: c_int = -2;
 pub struct Handle {
     /// None: the save_path is not usable.
     request: Option<Request>,
-    /// The data of the last read; C copies it.
-    data: Vec<u8>,
-    /// The last text that C was given.
-    text: CString,
+    /// The last text that C was given. None yet: even an empty one lies in the heap.
+    text: Option<CString>,
     /// The texts of the last [`guarda_session`].
-    told: [CString; 4],
+    told: Option<[CString; 4]>,
     failed: bool,
 }
 
 impl Handle {
     fn fail(&mut self, message: &str) -> c_int {
-        self.text = c_string(message);
+        self.text = Some(c_string(message));
         self.failed = true;
         -1
     }
@@ -125,13 +123,14 @@ fn settings(from: &GuardaSettings) -> Settings {
     let compression = unsafe { c_text(from.compression) };
     // SAFETY: as above.
     let url = unsafe { c_text(from.url) };
+    let mode = match from.mode {
+        1 => Mode::ReadOnly,
+        2 => Mode::Unlocked,
+        _ => Mode::Lock,
+    };
     Settings {
         redis: from.redis != 0,
-        mode: match from.mode {
-            1 => Mode::ReadOnly,
-            2 => Mode::Unlocked,
-            _ => Mode::Lock,
-        },
+        mode,
         lock_wait: wait(from.lock_wait_ms),
         lock_ttl: wait(from.lock_ttl_ms.max(1)),
         lock_max_hold: wait(from.lock_max_hold_ms.max(1)),
@@ -150,11 +149,11 @@ fn settings(from: &GuardaSettings) -> Settings {
         absolute_lifetime: (from.absolute_lifetime_s > 0).then_some(from.absolute_lifetime_s),
         gc_maxlifetime: from.gc_maxlifetime_s,
         now: from.now_s,
-        serializer: Serializer::named(&String::from_utf8_lossy(serializer)),
+        serializer: Serializer::named(serializer),
         // Another extension may have registered the entry, and take more.
         compression: Compression::named(compression).unwrap_or_default(),
         compression_level: i32::try_from(from.compression_level).unwrap_or_default(),
-        url: url.to_vec(),
+        url: if mode == Mode::Lock { url.to_vec() } else { Vec::new() },
     }
 }
 
@@ -264,13 +263,7 @@ pub unsafe extern "C" fn guarda_open(
     // SAFETY: the caller lends the settings for this call, see above.
     let from = unsafe { &*from };
     let made = catch_unwind(AssertUnwindSafe(move || {
-        let mut handle = Handle {
-            request: None,
-            data: Vec::new(),
-            text: CString::default(),
-            told: <[CString; 4]>::default(),
-            failed: false,
-        };
+        let mut handle = Handle { request: None, text: None, told: None, failed: false };
         match Request::open(previous, save_path, settings(from)) {
             Ok(request) => handle.request = Some(request),
             Err(message) => {
@@ -291,7 +284,8 @@ pub unsafe extern "C" fn guarda_open(
 pub unsafe extern "C" fn guarda_message(handle: *const Handle) -> *const c_char {
     // SAFETY: the handle is alive, and one thread uses it.
     let handle = unsafe { &*handle };
-    if handle.failed { handle.text.as_ptr() } else { ptr::null() }
+    let message = handle.text.as_ref().filter(|_| handle.failed);
+    message.map_or(ptr::null(), |text| text.as_ptr())
 }
 
 /// The next advice for PHP's log, or null. Valid until the next call with this handle.
@@ -305,8 +299,7 @@ pub unsafe extern "C" fn guarda_notice(handle: *mut Handle) -> *const c_char {
     let handle = unsafe { &mut *handle };
     let notice = handle.request.as_mut().and_then(Request::notice);
     let Some(notice) = notice else { return ptr::null() };
-    handle.text = c_string(&notice);
-    handle.text.as_ptr()
+    handle.text.insert(c_string(&notice)).as_ptr()
 }
 
 /// validate_sid: 1 or 0.
@@ -364,18 +357,19 @@ pub unsafe extern "C" fn guarda_read(
     // SAFETY: the caller lends the id for this call.
     let id = unsafe { borrowed(id, id_len) };
     match handle.run(|request| request.read(id)) {
-        Ok(bytes) => handle.data = bytes,
+        Ok(()) => {}
         Err(_) if SessionId::new(id).is_some() => return UNREAD,
         Err(code) => return code,
     }
+    let bytes = handle.request.as_ref().map_or(&[][..], Request::data);
     // SAFETY: the caller's variable, writable for this call.
-    unsafe { data.write(handle.data.as_ptr()) };
+    unsafe { data.write(bytes.as_ptr()) };
     // SAFETY: the caller's variable, writable for this call.
-    unsafe { data_len.write(handle.data.len()) };
+    unsafe { data_len.write(bytes.len()) };
     0
 }
 
-/// The data of the last read is copied: it may be freed, and the session written.
+/// The data of the last read is copied: the session may be written.
 ///
 /// # Safety
 ///
@@ -384,7 +378,6 @@ pub unsafe extern "C" fn guarda_read(
 pub unsafe extern "C" fn guarda_read_done(handle: *mut Handle) {
     // SAFETY: the handle is alive, and one thread uses it.
     let handle = unsafe { &mut *handle };
-    handle.data = Vec::new();
     if let Some(request) = handle.request.as_mut() {
         request.read_done();
     }
@@ -557,9 +550,9 @@ pub unsafe extern "C" fn guarda_session(handle: *mut Handle, info: *mut GuardaIn
     else {
         return 0;
     };
-    handle.told = [&fingerprint[..], &endpoint, server, &generation].map(c_string);
+    let told = [&fingerprint[..], &endpoint, server, &generation].map(c_string);
     let [fingerprint, endpoint, server, generation] =
-        handle.told.each_ref().map(|text| text.as_ptr());
+        handle.told.insert(told).each_ref().map(|text| text.as_ptr());
     let told = GuardaInfo {
         fingerprint,
         endpoint,

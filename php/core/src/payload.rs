@@ -36,8 +36,8 @@ impl Serializer {
     }
 
     /// The serializer of this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|serializer| serializer.name() == name)
+    pub fn named(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|serializer| serializer.name().as_bytes() == name)
     }
 
     /// The one that made these bytes, as far as their beginning tells.

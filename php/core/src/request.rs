@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use guarda_client::{
-    Budget, Commit, Committed, Connection, Endpoint, Error, Keys, Pool, Touched, process_id,
+    Budget, Commit, Committed, Connection, Endpoint, Error, Keys, Opened, Pool, Touched, process_id,
 };
 use guarda_session::payload::{Compression, is_plain, pack, unpack};
 use guarda_session::{DEFAULT_PREFIX, SavePath, SessionId, lock_token};
@@ -21,7 +21,7 @@ pub use tell::Told;
 use crate::carried::Carried;
 use crate::lifetime;
 use crate::paths;
-use crate::payload;
+use crate::payload::{self, Serializer};
 use crate::settings::Settings;
 
 /// How long a tombstone keeps late requests from bringing a destroyed session back, at least.
@@ -67,25 +67,29 @@ struct Session {
     id: SessionId,
     keys: Keys,
     token: String,
-    /// What is stored; None once read, and for a session that does not exist.
-    data: Option<Vec<u8>>,
-    generation: Vec<u8>,
-    nonce: Option<Vec<u8>>,
-    existed: bool,
+    /// What OPEN answered. The data stays: storing the same bytes once more would change nothing.
+    opened: Opened,
+    /// What was stored compressed, until PHP has it.
+    unpacked: Option<Vec<u8>>,
     /// Whether the lock is ours.
     locked: bool,
     readonly: bool,
     stage: Stage,
-    /// Since when, for `guarda.lock_max_hold`.
-    held: Budget,
-    waited: Duration,
+    /// Of a lock: how long it may be renewed, `guarda.lock_max_hold`.
+    held: Option<Budget>,
+}
+
+impl Session {
+    fn existed(&self) -> bool {
+        self.opened.exists()
+    }
 }
 
 /// One open of the save handler.
 pub struct Request {
     settings: Settings,
     path: Rc<SavePath>,
-    connection: Option<Connection>,
+    connection: Option<Box<Connection>>,
     session: Option<Session>,
     /// What is left of the budget; time between operations does not count.
     left: Duration,
@@ -171,7 +175,7 @@ impl Request {
         match self.session.as_ref() {
             // The session that create_sid has just opened is new.
             Some(session) if session.id == id && session.stage == Stage::Opened => {
-                return session.existed;
+                return session.existed();
             }
             Some(session) if matches!(session.stage, Stage::Read | Stage::Reading) => {
                 return self.exists(&id).unwrap_or(true);
@@ -179,7 +183,7 @@ impl Request {
             _ => {}
         }
         // A session of this request that is opened once more need not be stored yet.
-        let ours = |session: &Session| session.id == id && session.locked && !session.existed;
+        let ours = |session: &Session| session.id == id && session.locked && !session.existed();
         let wanted =
             if self.session.as_ref().is_some_and(ours) { Wanted::Any } else { Wanted::Existing };
         match self.open_session(&id, wanted) {
@@ -203,7 +207,7 @@ impl Request {
             return taken;
         }
         match self.open_session(&id, Wanted::New) {
-            Ok(_) => self.session.as_ref().is_some_and(|session| session.existed),
+            Ok(_) => self.session.as_ref().is_some_and(Session::existed),
             Err(message) => {
                 self.failed.get_or_insert(message);
                 false
@@ -216,12 +220,12 @@ impl Request {
         self.with_connection(id, |connection, budget| connection.exists(&keys, budget))
     }
 
-    /// read: the data; empty if there is no such session.
+    /// read: [`data`](Self::data) gives what there is.
     ///
     /// # Errors
     ///
     /// Why there is none to be had. Nothing is locked then.
-    pub fn read(&mut self, id: &[u8]) -> Answer<Vec<u8>> {
+    pub fn read(&mut self, id: &[u8]) -> Answer<()> {
         let read = self.read_or_say(id);
         if read.is_err() {
             self.unread = SessionId::new(id);
@@ -232,58 +236,49 @@ impl Request {
             // An id that is none is the browser's doing, and said as `files` says it.
             Err(_) if self.settings.tick && SessionId::new(id).is_some() => {
                 self.missed = true;
-                Ok(Vec::new())
+                Ok(())
             }
             other => other,
         }
     }
 
-    fn read_or_say(&mut self, id: &[u8]) -> Answer<Vec<u8>> {
+    fn read_or_say(&mut self, id: &[u8]) -> Answer<()> {
         self.check()?;
-        let id = SessionId::new(id).ok_or(
-            "the session id has characters other than letters, digits, comma and hyphen, or more than 256",
-        )?;
-        let ready = |session: &Session| session.id == id && session.stage == Stage::Opened;
+        let ready =
+            |session: &Session| session.id.as_bytes() == id && session.stage == Stage::Opened;
         if !self.session.as_ref().is_some_and(ready) {
+            let id = SessionId::new(id).ok_or(
+                "the session id has characters other than letters, digits, comma and hyphen, or more than 256",
+            )?;
             self.open_session(&id, Wanted::Any)?;
         }
         let session = self.session.as_mut().ok_or(NOT_OPEN)?;
-        let stored = session.data.take().unwrap_or_default();
-        match self.understood(stored) {
-            Ok(data) => {
-                if let Some(session) = self.session.as_mut() {
-                    session.stage = Stage::Reading;
-                }
-                Ok(data)
+        let stored = session.opened.data.as_deref().unwrap_or_default();
+        match understood(stored, self.settings.serializer) {
+            Ok(unpacked) => {
+                session.unpacked = unpacked;
+                session.stage = Stage::Reading;
+                Ok(())
             }
             Err(message) => {
-                if let Some(session) = self.session.as_mut() {
-                    session.stage = Stage::Undecodable;
-                }
+                session.stage = Stage::Undecodable;
                 self.release();
                 Err(message)
             }
         }
     }
 
+    /// What read gives to PHP, until [`read_done`](Self::read_done); empty if there is no such
+    /// session.
+    pub fn data(&self) -> &[u8] {
+        let reading = self.session.as_ref().filter(|session| session.stage == Stage::Reading);
+        let data = reading.and_then(|at| at.unpacked.as_ref().or(at.opened.data.as_ref()));
+        data.map_or(&[], Vec::as_slice)
+    }
+
     /// Whether reading this session has failed, so that nobody knows what is in it.
     fn is_unread(&self, id: &[u8]) -> bool {
         self.unread.as_ref().is_some_and(|unread| unread.as_bytes() == id)
-    }
-
-    /// The data as PHP wants it, or why PHP must not see it: it would destroy it.
-    fn understood(&self, stored: Vec<u8>) -> Answer<Vec<u8>> {
-        let (_, data) = unpack(stored).map_err(|error| error.to_string())?;
-        let now = self.settings.serializer;
-        match (payload::other_serializer(&data, now), now) {
-            (Some(other), Some(now)) => Err(format!(
-                "this session was stored with session.serialize_handler = {}, which is {} here: it \
-                 stays as it is; set both servers alike",
-                other.name(),
-                now.name()
-            )),
-            _ => Ok(data),
-        }
     }
 
     /// The data as it is stored.
@@ -298,6 +293,7 @@ impl Request {
     pub fn read_done(&mut self) {
         if let Some(session) = self.session.as_mut().filter(|s| s.stage == Stage::Reading) {
             session.stage = Stage::Read;
+            session.unpacked = None;
         }
     }
 
@@ -332,7 +328,7 @@ impl Request {
             _ => {}
         }
         let mut ttl = self.life(ttl);
-        if !session.existed && payload::is_empty(data) {
+        if !session.existed() && payload::is_empty(data) {
             if !self.settings.strict {
                 self.release();
                 return Ok(());
@@ -340,7 +336,7 @@ impl Request {
             ttl = ttl.min(self.settings.empty_ttl);
         }
         let stored = self.stored(data);
-        if self.carried.tag.is_none() && session.existed && opening::is_same(session, &stored) {
+        if self.carried.tag.is_none() && session.opened.data.as_deref() == Some(&*stored) {
             return self.refresh(id, data, ttl);
         }
         self.commit(&stored, ttl)
@@ -351,8 +347,7 @@ impl Request {
         let tag = self.carried.tag.clone();
         let commit = Commit {
             token: &session.token,
-            generation: &session.generation,
-            nonce: session.nonce.as_deref(),
+            opened: &session.opened,
             ttl,
             locked: session.locked,
             recreate: self.settings.recreate,
@@ -362,7 +357,7 @@ impl Request {
         let answer = self.with_connection(&session.id, |connection, budget| {
             connection.commit(&session.keys, &commit, budget)
         });
-        let new = (!session.existed).then(|| (session.id.clone(), session.keys.clone()));
+        let new = (!session.existed()).then(|| (session.id.clone(), session.keys.clone()));
         let locked = self.still_holds(session.locked, &answer);
         self.session = Some(Session { stage: Stage::Done, locked, ..session });
         let lost = |why: &str| Err(format!("the session is not stored: {why}"));
@@ -405,7 +400,7 @@ impl Request {
         }
         self.reopen_for(id)?;
         let Some(session) = self.session.as_ref() else { return Err(UNREAD.to_owned()) };
-        let changed = !session.existed || self.carried.tag.is_some();
+        let changed = !session.existed() || self.carried.tag.is_some();
         if changed && !session.readonly {
             return self.write(id, data, ttl);
         }
@@ -466,7 +461,7 @@ impl Request {
     ///
     /// Why it cannot.
     pub fn regenerate(&mut self, id: &[u8]) -> Answer<()> {
-        let existed = self.session.as_ref().is_some_and(|session| session.existed);
+        let existed = self.session.as_ref().is_some_and(Session::existed);
         let Some(id) = SessionId::new(id).filter(|_| existed && self.carried.tag.is_none()) else {
             return Ok(());
         };
@@ -559,13 +554,6 @@ impl Request {
         Endpoint::of(host, settings.connect_timeout, settings.read_timeout)
     }
 
-    /// Whether that is where the session lies.
-    fn is_there(&self, endpoint: &Endpoint, id: &SessionId) -> bool {
-        let settings = &self.settings;
-        let host = self.path.host(id.as_bytes());
-        endpoint.is_of(host, settings.connect_timeout, settings.read_timeout)
-    }
-
     /// How long a session that is stored now lives.
     fn life(&self, gc_maxlifetime: i64) -> Duration {
         let ttl = time_to_live(self.carried.ttl.unwrap_or(gc_maxlifetime));
@@ -576,7 +564,7 @@ impl Request {
     /// server refused has released nothing.
     fn still_holds<T>(&self, locked: bool, answer: &Answer<T>) -> bool {
         let works = |connection: &Connection| !connection.is_broken();
-        locked && answer.is_err() && self.connection.as_ref().is_some_and(works)
+        locked && answer.is_err() && self.connection.as_deref().is_some_and(works)
     }
 
     /// Releases the lock if it is held. If that fails, the connection ends: Guarda then frees the lock,
@@ -611,12 +599,12 @@ impl Request {
         self.check()?;
         let mut budget = Budget::start(self.left);
         let own = self.pid == process_id();
-        let kept = self.connection.take().filter(|kept| own && self.is_there(kept.endpoint(), id));
+        let host = self.path.host(id.as_bytes());
+        let (connect, read) = (self.settings.connect_timeout, self.settings.read_timeout);
+        let leads_there = |kept: &Connection| kept.endpoint().is_of(host, connect, read);
+        let kept = self.connection.take().filter(|kept| own && leads_there(kept));
         let taken = kept.map_or_else(
-            || {
-                let endpoint = self.endpoint(id);
-                POOL.with_borrow_mut(|pool| pool.take(&endpoint, &budget))
-            },
+            || POOL.with_borrow_mut(|pool| pool.take_for(host, connect, read, &budget)),
             Ok,
         );
         let answer = taken.and_then(|mut connection| {
@@ -635,6 +623,24 @@ impl Request {
             self.failed = Some(message.clone());
             message
         })
+    }
+}
+
+/// What PHP is to get in place of stored bytes that are compressed, or why it must not see them: it
+/// would destroy them.
+fn understood(stored: &[u8], serializer: Option<Serializer>) -> Answer<Option<Vec<u8>>> {
+    let (_, data) = unpack(stored).map_err(|error| error.to_string())?;
+    match (payload::other_serializer(&data, serializer), serializer) {
+        (Some(other), Some(now)) => Err(format!(
+            "this session was stored with session.serialize_handler = {}, which is {} here: it \
+             stays as it is; set both servers alike",
+            other.name(),
+            now.name()
+        )),
+        _ => Ok(match data {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(unpacked) => Some(unpacked),
+        }),
     }
 }
 

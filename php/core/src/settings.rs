@@ -71,7 +71,7 @@ pub struct Settings {
     pub compression: Compression,
     /// `redis.session.compression_level`.
     pub compression_level: i32,
-    /// What the request was asked for.
+    /// What the request was asked for; empty without a lock, which nobody is shown.
     pub url: Vec<u8>,
 }
 

@@ -20,6 +20,7 @@ mod moving;
 mod parallel;
 mod puppet;
 mod restarts;
+mod settings;
 mod soak;
 mod store;
 mod traffic;

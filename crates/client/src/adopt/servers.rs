@@ -46,7 +46,7 @@ impl Place {
 
 /// A key with its lock.
 pub(super) struct HeldKey {
-    connection: Connection,
+    connection: Box<Connection>,
     keys: Keys,
     token: String,
     data: Vec<u8>,

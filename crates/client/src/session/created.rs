@@ -42,7 +42,7 @@ impl Connection {
         budget: &Budget,
     ) -> Result<(), Error> {
         let (key, created, life) = (created_key(&keys.session), created.to_string(), millis(life));
-        let args: [&[u8]; 5] = [b"SET", &key, created.as_bytes(), b"PX", life.as_bytes()];
+        let args: [&[u8]; 5] = [b"SET", &key, created.as_bytes(), b"PX", &life];
         // Saying it twice changes nothing.
         self.look(&args, budget).map(drop)
     }

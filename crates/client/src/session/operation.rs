@@ -6,8 +6,9 @@ use std::time::Duration;
 use guarda_resp::Frame;
 use guarda_session::scripts::{self, Script};
 use sha1::{Digest as _, Sha1};
+use smallvec::SmallVec;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Frames};
 use crate::deadline::Budget;
 use crate::error::{Error, code_and_advice};
 
@@ -53,67 +54,37 @@ pub(super) enum Effect {
     Once,
 }
 
-/// One operation, in both languages.
-pub(super) struct Operation<'a> {
-    /// After `SESSION`.
-    pub(super) native: Vec<&'a [u8]>,
-    pub(super) script: &'static Loaded,
-    /// Of the script.
-    pub(super) keys: Vec<&'a [u8]>,
-    pub(super) args: Vec<&'a [u8]>,
-    /// How long the native command itself may wait.
-    pub(super) patience: Duration,
-    /// What it does by script. By `SESSION` any may be repeated.
-    pub(super) effect: Effect,
-}
-
-impl<'a> Operation<'a> {
-    /// One that does not wait and may be repeated.
-    pub(super) fn new(
-        native: Vec<&'a [u8]>,
-        script: &'static Loaded,
-        keys: Vec<&'a [u8]>,
-        args: Vec<&'a [u8]>,
-    ) -> Self {
-        Self { native, script, keys, args, patience: Duration::ZERO, effect: Effect::Repeatable }
-    }
-}
+/// The words of a command; few have more.
+pub(super) type Words<'a> = SmallVec<[&'a [u8]; 20]>;
 
 impl Connection {
-    /// Performs it: by `SESSION` unless the server is known to have none. An answer that is an error
-    /// is returned as one.
-    pub(super) fn perform(
+    /// Performs an operation that does not wait, by a `SESSION` command; None where there are none:
+    /// a script does it then. An answer that is an error is returned as one.
+    pub(super) fn by_command(
         &mut self,
-        operation: &Operation<'_>,
+        words: &[&[u8]],
         budget: &Budget,
-    ) -> Result<Frame, Error> {
-        self.reconnect_if_closed(budget)?;
-        let Operation { native, script, keys, args, patience, effect } = operation;
-        let by_command = if *effect == Effect::Once { Effect::Repeatable } else { *effect };
-        if let Some(answer) = self.try_native(native, *patience, by_command, budget)? {
-            return self.accepted(answer);
-        }
-        self.run_script(script, keys, args, *effect, budget)
+    ) -> Result<Option<Frame>, Error> {
+        // Guarda knows by the tokens what it has done already.
+        self.by_patient_command(words, Duration::ZERO, Effect::Repeatable, budget)
     }
 
-    /// The answer to a `SESSION` command; None where there are none.
-    pub(super) fn try_native(
+    /// [`by_command`](Self::by_command) for one that may itself wait as long as `patience`.
+    pub(super) fn by_patient_command(
         &mut self,
-        command: &[&[u8]],
+        words: &[&[u8]],
         patience: Duration,
         effect: Effect,
         budget: &Budget,
     ) -> Result<Option<Frame>, Error> {
+        self.reconnect_if_closed(budget)?;
         if self.has_session_commands == Some(false) {
             return Ok(None);
         }
-        let mut args: Vec<&[u8]> = Vec::with_capacity(1 + command.len());
-        args.push(b"SESSION");
-        args.extend(command);
-        let answer = self.ask_once_more(&args, patience, budget, effect)?;
+        let answer = self.ask_once_more(words, patience, budget, effect)?;
         let known = !answer.as_error().is_some_and(is_unknown_command);
         self.has_session_commands = Some(known);
-        Ok(known.then_some(answer))
+        if known { self.accepted(answer).map(Some) } else { Ok(None) }
     }
 
     pub(super) fn run_script(
@@ -127,10 +98,11 @@ impl Connection {
         let Loaded { script, sha1 } = loaded;
         let fits = keys.len().is_multiple_of(script.keys) && arguments.len() == script.args;
         debug_assert!(fits, "{}", script.name);
-        let count = itoa::Buffer::new().format(keys.len()).to_owned();
-        let mut args: Vec<&[u8]> = vec![b"EVALSHA", sha1.as_bytes(), count.as_bytes()];
-        args.extend(keys);
-        args.extend(arguments);
+        let mut digits = itoa::Buffer::new();
+        let count = digits.format(keys.len()).as_bytes();
+        let mut args = Words::from_slice(&[b"EVALSHA", sha1.as_bytes(), count]);
+        args.extend_from_slice(keys);
+        args.extend_from_slice(arguments);
         let mut answer = self.ask_once_more(&args, Duration::ZERO, budget, effect)?;
         if answer.as_error().is_some_and(|text| text.starts_with(b"NOSCRIPT")) {
             args[0] = b"EVAL";
@@ -178,7 +150,7 @@ impl Connection {
         patience: Duration,
         budget: &Budget,
         effect: Effect,
-    ) -> Result<Vec<Frame>, Error> {
+    ) -> Result<Frames, Error> {
         let reused = std::mem::take(&mut self.reused) || self.has_session_commands == Some(true);
         let once = effect == Effect::Once;
         match self.send(commands, patience, budget, effect) {
@@ -203,7 +175,7 @@ impl Connection {
         patience: Duration,
         budget: &Budget,
         effect: Effect,
-    ) -> Result<Vec<Frame>, Error> {
+    ) -> Result<Frames, Error> {
         if effect != Effect::Harmless {
             self.finish_prologue(budget)?;
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use guarda_resp::Frame;
 use guarda_session::{TAG_SUFFIX, is_companion, lock_token};
 
-use super::operation::{Effect, KILL, LIST, Operation};
+use super::operation::{Effect, KILL, LIST};
 use super::requests::millis;
 use super::{Keys, lock_key, tag_key};
 use crate::connection::Connection;
@@ -64,19 +64,16 @@ impl Connection {
     /// [`Error`].
     pub fn list(&mut self, cursor: u64, list: &List<'_>, budget: &Budget) -> Result<Page, Error> {
         let (cursor, count) = (cursor.to_string(), list.count.max(1).to_string());
-        let mut native: Vec<&[u8]> =
-            vec![b"LIST", b"CURSOR", cursor.as_bytes(), b"COUNT", count.as_bytes()];
+        let mut words: Vec<&[u8]> =
+            vec![b"SESSION", b"LIST", b"CURSOR", cursor.as_bytes(), b"COUNT", count.as_bytes()];
         if let Some(pattern) = list.pattern {
-            native.extend([&b"MATCH"[..], pattern]);
+            words.extend([&b"MATCH"[..], pattern]);
         }
         if let Some(tag) = list.tag {
-            native.extend([&b"TAG"[..], tag]);
+            words.extend([&b"TAG"[..], tag]);
         }
-        self.reconnect_if_closed(budget)?;
-        if let Some(answer) =
-            self.try_native(&native, Duration::ZERO, Effect::Repeatable, budget)?
-        {
-            let (next, rows) = page(self.accepted(answer)?).ok_or_else(|| self.nonsense())?;
+        if let Some(answer) = self.by_command(&words, budget)? {
+            let (next, rows) = page(answer).ok_or_else(|| self.nonsense())?;
             // Names and values in turn.
             let rows = rows
                 .into_iter()
@@ -141,12 +138,16 @@ impl Connection {
         budget: &Budget,
     ) -> Result<u64, Error> {
         let (nonce, life) = (lock_token(&crate::random()?), millis(life));
-        let native = vec![&b"KILL"[..], &keys.session];
-        let args = vec![nonce.as_bytes(), life.as_bytes(), tag.unwrap_or_default()];
-        let aside = keys.aside();
-        let keys = vec![&keys.session[..], &keys.tombstone, &keys.tag, &aside];
-        self.perform(&Operation::new(native, &KILL, keys, args), budget)
-            .and_then(|answer| self.count(&answer))
+        let answer =
+            if let Some(answer) = self.by_command(&[b"SESSION", b"KILL", &keys.session], budget)? {
+                answer
+            } else {
+                let (tombstone, tags, aside) = (keys.tombstone(), keys.tag(), keys.aside());
+                let keys = [&keys.session[..], &tombstone, &tags, &aside];
+                let args = [nonce.as_bytes(), &life, tag.unwrap_or_default()];
+                self.run_script(&KILL, &keys, &args, Effect::Repeatable, budget)?
+            };
+        self.count(&answer)
     }
 
     fn count(&mut self, answer: &Frame) -> Result<u64, Error> {
@@ -169,15 +170,12 @@ impl Connection {
         life: Duration,
         budget: &Budget,
     ) -> Result<u64, Error> {
-        let mut native: Vec<&[u8]> = vec![b"KILL", b"TAG", tag];
+        let mut words: Vec<&[u8]> = vec![b"SESSION", b"KILL", b"TAG", tag];
         if let Some(pattern) = pattern {
-            native.extend([&b"MATCH"[..], pattern]);
+            words.extend([&b"MATCH"[..], pattern]);
         }
-        self.reconnect_if_closed(budget)?;
-        if let Some(answer) =
-            self.try_native(&native, Duration::ZERO, Effect::Repeatable, budget)?
-        {
-            return self.accepted(answer).and_then(|answer| self.count(&answer));
+        if let Some(answer) = self.by_command(&words, budget)? {
+            return self.count(&answer);
         }
         let pattern = [pattern.unwrap_or(b"*"), TAG_SUFFIX.as_bytes()].concat();
         let (mut cursor, mut killed) = (0_u64, 0);

@@ -9,13 +9,17 @@
 use std::time::Duration;
 
 use guarda_resp::Frame;
+use smallvec::SmallVec;
 
 use super::operation::Effect;
-use super::requests::{generation_of, lease_of, millis};
+use super::requests::{lease_of, millis};
 use super::{Commit, Committed, Keys, Open, Opened, Status};
 use crate::connection::{Connection, Watches};
 use crate::deadline::Budget;
 use crate::error::Error;
+
+/// Commands that travel together.
+type Commands<'a> = SmallVec<[&'a [&'a [u8]]; 8]>;
 
 impl Connection {
     /// Opens without a script; None where that is not possible, and nothing has changed.
@@ -38,24 +42,26 @@ impl Connection {
         let locks = open.lock.is_some();
         // On a new connection in this one's place it would do no harm.
         let unwatches = self.watches != Watches::Nothing;
-        let mut commands: Vec<Vec<&[u8]>> = Vec::with_capacity(6);
+        let (session, lock, tombstone, tag) =
+            (&keys.session[..], keys.lock(), keys.tombstone(), keys.tag());
+        // Without a lock others may lock and unlock meanwhile: the last writer wins.
+        let without_lock = usize::from(!locks);
+        let set: [&[u8]; 6] = [b"SET", &lock, open.token.as_bytes(), b"NX", b"PX", &lease_ms];
+        let watch: [&[u8]; 4] = [b"WATCH", session, &tombstone, &lock];
+        let beside: [&[u8]; 4] = [b"MGET", &tombstone, &tag, &lock];
+        let (get, left): ([&[u8]; 2], [&[u8]; 2]) = ([b"GET", session], [b"PTTL", session]);
+        let mut commands = Commands::new();
         if unwatches {
-            commands.push(vec![b"UNWATCH"]);
+            commands.push(&[b"UNWATCH"]);
         }
         if locks {
-            let token = open.token.as_bytes();
-            commands.push(vec![b"SET", &keys.lock, token, b"NX", b"PX", lease_ms.as_bytes()]);
-            commands.push(vec![b"WATCH", &keys.session, &keys.tombstone, &keys.lock]);
-        } else {
-            // Others may lock and unlock meanwhile: without a lock the last writer wins.
-            commands.push(vec![b"WATCH", &keys.session, &keys.tombstone]);
+            commands.push(&set);
         }
-        commands.push(vec![b"GET", &keys.session]);
+        commands.push(&watch[..watch.len() - without_lock]);
+        commands.push(&get);
+        commands.push(&beside[..beside.len() - without_lock]);
         if locks {
-            commands.push(vec![b"MGET", &keys.tombstone, &keys.tag, &keys.lock]);
-            commands.push(vec![b"PTTL", &keys.session]);
-        } else {
-            commands.push(vec![b"MGET", &keys.tombstone, &keys.tag]);
+            commands.push(&left);
         }
         let answers =
             self.ask_all_once_more(&commands, Duration::ZERO, budget, Effect::Harmless)?;
@@ -100,18 +106,15 @@ impl Connection {
         {
             self.prolong(keys, &lease_ms, budget)?;
         }
-        let data = bytes(Some(&data));
-        let generation = generation_of(data.as_deref());
+        let data = if let Frame::Bulk(data) = data { Some(data) } else { None };
         let (status, waited) = (Status::Open, Duration::ZERO);
-        Ok(Some(Opened { status, data, generation, nonce, waited }))
+        Ok(Some(Opened { status, data, named: None, nonce, waited }))
     }
 
     /// A session that would expire under its request lives as long as the lease.
-    fn prolong(&mut self, keys: &Keys, lease_ms: &str, budget: &Budget) -> Result<(), Error> {
-        let commands: [Vec<&[u8]>; 2] = [
-            vec![b"PEXPIRE", &keys.session, lease_ms.as_bytes()],
-            vec![b"PEXPIRE", &keys.tag, lease_ms.as_bytes()],
-        ];
+    fn prolong(&mut self, keys: &Keys, lease_ms: &[u8], budget: &Budget) -> Result<(), Error> {
+        let commands: [[&[u8]; 3]; 2] =
+            [[b"PEXPIRE", &keys.session, lease_ms], [b"PEXPIRE", &keys.tag(), lease_ms]];
         let answers =
             self.ask_all_once_more(&commands, Duration::ZERO, budget, Effect::Repeatable)?;
         // It has touched what it watches.
@@ -133,24 +136,26 @@ impl Connection {
             _ => return Ok(None),
         };
         let ttl = millis(commit.ttl);
-        let ttl = ttl.as_bytes();
-        let is_new = commit.generation == b"absent";
-        let mut commands: Vec<Vec<&[u8]>> =
-            vec![vec![b"MULTI"], vec![b"SET", &keys.session, commit.data, b"PX", ttl]];
+        let (lock, tags) = (keys.lock(), keys.tag());
+        let set: [&[u8]; 5] = [b"SET", &keys.session, commit.data, b"PX", &ttl];
+        let set_tag: [&[u8]; 5] = [b"SET", &tags, commit.tag.unwrap_or_default(), b"PX", &ttl];
+        let keep_tag: [&[u8]; 3] = [b"PEXPIRE", &tags, &ttl];
+        let drop_tag: [&[u8]; 2] = [b"DEL", &tags];
+        let unlock: [&[u8]; 2] = [b"DEL", &lock];
+        let is_new = !commit.opened.exists();
+        let mut commands = Commands::from_slice(&[&[b"MULTI"], &set]);
         match commit.tag {
-            Some(tag) if !tag.is_empty() => {
-                commands.push(vec![b"SET", &keys.tag, tag, b"PX", ttl]);
-            }
+            Some(tag) if !tag.is_empty() => commands.push(&set_tag),
             // Whoever had given it a tag since would have touched the session, too.
             _ if !is_tagged => {}
-            None if !is_new => commands.push(vec![b"PEXPIRE", &keys.tag, ttl]),
+            None if !is_new => commands.push(&keep_tag),
             // A new session has nothing of one before it.
-            _ => commands.push(vec![b"DEL", &keys.tag]),
+            _ => commands.push(&drop_tag),
         }
         if commit.locked {
-            commands.push(vec![b"DEL", &keys.lock]);
+            commands.push(&unlock);
         }
-        commands.push(vec![b"EXEC"]);
+        commands.push(&[b"EXEC"]);
         self.watches = Watches::Nothing;
         let mut answers =
             self.ask_all_once_more(&commands, Duration::ZERO, budget, Effect::Once)?;

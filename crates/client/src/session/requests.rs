@@ -4,10 +4,9 @@ use std::thread;
 use std::time::Duration;
 
 use guarda_resp::Frame;
+use smallvec::SmallVec;
 
-use super::operation::{
-    COMMIT, DESTROY, Effect, OPEN, Operation, RELEASE, RENEW, SET_ASIDE, TOUCH, sha1_hex,
-};
+use super::operation::{COMMIT, DESTROY, Effect, OPEN, RELEASE, RENEW, SET_ASIDE, TOUCH, Words};
 use super::{Commit, Committed, Keys, Open, Opened, Renewed, Status, Touched};
 use crate::connection::Connection;
 use crate::deadline::Budget;
@@ -18,8 +17,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(2);
 /// Longest such pause.
 const PAUSE_MAX: Duration = Duration::from_millis(40);
 
-/// As many words as the longest `SESSION` command has.
-const NATIVE_WORDS: usize = 18;
+/// A number as it is sent.
+pub(super) type Digits = SmallVec<[u8; 20]>;
 
 /// Guarda takes shorter leases for this one.
 const LEASE_MIN: Duration = Duration::from_secs(1);
@@ -39,22 +38,23 @@ impl Connection {
         budget: &mut Budget,
     ) -> Result<Opened, Error> {
         let wait = open.lock.map_or(Duration::ZERO, |lock| lock.wait);
-        let waiting = Budget::start(wait);
+        let waiting = (!wait.is_zero()).then(|| Budget::start(wait));
+        let left = || waiting.and_then(|waiting| waiting.left());
         let mut pause = PAUSE_MIN;
         let mut slept = Duration::ZERO;
         loop {
             // A server that has not answered on this connection yet may hang, and must not be taken
             // for one whose lock is held.
             let answers = self.has_answered();
-            let left = if answers { waiting.left().unwrap_or_default() } else { Duration::ZERO };
-            let mut opened = self.try_open(keys, open, left, budget)?;
+            let wait = if answers { left().unwrap_or_default() } else { Duration::ZERO };
+            let mut opened = self.try_open(keys, open, wait, budget)?;
             budget.extend(opened.waited);
             opened.waited += slept;
             let waits_there = self.has_session_commands == Some(true);
             if opened.status != Status::Busy || (answers && waits_there) {
                 return Ok(opened);
             }
-            let Some(left) = waiting.left() else { return Ok(opened) };
+            let Some(left) = left() else { return Ok(opened) };
             if waits_there {
                 continue;
             }
@@ -76,41 +76,41 @@ impl Connection {
         if let Some(opened) = self.open_plainly(keys, open, budget)? {
             return Ok(opened);
         }
-        let lease = lease_of(open);
-        let (wait_ms, lease_ms) = (millis(wait), millis(lease));
-        let ttl_ms = open.ttl.map(millis);
-        let pid = open.holder.map(|holder| holder.pid().to_string());
-        let waiters = open.lock.and_then(|lock| lock.waiters_max).map(|max| max.to_string());
-        let mut native: Vec<&[u8]> = Vec::with_capacity(NATIVE_WORDS);
-        native.extend([b"OPEN", &keys.session[..], open.token.as_bytes()]);
-        if open.lock.is_some() {
-            native.extend([&b"WAIT"[..], wait_ms.as_bytes(), b"LEASE", lease_ms.as_bytes()]);
-        } else {
-            native.push(b"NOLOCK");
+        let lease = millis(lease_of(open));
+        let waits = open.lock.is_some().then(|| millis(wait));
+        let ttl = open.ttl.map(millis);
+        let waiters = open.lock.and_then(|lock| lock.waiters_max).map(|max| digits(max.into()));
+        let pid = open.holder.map(|holder| digits(holder.pid().into()));
+        let token = open.token.as_bytes();
+        let mut words = Words::from_slice(&[b"SESSION", b"OPEN", &keys.session, token]);
+        match &waits {
+            Some(wait) => words.extend_from_slice(&[b"WAIT", wait, b"LEASE", &lease]),
+            None => words.push(b"NOLOCK"),
         }
-        if let Some(ttl) = &ttl_ms {
-            native.extend([&b"TTL"[..], ttl.as_bytes()]);
+        if let Some(ttl) = &ttl {
+            words.extend_from_slice(&[b"TTL", ttl]);
         }
         if let Some(max) = &waiters {
-            native.extend([&b"MAXWAITERS"[..], max.as_bytes()]);
+            words.extend_from_slice(&[b"MAXWAITERS", max]);
         }
         if open.must_exist {
-            native.push(b"MUSTEXIST");
+            words.push(b"MUSTEXIST");
         }
         if let (Some(holder), Some(pid)) = (open.holder, &pid) {
             let (host, url) = (holder.host().as_bytes(), holder.url().as_bytes());
-            native.extend([&b"HOLDER"[..], host, pid.as_bytes(), url]);
+            words.extend_from_slice(&[b"HOLDER", host, pid, url]);
         }
-        let args = vec![
-            open.token.as_bytes(),
-            lease_ms.as_bytes(),
-            ttl_ms.as_ref().map_or(b"0", |ttl| ttl.as_bytes()),
-            flag(open.must_exist),
-        ];
-        let keys = vec![&keys.session[..], &keys.lock, &keys.tombstone, &keys.tag];
-        let (patience, effect) = (wait, Effect::Harmless);
-        let operation = Operation { patience, effect, ..Operation::new(native, &OPEN, keys, args) };
-        let answer = self.perform(&operation, budget)?;
+        let answer = if let Some(answer) =
+            self.by_patient_command(&words, wait, Effect::Harmless, budget)?
+        {
+            answer
+        } else {
+            let (lock, tombstone, tag) = (keys.lock(), keys.tombstone(), keys.tag());
+            let keys = [&keys.session[..], &lock, &tombstone, &tag];
+            let ttl = ttl.as_deref().unwrap_or(b"0");
+            let args = [token, &lease, ttl, flag(open.must_exist)];
+            self.run_script(&OPEN, &keys, &args, Effect::Harmless, budget)?
+        };
         opened(answer).ok_or_else(|| self.nonsense())
     }
 
@@ -129,44 +129,56 @@ impl Connection {
             return Ok(committed);
         }
         let ttl = millis(commit.ttl);
-        let token = commit.token.as_bytes();
-        let mut native: Vec<&[u8]> = Vec::with_capacity(NATIVE_WORDS);
-        let words = [b"COMMIT", &keys.session[..], token, commit.generation, b"TTL"];
-        native.extend(words.into_iter().chain([ttl.as_bytes()]));
-        if let Some(nonce) = commit.nonce {
-            native.extend([&b"NONCE"[..], nonce]);
+        let (token, generation) = (commit.token.as_bytes(), commit.opened.generation());
+        let mut words = Words::from_slice(&[b"SESSION", b"COMMIT", &keys.session, token]);
+        words.extend_from_slice(&[&generation, b"TTL", &ttl]);
+        if let Some(nonce) = &commit.opened.nonce {
+            words.extend_from_slice(&[b"NONCE", nonce]);
         }
         if !commit.locked {
-            native.push(b"NOLOCK");
+            words.push(b"NOLOCK");
         }
         if commit.recreate {
-            native.push(b"RECREATE");
+            words.push(b"RECREATE");
         }
         if let Some(tag) = commit.tag {
-            native.extend([&b"TAG"[..], tag]);
+            words.extend_from_slice(&[b"TAG", tag]);
         }
-        native.extend([&b"DATA"[..], commit.data]);
-        let tag = commit.tag.map_or_else(Vec::new, |tag| [b"=", tag].concat());
-        let args = vec![
-            token,
-            commit.generation,
-            commit.nonce.unwrap_or_default(),
-            ttl.as_bytes(),
-            flag(!commit.locked),
-            flag(commit.recreate),
-            &tag,
-            commit.data,
-        ];
-        let keys = vec![&keys.session[..], &keys.lock, &keys.tombstone, &keys.tag];
-        let operation =
-            Operation { effect: Effect::Once, ..Operation::new(native, &COMMIT, keys, args) };
-        match self.perform(&operation, budget)?.as_bytes() {
+        words.extend_from_slice(&[b"DATA", commit.data]);
+        let answer = match self.by_command(&words, budget)? {
+            Some(answer) => answer,
+            None => self.commit_by_script(keys, commit, &ttl, budget)?,
+        };
+        match answer.as_bytes() {
             Some(b"OK") => Ok(Committed::Stored),
             Some(b"DESTROYED") => Ok(Committed::Destroyed),
             Some(b"LOCKLOST") => Ok(Committed::LockLost),
             Some(b"VANISHED") => Ok(Committed::Vanished),
             _ => Err(self.nonsense()),
         }
+    }
+
+    fn commit_by_script(
+        &mut self,
+        keys: &Keys,
+        commit: &Commit<'_>,
+        ttl: &[u8],
+        budget: &Budget,
+    ) -> Result<Frame, Error> {
+        let (lock, tombstone, tags) = (keys.lock(), keys.tombstone(), keys.tag());
+        let keys = [&keys.session[..], &lock, &tombstone, &tags];
+        let tag = commit.tag.map_or_else(Vec::new, |tag| [b"=", tag].concat());
+        let args = [
+            commit.token.as_bytes(),
+            &commit.opened.generation(),
+            commit.opened.nonce.as_deref().unwrap_or_default(),
+            ttl,
+            flag(!commit.locked),
+            flag(commit.recreate),
+            &tag,
+            commit.data,
+        ];
+        self.run_script(&COMMIT, &keys, &args, Effect::Once, budget)
     }
 
     /// Refreshes the time to live and releases the lock. Makes no session.
@@ -182,16 +194,20 @@ impl Connection {
         locked: bool,
         budget: &Budget,
     ) -> Result<Touched, Error> {
-        let ttl = millis(ttl);
-        let mut native: Vec<&[u8]> =
-            vec![b"TOUCH", &keys.session, token.as_bytes(), b"TTL", ttl.as_bytes()];
+        let (token, ttl) = (token.as_bytes(), millis(ttl));
+        let mut words =
+            Words::from_slice(&[b"SESSION", b"TOUCH", &keys.session, token, b"TTL", &ttl]);
         if !locked {
-            native.push(b"NOLOCK");
+            words.push(b"NOLOCK");
         }
-        let args = vec![token.as_bytes(), ttl.as_bytes(), flag(!locked)];
-        let operation =
-            Operation::new(native, &TOUCH, vec![&keys.session, &keys.lock, &keys.tag], args);
-        match self.perform(&operation, budget)?.as_bytes() {
+        let answer = if let Some(answer) = self.by_command(&words, budget)? {
+            answer
+        } else {
+            let (lock, tag) = (keys.lock(), keys.tag());
+            let (keys, args) = ([&keys.session[..], &lock, &tag], [token, &ttl, flag(!locked)]);
+            self.run_script(&TOUCH, &keys, &args, Effect::Repeatable, budget)?
+        };
+        match answer.as_bytes() {
             Some(b"OK") => Ok(Touched::Refreshed),
             Some(b"MISSING") => Ok(Touched::Missing),
             Some(b"LOCKLOST") => Ok(Touched::LockLost),
@@ -205,9 +221,15 @@ impl Connection {
     ///
     /// [`Error`].
     pub fn release(&mut self, keys: &Keys, token: &str, budget: &Budget) -> Result<bool, Error> {
-        let native = vec![&b"RELEASE"[..], &keys.session, token.as_bytes()];
-        let operation = Operation::new(native, &RELEASE, vec![&keys.lock], vec![token.as_bytes()]);
-        self.perform(&operation, budget).and_then(|answer| self.truth(&answer))
+        let token = token.as_bytes();
+        let words: [&[u8]; 4] = [b"SESSION", b"RELEASE", &keys.session, token];
+        let answer = if let Some(answer) = self.by_command(&words, budget)? {
+            answer
+        } else {
+            let lock = keys.lock();
+            self.run_script(&RELEASE, &[&lock], &[token], Effect::Repeatable, budget)?
+        };
+        self.truth(&answer)
     }
 
     /// Deletes the session, releases the lock, and leaves a tombstone with this nonce for `life`, so
@@ -224,21 +246,19 @@ impl Connection {
         life: Duration,
         budget: &Budget,
     ) -> Result<bool, Error> {
-        let life = millis(life);
-        let native: Vec<&[u8]> = vec![
-            b"DESTROY",
-            &keys.session,
-            token.as_bytes(),
-            b"NONCE",
-            nonce.as_bytes(),
-            b"TTL",
-            life.as_bytes(),
-        ];
-        let aside = keys.aside();
-        let keys = vec![&keys.session[..], &keys.lock, &keys.tombstone, &keys.tag, &aside];
-        let args = vec![token.as_bytes(), nonce.as_bytes(), life.as_bytes()];
-        let operation = Operation::new(native, &DESTROY, keys, args);
-        self.perform(&operation, budget).and_then(|answer| self.truth(&answer))
+        let (token, nonce, life) = (token.as_bytes(), nonce.as_bytes(), millis(life));
+        let mut words = Words::from_slice(&[b"SESSION", b"DESTROY", &keys.session, token]);
+        words.extend_from_slice(&[b"NONCE", nonce, b"TTL", &life]);
+        let answer = if let Some(answer) = self.by_command(&words, budget)? {
+            answer
+        } else {
+            let (lock, tombstone) = (keys.lock(), keys.tombstone());
+            let (tag, aside) = (keys.tag(), keys.aside());
+            let keys = [&keys.session[..], &lock, &tombstone, &tag, &aside];
+            let args = [token, nonce, &life];
+            self.run_script(&DESTROY, &keys, &args, Effect::Repeatable, budget)?
+        };
+        self.truth(&answer)
     }
 
     /// Whether there is such a session.
@@ -266,15 +286,20 @@ impl Connection {
     ) -> Result<Renewed, Error> {
         let (lease, ttl) = (millis(lease.max(LEASE_MIN)), ttl.map(millis));
         let token = token.as_bytes();
-        let mut native: Vec<&[u8]> =
-            vec![b"RENEW", &keys.session, token, b"LEASE", lease.as_bytes()];
+        let mut words =
+            Words::from_slice(&[b"SESSION", b"RENEW", &keys.session, token, b"LEASE", &lease]);
         if let Some(ttl) = &ttl {
-            native.extend([&b"TTL"[..], ttl.as_bytes()]);
+            words.extend_from_slice(&[b"TTL", ttl]);
         }
-        let args = vec![token, lease.as_bytes(), ttl.as_ref().map_or(b"0", |ttl| ttl.as_bytes())];
-        let operation =
-            Operation::new(native, &RENEW, vec![&keys.session, &keys.lock, &keys.tag], args);
-        match self.perform(&operation, budget)?.as_bytes() {
+        let answer = if let Some(answer) = self.by_command(&words, budget)? {
+            answer
+        } else {
+            let (lock, tag) = (keys.lock(), keys.tag());
+            let keys = [&keys.session[..], &lock, &tag];
+            let args = [token, &lease, ttl.as_deref().unwrap_or(b"0")];
+            self.run_script(&RENEW, &keys, &args, Effect::Repeatable, budget)?
+        };
+        match answer.as_bytes() {
             Some(b"OK") => Ok(Renewed::Held),
             Some(b"LOCKLOST") => Ok(Renewed::LockLost),
             _ => Err(self.nonsense()),
@@ -294,11 +319,15 @@ impl Connection {
         budget: &Budget,
     ) -> Result<bool, Error> {
         let life = millis(life);
-        let native: Vec<&[u8]> = vec![b"SETASIDE", &keys.session, b"TTL", life.as_bytes()];
-        let aside = keys.aside();
-        let (keys, args) = (vec![&keys.session[..], &aside], vec![life.as_bytes()]);
-        let operation = Operation::new(native, &SET_ASIDE, keys, args);
-        self.perform(&operation, budget).and_then(|answer| self.truth(&answer))
+        let words: [&[u8]; 5] = [b"SESSION", b"SETASIDE", &keys.session, b"TTL", &life];
+        let answer = if let Some(answer) = self.by_command(&words, budget)? {
+            answer
+        } else {
+            let (aside, args) = (keys.aside(), [&life[..]]);
+            let keys = [&keys.session[..], &aside];
+            self.run_script(&SET_ASIDE, &keys, &args, Effect::Repeatable, budget)?
+        };
+        self.truth(&answer)
     }
 
     /// The session's tag, if it has one: a session under a new id wants it too.
@@ -307,7 +336,7 @@ impl Connection {
     ///
     /// [`Error`].
     pub fn tag(&mut self, keys: &Keys, budget: &Budget) -> Result<Option<Vec<u8>>, Error> {
-        match self.look(&[b"GET", &keys.tag], budget)? {
+        match self.look(&[b"GET", &keys.tag()], budget)? {
             Frame::Bulk(tag) => Ok(Some(tag)),
             Frame::Null => Ok(None),
             _ => Err(self.nonsense()),
@@ -344,13 +373,7 @@ fn opened(answer: Frame) -> Option<Opened> {
         Some(Frame::Integer(ms)) => Duration::from_millis(u64::try_from(ms).unwrap_or_default()),
         _ => Duration::ZERO,
     };
-    let generation = named.unwrap_or_else(|| generation_of(data.as_deref()));
-    Some(Opened { status, data, generation, nonce, waited })
-}
-
-/// What a server with `SESSION` would have said: scripts leave hashing to the client.
-pub(super) fn generation_of(data: Option<&[u8]>) -> Vec<u8> {
-    data.map_or_else(|| b"absent".to_vec(), |data| sha1_hex(data).into_bytes())
+    Some(Opened { status, data, named, nonce, waited })
 }
 
 /// How long the lock lives; nothing without one.
@@ -362,9 +385,14 @@ fn flag(set: bool) -> &'static [u8] {
     if set { b"1" } else { b"0" }
 }
 
-pub(super) fn millis(duration: Duration) -> String {
+pub(super) fn millis(duration: Duration) -> Digits {
     // Beyond this a server may refuse the number: a hundred years.
-    duration.as_millis().min(3_155_760_000_000).to_string()
+    const MAX: u64 = 3_155_760_000_000;
+    digits(u64::try_from(duration.as_millis()).unwrap_or(MAX).min(MAX))
+}
+
+fn digits(number: u64) -> Digits {
+    Digits::from_slice(itoa::Buffer::new().format(number).as_bytes())
 }
 
 /// Between a half of it and all of it.

@@ -298,8 +298,7 @@ impl Actor {
         let opened = self.opened.as_ref().expect("opened before");
         let commit = Commit {
             token: &self.token,
-            generation: &opened.generation,
-            nonce: opened.nonce.as_deref(),
+            opened,
             ttl: option(&words, "ttl").unwrap_or(HOUR),
             locked: self.locked,
             recreate: words.contains(&"recreate"),

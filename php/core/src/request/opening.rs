@@ -9,7 +9,6 @@ use guarda_client::{
     Budget, Commit, Committed, Connection, Keys, Lock, Open, Opened, Status, process_id,
 };
 use guarda_session::{Holder, SavePath, SessionId};
-use sha1::{Digest as _, Sha1};
 
 use super::{Answer, POOL, Request, Session, Stage, UNREAD, fresh_token, time_to_live};
 use crate::lifetime;
@@ -36,28 +35,15 @@ pub fn set_host(name: &str) {
     HOST.get_or_init(|| name.to_owned());
 }
 
-/// Whether storing these bytes would change nothing.
-pub(super) fn is_same(session: &Session, stored: &[u8]) -> bool {
-    let digest = Sha1::digest(stored);
-    let (digits, rest) = session.generation.as_chunks::<2>();
-    let is_byte = |(digits, byte): (&[u8; 2], &u8)| {
-        let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
-        *digits == [digit(byte >> 4), digit(byte & 15)]
-    };
-    rest.is_empty() && digits.len() == digest.len() && digits.iter().zip(&digest).all(is_byte)
-}
-
 impl Request {
     /// Opens the session that a write is for, unless it is open: userland may write what it has not
     /// read, and write twice.
     pub(super) fn reopen_for(&mut self, id: &[u8]) -> Answer<()> {
-        let id = SessionId::new(id).ok_or("the session id is not valid")?;
-        let open = |session: &Session| session.id == id && session.stage != Stage::Done;
+        let open = |session: &Session| session.id.as_bytes() == id && session.stage != Stage::Done;
         if !self.session.as_ref().is_some_and(open) {
+            let id = SessionId::new(id).ok_or("the session id is not valid")?;
             self.open_session(&id, Wanted::Any)?;
-            let session = self.session.as_mut().ok_or(UNREAD)?;
-            session.data = None;
-            session.stage = Stage::Read;
+            self.session.as_mut().ok_or(UNREAD)?.stage = Stage::Read;
         }
         Ok(())
     }
@@ -82,13 +68,12 @@ impl Request {
             self.session = None;
             return Ok(false);
         }
-        let held =
-            held.map_or_else(|| Budget::start(self.settings.lock_max_hold), |(_, held)| held);
+        let held = held.and_then(|(_, held)| held);
         self.hold(id, keys, token, opened, locked, held);
         if adopts {
             self.adopt(id)?;
         }
-        let existed = self.session.as_ref().is_some_and(|session| session.existed);
+        let existed = self.session.as_ref().is_some_and(Session::existed);
         if wanted == Wanted::Existing && !existed {
             self.release();
             self.session = None;
@@ -113,29 +98,27 @@ impl Request {
         token: String,
         opened: Opened,
         locked: bool,
-        held: Budget,
+        held: Option<Budget>,
     ) {
         let mode = self.settings.mode;
+        let begins = || locked.then(|| Budget::start(self.settings.lock_max_hold));
         self.session = Some(Session {
             id: id.clone(),
             keys,
             token,
-            existed: opened.exists(),
-            data: opened.data,
-            generation: opened.generation,
-            nonce: opened.nonce,
+            opened,
+            unpacked: None,
             locked,
             readonly: mode == Mode::ReadOnly || mode == Mode::Lock && !locked,
             stage: Stage::Opened,
-            held,
-            waited: opened.waited,
+            held: held.or_else(begins),
         });
     }
 
     /// Takes a session over that is not here but in the old store. One that was destroyed here is
     /// not taken over again.
     fn adopt(&mut self, id: &SessionId) -> Answer<()> {
-        let destroyed = |session: &Session| session.existed || session.nonce.is_some();
+        let destroyed = |session: &Session| session.existed() || session.opened.nonce.is_some();
         let Some(session) = self.session.as_ref().filter(|session| !destroyed(session)) else {
             return Ok(());
         };
@@ -145,7 +128,7 @@ impl Request {
         if !moved? && locked {
             return Ok(());
         }
-        let waited = self.session.take().map_or(Duration::ZERO, |session| session.waited);
+        let waited = self.session.take().map_or(Duration::ZERO, |session| session.opened.waited);
         let token = fresh_token()?;
         let (opened, locked) = self.ask_open(id, &keys, &token, false)?;
         let waited = waited + opened.waited;
@@ -159,7 +142,7 @@ impl Request {
         let (Some(old), Some(session)) = (self.old_store(&path), self.session.as_ref()) else {
             return Ok(false);
         };
-        let (token, generation) = (session.token.clone(), session.generation.clone());
+        let (token, opened) = (session.token.clone(), session.opened.clone());
         let locked = session.locked;
         let (endpoint, life) = (self.endpoint(id), time_to_live(self.settings.gc_maxlifetime));
         let to = Destination { endpoint: &endpoint, key: keys.session() };
@@ -171,8 +154,7 @@ impl Request {
         let Some(taken) = taken.map_err(|error| error.to_string())? else { return Ok(false) };
         let commit = Commit {
             token: &token,
-            generation: &generation,
-            nonce: None,
+            opened: &opened,
             ttl: life,
             locked,
             recreate: false,
@@ -277,7 +259,7 @@ impl Request {
 
     /// Whether `guarda.absolute_lifetime` ends the session that is open.
     fn has_outlived(&mut self, id: &SessionId) -> Answer<bool> {
-        let existed = self.session.as_ref().is_some_and(|session| session.existed);
+        let existed = self.session.as_ref().is_some_and(Session::existed);
         if self.settings.absolute_lifetime.is_none() || !existed {
             return Ok(false);
         }

@@ -56,7 +56,7 @@ impl Request {
                 "this session was opened without a lock: there is nothing to renew".to_owned()
             );
         }
-        if session.held.left().is_none() {
+        if session.held.is_none_or(|held| held.left().is_none()) {
             let held = self.settings.lock_max_hold;
             return Err(format!(
                 "this request has held the session for {held:?} (guarda.lock_max_hold): its lock is \
@@ -101,7 +101,7 @@ impl Request {
     /// What can be told of the session that is open.
     pub fn told(&self) -> Option<Told> {
         let session = self.open_now()?;
-        let connection = self.connection.as_ref();
+        let connection = self.connection.as_deref();
         let mut fingerprint = hex(session.id.as_bytes());
         fingerprint.truncate(FINGERPRINT_LEN);
         Some(Told {
@@ -111,11 +111,11 @@ impl Request {
                 Some(true) => "SESSION commands",
                 _ => "scripts",
             },
-            generation: String::from_utf8_lossy(&session.generation).into_owned(),
+            generation: String::from_utf8_lossy(&session.opened.generation()).into_owned(),
             locked: session.locked,
             readonly: session.readonly,
-            existed: session.existed,
-            waited_ms: i64::try_from(session.waited.as_millis()).unwrap_or(i64::MAX),
+            existed: session.existed(),
+            waited_ms: i64::try_from(session.opened.waited.as_millis()).unwrap_or(i64::MAX),
             opened_s: self.settings.now,
             created_s: self.carried.created,
             ttl_s: self.carried.ttl,

@@ -81,6 +81,68 @@ fn entries_hold_for_sessions_that_are_opened_afterwards() {
     });
 }
 
+/// `once()` opens the session, says for how many seconds it is locked, or how it is open without a
+/// lock, and closes it.
+fn script_that_says_how_it_opens(at: &Fixture, code: &str) -> String {
+    let port = at.server.port();
+    session(&format!(
+        "$server = stream_socket_client('tcp://127.0.0.1:{port}');
+         function once() {{
+             session_start();
+             $session = guarda_session_info();
+             fwrite($GLOBALS['server'], \"PTTL {KEY}_LOCK\\r\\n\");
+             $lease = ceil((int) substr(fgets($GLOBALS['server']), 1) / 1000);
+             echo $session['locked'] ? $lease : ($session['readonly'] ? 'reads' : 'free'), ' ';
+             session_abort();
+         }}
+         {code}"
+    ))
+}
+
+#[test]
+fn an_entry_that_changes_between_two_sessions_counts_for_the_second() {
+    on_every_server(|at| {
+        at.php().run(&session(COUNT));
+        let code = "once();
+             ini_set('guarda.lock_ttl', '7'); once();
+             ini_set('guarda.mode', 'unlocked'); once();
+             ini_set('guarda.mode', 'readonly'); once();
+             ini_restore('guarda.mode'); once();
+             @ini_set('guarda.lock_ttl', '0'); once();
+             ini_restore('guarda.lock_ttl'); once();
+             session_start(['read_and_close' => true]); once();";
+        let said = at.php().run(&script_that_says_how_it_opens(at, code));
+        assert_eq!(said, "60 7 free reads 7 7 60 60");
+        let code = "once();
+             ini_set('redis.session.locking_enabled', '1'); once();
+             set_time_limit(50); once();
+             set_time_limit(0); once();
+             ini_set('guarda.lock_ttl', '8'); once();
+             ini_set('redis.session.lock_expire', '9'); once();
+             ini_restore('redis.session.lock_expire'); once();
+             ini_set('session.save_handler', 'guarda'); once();
+             ini_set('guarda.mode', 'unlocked'); once();
+             ini_set('session.save_handler', 'redis'); once();
+             ini_restore('redis.session.locking_enabled'); once();";
+        let php = at.php().handler("redis").ini("max_execution_time", "40");
+        let said = php.run(&script_that_says_how_it_opens(at, code));
+        assert_eq!(said, "free 40 50 60 8 9 8 8 free 8 free");
+    });
+}
+
+#[test]
+fn a_warning_about_an_entry_may_open_a_session() {
+    on_every_server(|at| {
+        // While the entry is asked, it has its old value; and what is refused keeps it.
+        let code = "set_error_handler(function () { once(); });
+             once(); ini_set('guarda.lock_ttl', '7'); once();
+             ini_set('guarda.lock_ttl', 'long'); once();
+             ini_set('guarda.lock_ttl', '8'); once();";
+        let said = at.php().run(&script_that_says_how_it_opens(at, code));
+        assert_eq!(said, "60 7 7 7 8");
+    });
+}
+
 #[test]
 fn phpinfo_shows_owners_and_no_password() {
     on_redis(|at| {
