@@ -87,7 +87,7 @@ fn arguments(system: System) -> &'static [&'static str] {
 
 fn package_names(system: System, tools: &[Tool]) -> Vec<&'static str> {
     let mut names: Vec<_> =
-        tools.iter().flat_map(|tool| tool.packages(system).split(' ')).collect();
+        tools.iter().flat_map(|tool| tool.packages(system).split_whitespace()).collect();
     names.sort_unstable();
     names.dedup();
     names

@@ -198,7 +198,8 @@ impl Tool {
                 "Laravel and Predis, and what the tests of Laravel and Symfony stand on",
                 &[],
                 "php-laravel-framework php-predis php-mockery php-cache-integration-tests php-psr-log",
-                "php-laravel-framework",
+                // It has none of them; the tests themselves come from Debian's sources.
+                "",
                 None,
             ),
             Self::Ip => {

@@ -67,7 +67,9 @@ fn command(run: &Run<'_>, protocol: &str) -> Result<Command> {
     let paths = std::env::join_paths([&source, run.place]).context("a path has a colon")?;
     let mut command = Command::new(python(run.place));
     command.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "pytest_report"]);
-    command.args(["-W", "ignore", "--timeout", "30", "--asyncio-mode", "auto", "--tb=native"]);
+    command.args(["-W", "ignore", "--timeout", "30", "--asyncio-mode", "auto"]);
+    // pytest's own tracebacks take seconds each: for every line it reads the syntax of the whole file.
+    command.arg("--tb=native");
     command.args(["-m", "not onlycluster and not redismod and not ssl"]);
     for name in IGNORED {
         command.arg(format!("--ignore-glob=*/test_{name}*"));

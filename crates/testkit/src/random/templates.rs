@@ -343,6 +343,11 @@ pub(super) const TEMPLATES: &[(usize, &str)] = &[
     (1, "READWRITE"),
     (2, "CLUSTER {cluster}"),
     (1, "CLUSTER {cluster} {small}"),
+    (1, "ROLE"),
+    (1, "REPLICAOF NO ONE"),
+    (1, "REPLICAOF NO TWO"),
+    (1, "SLAVEOF NO ONE"),
+    (1, "MODULE LIST"),
     (1, "SCRIPT EXISTS {value}"),
     (2, "PING"),
     (1, "ECHO {value}"),
@@ -353,6 +358,7 @@ const SEVERAL: &str = "one command has several replies, and messages come at any
 const NEWER: &str = "the reference is older";
 const ENDS: &str = "nothing can be compared behind it";
 const WORDS: &str = "help has words of its own";
+const LOADS: &str = "it is refused in other words";
 
 /// Commands that are in no template, with the reason.
 pub const LEFT_OUT: &[(&str, &str)] = &[
@@ -363,6 +369,10 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ("config|help", WORDS),
     ("latency|help", WORDS),
     ("memory|help", WORDS),
+    ("module|help", WORDS),
+    ("module|load", LOADS),
+    ("module|loadex", LOADS),
+    ("module|unload", LOADS),
     ("object|help", WORDS),
     ("pubsub|help", WORDS),
     ("script|help", WORDS),
