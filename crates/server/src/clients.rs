@@ -69,6 +69,14 @@ impl Clients {
         self.by_id.lock().len()
     }
 
+    /// The cards of those who are not being closed, by rising id: who was killed is gone for everybody else, though its
+    /// thread may not have come to it yet.
+    pub(crate) fn connected(&self) -> Vec<Arc<ClientCard>> {
+        let mut cards = self.cards();
+        cards.retain(|card| !card.killed.load(Ordering::Relaxed));
+        cards
+    }
+
     /// All cards, by rising id.
     pub(crate) fn cards(&self) -> Vec<Arc<ClientCard>> {
         self.by_id.lock().values().map(|entry| Arc::clone(&entry.card)).collect()
@@ -81,5 +89,28 @@ impl Clients {
         entry.card.killed.store(true, Ordering::Relaxed);
         entry.card.give_up_wait();
         entry.place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use guarda_store::UnixMillis;
+
+    #[test]
+    fn who_was_killed_is_gone_before_the_connection_is_closed() {
+        let clients = Clients::default();
+        for id in 1..=3 {
+            let card = ClientCard::new(id, String::new(), String::new(), 9, UnixMillis(0));
+            clients.add(Arc::new(card));
+        }
+        assert_eq!(clients.kill(2), None);
+        let ids =
+            |cards: Vec<Arc<ClientCard>>| cards.iter().map(|card| card.id).collect::<Vec<_>>();
+        assert_eq!(ids(clients.connected()), [1, 3]);
+        // Its memory, and its place among `maxclients`, it has until then.
+        assert_eq!((ids(clients.cards()), clients.len()), (vec![1, 2, 3], 3));
+        clients.remove(2);
+        assert_eq!((ids(clients.cards()), clients.len()), (vec![1, 3], 2));
     }
 }

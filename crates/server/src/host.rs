@@ -161,7 +161,7 @@ impl Host for Server {
     }
 
     fn clients(&self) -> Vec<Arc<ClientCard>> {
-        self.clients.cards()
+        self.clients.connected()
     }
 
     fn kill_client(&self, id: u64) {

@@ -137,10 +137,10 @@ fn listeners(server: &Server) -> Vec<String> {
 
 fn clients(server: &Server, overview: &Overview, text: &mut Text) {
     let limit = server.limits.clients_max.load(Ordering::Relaxed);
-    text.field("connected_clients", server.clients.len());
+    let cards = server.clients.connected();
+    text.field("connected_clients", cards.len());
     text.field("cluster_connections", 0);
     text.field("maxclients", limit);
-    let cards = server.clients.cards();
     let (input, output): (Vec<usize>, Vec<usize>) = cards
         .iter()
         .map(|card| (&card.buffers.query, &card.buffers.unsent))

@@ -52,6 +52,19 @@ proc generate_types_that_are_there {} {
 proc generate_fuzzy_traffic_on_key {key duration} \
     [regsub -all {\m(BIT\w+|GETBIT|SETBIT)\M} [info body generate_fuzzy_traffic_on_key] {}]
 
+# Tables of all shards, and what is counted of a command, are made when they are first needed: that is not to be taken
+# for what a few keys need.
+proc warm_up {} {
+    r debug populate 2000 warm 1
+    for {set n 0} {$n < 2000} {incr n} { lappend keys warm:$n }
+    r del {*}$keys
+    foreach n {1 2} {
+        r setex warm 10000 x
+        r set warm x
+        r del warm
+    }
+}
+
 # What a replica would be sent is what the append log is given; there is no replication to attach to.
 proc attach_to_replication_stream {} {
     r config set appendonly yes

@@ -71,7 +71,7 @@ pub(crate) const CASES: &[Case<'static>] = &[
         EVAL 'return (((function() local t={} for i=1,16 do t[i]=i end return cmsgpack.pack(t) end)()):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
         EVAL 'return (((function() local t={} for i=1,65536 do t[i]=1 end return cmsgpack.pack(t):sub(1,6) end)()):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
         EVAL 'return (((function() local t={} for i=1,16 do t["k"..i]=1 end return cmsgpack.pack(t):sub(1,4) end)()):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
-        EVAL 'return (((function() local t={} for i=1,65536 do t["k"..i]=1 end return cmsgpack.pack(t):sub(1,5) end)()):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
+        EVAL 'return (((function() local t={} for i=1,65536 do t[-i]=1 end return cmsgpack.pack(t):sub(1,5) end)()):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
         EVAL 'return ((cmsgpack.pack({[1]=1,[2^40]=2})):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
         EVAL 'return ((cmsgpack.pack({{1,{a={}}},"x"})):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0
         EVAL 'return ((function(n) local t=7 for i=1,n do t={t} end return cmsgpack.pack(t) end)(tonumber(ARGV[1])):gsub(".", function(c) return ("%02x"):format(c:byte()) end))' 0 '15'
