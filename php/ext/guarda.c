@@ -89,6 +89,7 @@ static ZEND_MODULE_POST_ZEND_DEACTIVATE_D(guarda)
 	if (GUARDA_G(current)) {
 		guarda_drop_handle(GUARDA_G(current));
 	}
+	guarda_keep_cookie(false);
 	guarda_end_request();
 	return SUCCESS;
 }

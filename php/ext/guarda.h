@@ -8,6 +8,8 @@
 typedef struct guarda_handle guarda_handle;
 
 enum { GUARDA_LOCK, GUARDA_READONLY, GUARDA_UNLOCKED };
+/* Of guarda_read(): there may be such a session, but nobody knows. */
+enum { GUARDA_UNREAD = -2 };
 
 /* Durations end in their unit; negative means for ever, 0 none, where that makes sense. */
 typedef struct {

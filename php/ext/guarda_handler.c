@@ -18,8 +18,23 @@ static void log_notices(guarda_handle *handle)
 	}
 }
 
+/* Until the handler is asked for anything else, PHP sends no cookie. A class whose validateId() reads,
+ * as Symfony's do, takes a session that could not be read for one that is not there: PHP makes a new id
+ * then, and its cookie would log the user out for good. */
+void guarda_keep_cookie(bool keep)
+{
+	if (keep && PS(use_cookies)) {
+		PS(use_cookies) = 0;
+		GUARDA_G(keeps_cookie) = true;
+	} else if (!keep && GUARDA_G(keeps_cookie)) {
+		PS(use_cookies) = 1;
+		GUARDA_G(keeps_cookie) = false;
+	}
+}
+
 void guarda_drop_handle(guarda_handle *handle)
 {
+	guarda_keep_cookie(false);
 	if (GUARDA_G(current) == handle) {
 		GUARDA_G(current) = NULL;
 	}
@@ -90,7 +105,10 @@ static PS_READ_FUNC(guarda)
 	if (!handle) {
 		return FAILURE;
 	}
-	if (guarda_read(handle, BYTES(key), &data, &data_len) != 0) {
+	guarda_keep_cookie(false);
+	int code = guarda_read(handle, BYTES(key), &data, &data_len);
+	if (code != 0) {
+		guarda_keep_cookie(code == GUARDA_UNREAD && guarda_called_by_method());
 		warn(handle);
 		return FAILURE;
 	}

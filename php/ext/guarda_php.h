@@ -22,6 +22,7 @@
 ZEND_BEGIN_MODULE_GLOBALS(guarda)
 	guarda_handle *current; /* the handle that is open, or NULL */
 	bool current_is_redis; /* whether it is of the handler `redis` */
+	bool keeps_cookie; /* session.use_cookies is off for a moment: see guarda_keep_cookie() */
 	guarda_settings entries[2]; /* what the INI entries say, for the handlers `guarda` and `redis` */
 	bool entries_are_read[2]; /* and none has changed since */
 ZEND_END_MODULE_GLOBALS(guarda)
@@ -51,6 +52,7 @@ void guarda_mask_save_path(bool masked);
 extern const ps_module guarda_ps_module;
 extern const ps_module guarda_ps_module_redis;
 void guarda_drop_handle(guarda_handle *handle);
+void guarda_keep_cookie(bool keep);
 
 /* guarda_functions.c */
 extern const zend_function_entry guarda_functions[];

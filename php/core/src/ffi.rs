@@ -11,6 +11,7 @@ use std::ptr;
 use std::slice;
 use std::time::Duration;
 
+use guarda_session::SessionId;
 use guarda_session::payload::Compression;
 use guarda_session::save_path::mask;
 
@@ -68,6 +69,9 @@ pub struct GuardaInfo {
     pub ttl_s: i64,
     pub round_trips: i64,
 }
+
+/// `GUARDA_UNREAD` of `guarda.h`.
+const UNREAD: c_int = -2;
 
 /// What C holds a pointer to.
 pub struct Handle {
@@ -334,7 +338,8 @@ pub unsafe extern "C" fn guarda_is_taken(
     handle.run(|request| Ok(request.is_taken(id))).map_or(0, c_int::from)
 }
 
-/// read: 0 and the data, which is valid until the next call, or -1.
+/// read: 0 and the data, which is valid until the next call, or -1; -2 if the id is one, so that there
+/// may be such a session.
 ///
 /// # Safety
 ///
@@ -351,8 +356,10 @@ pub unsafe extern "C" fn guarda_read(
     let handle = unsafe { &mut *handle };
     // SAFETY: the caller lends the id for this call.
     let id = unsafe { borrowed(id, id_len) };
-    if let Err(code) = handle.run(|request| request.read(id)) {
-        return code;
+    match handle.run(|request| request.read(id)) {
+        Ok(()) => {}
+        Err(_) if SessionId::new(id).is_some() => return UNREAD,
+        Err(code) => return code,
     }
     let bytes = handle.request.as_ref().map_or(&[][..], Request::data);
     // SAFETY: the caller's variable, writable for this call.

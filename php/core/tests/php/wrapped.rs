@@ -244,3 +244,48 @@ fn what_a_class_makes_of_the_data_comes_back_though_it_looks_compressed() {
         }
     });
 }
+
+/// As Symfony's: an id is valid if reading it gives something.
+const VALIDATING: &str = "class H extends SessionHandler implements SessionUpdateTimestampHandlerInterface { \
+     function read(string $id): string|false { return (string) @parent::read($id); } \
+     function validateId(string $id): bool { return $this->read($id) !== ''; } \
+     function updateTimestamp(string $id, string $data): bool { return $this->write($id, $data); } }";
+
+#[test]
+fn a_class_that_could_not_read_a_session_does_not_take_its_cookie_away() {
+    on_every_server(|at| {
+        let script = at.server.dir().join("page.php");
+        let code = format!(
+            "<?php {VALIDATING} session_set_save_handler(new H, true); session_start(); \
+             echo 'n=', $_SESSION['n'] ?? 'none'; session_write_close(); \
+             if (isset($_GET['again'])) {{ session_start(); session_regenerate_id(); }}"
+        );
+        fs::write(&script, code).expect("writes");
+        let request = |id: &str, query: &str| {
+            let mut php = Php::bare("php-cgi", &at.path("timeout=2"))
+                .ini("extension", &extension().display().to_string())
+                .handler("guarda")
+                .ini("session.use_cookies", "1")
+                .ini("session.use_strict_mode", "1")
+                .ini("output_buffering", "4096")
+                .ini("guarda.lock_wait", "0.1");
+            let cookie = format!("PHPSESSID={id}");
+            php.command.envs([("HTTP_COOKIE", &*cookie), ("QUERY_STRING", query)]);
+            php.command.envs([("REQUEST_METHOD", "GET"), ("REDIRECT_STATUS", "200")]);
+            php.command.env("SCRIPT_FILENAME", &script);
+            finish(php.command.spawn().expect("php-cgi runs"))
+        };
+        at.set(KEY, b"n|i:1;");
+        let said = request(ID, "");
+        assert!(said.contains("n=1") && !said.contains("Set-Cookie"), "{said}");
+        at.raw(&format!("SET {KEY}_LOCK host|1 EX 100"));
+        let said = request(ID, "");
+        assert!(said.contains("n=none") && !said.contains("Set-Cookie"), "{said}");
+        // What comes later in the request gets its cookie, and so does who has no session, or no id.
+        assert!(request(ID, "again=1").contains("Set-Cookie"));
+        assert!(request("fedcba9876543210", "").contains("Set-Cookie"));
+        assert!(request("no-id*", "").contains("Set-Cookie"));
+        at.raw(&format!("DEL {KEY}_LOCK"));
+        assert!(request(ID, "").contains("n=1"));
+    });
+}
