@@ -148,7 +148,8 @@ fn evict(server: &Server) -> Room {
     let now = server.clock.now();
     let mut evictions = 0;
     let room = loop {
-        if excess(server, spared) == 0 {
+        // A pause may begin at any time.
+        if excess(server, spared) == 0 || is_held_off(server) {
             break Room::Enough;
         }
         match evictor.evict(rules, server, now) {
@@ -175,6 +176,8 @@ fn evict(server: &Server) -> Room {
 pub(crate) fn run(server: &Arc<Server>) {
     loop {
         server.eviction.wait();
+        // The transaction that lowers the limit may say CLIENT PAUSE next.
+        std::thread::sleep(PAUSE);
         while evict_more(server) {
             std::thread::sleep(PAUSE);
         }
