@@ -17,12 +17,17 @@ use crate::state::Server;
 pub(crate) struct LeavingClients(Mutex<Vec<Arc<ClientCard>>>);
 
 impl LeavingClients {
-    /// Bytes that they still take. No key need go for them.
+    /// Bytes that they still take from the allocator. No key need go for them.
     pub(crate) fn memory(&self) -> usize {
         let mut leaving = self.0.lock();
         leaving.retain(|card| card.memory.load(Ordering::Relaxed) > 0);
-        leaving.iter().map(|card| card.memory.load(Ordering::Relaxed)).sum()
+        leaving.iter().map(|card| allocated(card.memory.load(Ordering::Relaxed))).sum()
     }
+}
+
+/// What the allocator takes for so many bytes: jemalloc has four sizes between a power of two and the next.
+fn allocated(len: usize) -> usize {
+    len.next_multiple_of(1 << len.max(16).ilog2().saturating_sub(2))
 }
 
 /// The limit in bytes; 0: none.
@@ -64,5 +69,17 @@ pub(crate) fn evict(server: &Server) {
             server.kill(card.id);
             server.leaving_clients.0.lock().push(card);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_takes_the_next_of_four_sizes() {
+        let sizes = [0, 1, 16, 17, 1 << 20, 1_601_504, (1 << 21) + 1];
+        let taken = [0, 4, 16, 20, 1 << 20, 1_835_008, (1 << 21) + (1 << 19)];
+        assert_eq!(sizes.map(allocated), taken);
     }
 }

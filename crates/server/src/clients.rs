@@ -59,10 +59,9 @@ impl Clients {
         }
     }
 
-    pub(crate) fn remove(&self, id: u64) {
-        if let Some(entry) = self.by_id.lock().remove(&id) {
-            entry.card.memory.store(0, Ordering::Relaxed);
-        }
+    /// Forgets a client; returns its card, which says what memory it takes until that is given back.
+    pub(crate) fn remove(&self, id: u64) -> Option<Arc<ClientCard>> {
+        self.by_id.lock().remove(&id).map(|entry| entry.card)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -110,7 +109,7 @@ mod tests {
         assert_eq!(ids(clients.connected()), [1, 3]);
         // Its memory, and its place among `maxclients`, it has until then.
         assert_eq!((ids(clients.cards()), clients.len()), (vec![1, 2, 3], 3));
-        clients.remove(2);
+        assert_eq!(clients.remove(2).map(|card| card.id), Some(2));
         assert_eq!((ids(clients.cards()), clients.len()), (vec![1, 3], 2));
     }
 }

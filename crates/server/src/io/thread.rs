@@ -31,6 +31,7 @@ use super::parked::Parked;
 use super::stream::Stream;
 use super::waits::Waits;
 use crate::listening::Door;
+use crate::memory;
 use crate::state::Server;
 
 const WAKE: Token = Token(usize::MAX);
@@ -291,12 +292,18 @@ impl IoThread {
         let Some(mut connection) = self.connections.try_remove(slot) else { return };
         connection.stream.say_goodbye();
         let _ = connection.stream.deregister(self.poll.registry());
-        self.server.clients.remove(connection.id);
+        let card = self.server.clients.remove(connection.id);
         self.server.clients_memory.fetch_sub(connection.weight, Ordering::Relaxed);
         self.mailbox.note_ended();
         self.backlogs.clear(slot);
         if let Some(client) = connection.client.take() {
             self.bid_farewell(*client);
+        }
+        // First it is used no more, then it is no longer spared: in between no key need go for it.
+        drop(connection);
+        memory::note_thread();
+        if let Some(card) = card {
+            card.memory.store(0, Ordering::Relaxed);
         }
     }
 
