@@ -93,6 +93,12 @@ pub(crate) const DEVIATIONS: &[Deviation<'_>] = &[
     ),
     since(
         "memory",
+        "small_integers_are_shared_unless_keys_go_by_their_use",
+        "it shares none, since 8.1",
+        &["OBJECT REFCOUNT c", "OBJECT REFCOUNT d"],
+    ),
+    since(
+        "memory",
         "memory_answers",
         "MEMORY STATS has fields about its tables and its allocator, since 8.0",
         &["EVAL \"local s = redis.call('memory', 'stats')"],
