@@ -405,7 +405,12 @@ fn choose(arg: &[u8], words: &'static [&'static str]) -> Result<&'static str, Ba
 
 fn parse_addresses(items: &[&[u8]]) -> Result<Value, BadValue> {
     let addresses = items.iter().map(|item| text(item)).collect::<Result<Vec<_>, _>>()?;
-    if addresses.iter().any(|address| matches!(address.as_str(), "" | "-")) {
+    // Whatever a name of a machine may hold, quotes are no part of it; they would be read otherwise in a file.
+    let is_address = |address: &String| {
+        !matches!(address.as_str(), "" | "-")
+            && address.bytes().all(|b| b.is_ascii_graphic() && !b"\"'\\".contains(&b))
+    };
+    if !addresses.iter().all(is_address) {
         return Err(BadValue::Addresses);
     }
     Ok(Value::Words(addresses))
