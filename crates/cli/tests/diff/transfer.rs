@@ -6,13 +6,9 @@
 use guarda_testkit::diff::Case;
 
 /// What is told of the uses of a key where the policy does not count them.
-macro_rules! idle_time_under {
-    ($policy:literal) => {
-        concat!(
-            "CONFIG SET maxmemory-policy ",
-            $policy,
-            "\n",
-            r#"
+macro_rules! idle_times {
+    () => {
+        r#"
         RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 5
         OBJECT FREQ k
         OBJECT IDLETIME k //~ within 1 -- whole seconds of a clock that steps between the two
@@ -27,18 +23,13 @@ macro_rules! idle_time_under {
         RENAME k m
         OBJECT IDLETIME m //~ within 1 -- whole seconds of a clock that steps between the two
         "#
-        )
     };
 }
 
 /// Frequencies of keys restored, copied and renamed under an LFU policy.
-macro_rules! frequency_under {
-    ($policy:literal) => {
-        concat!(
-            "CONFIG SET maxmemory-policy ",
-            $policy,
-            "\n",
-            r#"
+macro_rules! frequencies {
+    () => {
+        r#"
         RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 55
         OBJECT FREQ k
         RESTORE k 0 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce" REPLACE FREQ 0
@@ -60,7 +51,13 @@ macro_rules! frequency_under {
         RENAME k m
         OBJECT FREQ m
         "#
-        )
+    };
+}
+
+/// Commands under an eviction policy.
+macro_rules! under {
+    ($policy:literal, $commands:ident) => {
+        concat!("CONFIG SET maxmemory-policy ", $policy, "\n", $commands!())
     };
 }
 
@@ -183,12 +180,12 @@ pub(crate) const CASES: &[Case<'static>] = &[
     Case::new(
         "uses_are_told_as_the_policy_goes_by_them",
         concat!(
-            idle_time_under!("noeviction"),
-            idle_time_under!("allkeys-lru"),
-            idle_time_under!("volatile-random"),
-            idle_time_under!("volatile-ttl"),
-            frequency_under!("allkeys-lfu"),
-            frequency_under!("volatile-lfu"),
+            under!("noeviction", idle_times),
+            under!("allkeys-lru", idle_times),
+            under!("volatile-random", idle_times),
+            under!("volatile-ttl", idle_times),
+            under!("allkeys-lfu", frequencies),
+            under!("volatile-lfu", frequencies),
             "CONFIG SET maxmemory-policy noeviction\n",
         ),
     ),
