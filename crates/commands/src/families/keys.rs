@@ -50,7 +50,7 @@ pub(crate) const FAMILY: &[CommandSpec] = &[
     },
     CommandSpec {
         name: "unlink",
-        summary: "Deletes keys and frees large values after the reply.",
+        summary: "Deletes keys and frees large collections after the reply.",
         since: "4.0.0",
         complexity: "O(1) for each key. What a value of N elements held is freed in O(N) by another thread.",
         flags: Flags::WRITE.union(Flags::FAST),

@@ -6,7 +6,7 @@ use crate::kind::Kind;
 const NO_COMPRESSION: &str = "lists are not compressed in memory";
 const NO_STREAMS: &str = "there are no streams yet";
 const NO_DEFRAG: &str = "memory is not defragmented actively";
-const LAZY: &str = "large values are always freed after the locks are given back";
+const LAZY: &str = "large collections are always freed after the locks are given back";
 
 pub(super) const ROWS: &[Directive] = &[
     Directive::new(
